@@ -1,0 +1,129 @@
+"""Settings from the environment: good values are taken, wrong ones stop the start and name the variable."""
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from chatsite import environment
+
+VARIABLE = "CHAT_SOMETHING"
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch):
+    return lambda value: monkeypatch.setenv(VARIABLE, value)
+
+
+@pytest.mark.parametrize(
+    ("value", "meaning"), [("1", True), ("on", True), ("Yes", True), ("0", False), ("FALSE", False)]
+)
+def test_a_flag_is_read_in_each_usual_spelling(given, value: str, meaning: bool) -> None:
+    given(value)
+    assert environment.flag(VARIABLE, default=not meaning) is meaning
+
+
+@pytest.mark.parametrize("value", ["", "   "])
+def test_an_empty_variable_means_the_default(given, value: str) -> None:
+    given(value)
+    assert environment.text(VARIABLE, default="x") == "x"
+    assert environment.flag(VARIABLE, default=True) is True
+    assert environment.number(VARIABLE, default=7) == 7
+    assert environment.words(VARIABLE, default=["a"]) == ["a"]
+
+
+def test_words_are_separated_by_commas_and_trimmed(given) -> None:
+    given(" one, two,,three ")
+    assert environment.words(VARIABLE, default=[]) == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("value", ["maybe", "2", "tru e"])
+def test_a_flag_that_is_neither_is_refused_by_name(given, value: str) -> None:
+    given(value)
+    with pytest.raises(ImproperlyConfigured, match=f"^{VARIABLE} must be true or false, not '{value}'"):
+        environment.flag(VARIABLE, default=True)
+
+
+@pytest.mark.parametrize("value", ["many", "1.5", "-1", "101", "0x10", "1_0", "9" * 40])
+def test_a_number_outside_its_rule_is_refused_by_name(given, value: str) -> None:
+    given(value)
+    with pytest.raises(ImproperlyConfigured, match=f"^{VARIABLE} must be a whole number from 0 to 100"):
+        environment.number(VARIABLE, default=5, maximum=100)
+
+
+def test_a_choice_is_read_in_any_case_and_refused_outside_its_options(given) -> None:
+    given("info")
+    assert environment.choice(VARIABLE, default="ERROR", options=["INFO", "ERROR"]) == "INFO"
+    given("loud")
+    with pytest.raises(ImproperlyConfigured, match=f"^{VARIABLE} must be one of INFO, ERROR"):
+        environment.choice(VARIABLE, default="ERROR", options=["INFO", "ERROR"])
+
+
+def test_a_missing_secret_stops_the_start_except_in_development() -> None:
+    assert environment.secret(VARIABLE, debug=True) == environment.DEVELOPMENT_SECRET
+    with pytest.raises(ImproperlyConfigured, match=f"^{VARIABLE} is missing"):
+        environment.secret(VARIABLE, debug=False)
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_a_short_secret_is_refused_everywhere(given, debug: bool) -> None:
+    given("s" * 31)
+    with pytest.raises(ImproperlyConfigured, match=f"^{VARIABLE} is too short"):
+        environment.secret(VARIABLE, debug=debug)
+    given("s" * 32)
+    assert environment.secret(VARIABLE, debug=debug) == "s" * 32
+
+
+def test_sqlite_waits_for_its_turn_and_lets_readers_read(given) -> None:
+    given("sqlite:////var/chat/chat.sqlite3")
+    settings = environment.database(VARIABLE, default="")
+    assert settings["NAME"] == "/var/chat/chat.sqlite3"
+    assert settings["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
+    assert "journal_mode=WAL" in settings["OPTIONS"]["init_command"]
+
+
+@pytest.mark.django_db
+def test_the_options_of_sqlite_are_in_force_on_a_real_connection() -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        values = {name: cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}
+    assert values == {"journal_mode": "wal", "synchronous": 1}
+
+
+def test_postgresql_gets_a_pool_and_no_lasting_connections(given) -> None:
+    given("postgres://chat:pass@db.example:5433/chat?sslmode=require")
+    settings = environment.database(VARIABLE, default="")
+    assert (settings["HOST"], settings["PORT"], settings["NAME"]) == ("db.example", 5433, "chat")
+    assert settings["CONN_MAX_AGE"] == 0
+    assert settings["OPTIONS"]["pool"]["max_size"] == environment.POOL_SIZE
+    assert settings["OPTIONS"]["sslmode"] == "require"
+
+
+def test_another_kind_of_database_is_refused_by_name(given) -> None:
+    given("mysql://localhost/chat")
+    with pytest.raises(ImproperlyConfigured, match=f"^{VARIABLE} must begin with sqlite:/// or postgres://"):
+        environment.database(VARIABLE, default="")
+
+
+def test_redis_is_named_by_url_or_by_host_and_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert environment.redis_url() == ""
+    monkeypatch.setenv("REDIS_HOST", "cache")
+    assert environment.redis_url() == "redis://cache:6379/0"
+    monkeypatch.setenv("REDIS_PORT", "6380")
+    assert environment.redis_url() == "redis://cache:6380/0"
+    monkeypatch.setenv("REDIS_URL", "rediss://elsewhere/1")
+    assert environment.redis_url() == "rediss://elsewhere/1"
+
+
+@pytest.mark.parametrize(("name", "value"), [("REDIS_URL", "http://cache"), ("REDIS_PORT", "70000")])
+def test_a_wrong_redis_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv("REDIS_HOST", "cache")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(ImproperlyConfigured, match=f"^{name} must "):
+        environment.redis_url()
+
+
+def test_redis_decides_which_channel_layer_there_is() -> None:
+    assert environment.channel_layer("")["BACKEND"].endswith("InMemoryChannelLayer")
+    layer = environment.channel_layer("redis://cache/0")
+    assert layer["BACKEND"].endswith("RedisPubSubChannelLayer")
+    assert layer["CONFIG"]["hosts"] == ["redis://cache/0"]
