@@ -4,9 +4,18 @@ Nothing of ours may be imported before the environment is set: the settings are 
 """
 
 import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.support.servers import ServerProcess
+    from tests.support.services import Postgres, Redis
 
 SETTINGS = ("ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "DATABASE_URL", "JWT_SECRET", "LOG_DIR", "LOG_LEVEL", "PORT")
 for name in [name for name in os.environ if name.startswith(("CHAT_", "REDIS_")) or name in (*SETTINGS, "SECRET_KEY")]:
@@ -14,6 +23,7 @@ for name in [name for name in os.environ if name.startswith(("CHAT_", "REDIS_"))
 os.environ["CHAT_ENV_FILE"] = ""  # a developer's .env stays out
 os.environ["DEBUG"] = "1"  # development secrets and plain static files; the test runner turns settings.DEBUG off again
 os.environ["DJANGO_SETTINGS_MODULE"] = "chatsite.settings"
+POSTGRES_TEMPLATE = "chat_template"
 
 
 def pytest_configure() -> None:
@@ -43,6 +53,130 @@ def _static_root(tmp_path_factory: pytest.TempPathFactory) -> None:
     settings.STATIC_ROOT = tmp_path_factory.mktemp("staticfiles")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """A failed test shows what its servers printed."""
+    from tests.support.servers import ServerProcess
+
+    report: Any = yield
+    if report.failed:
+        report.sections += [(f"{server.kind} at {server.url}", server.tail()) for server in ServerProcess.running]
+    return report
+
+
+# --- People -----------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def make_user(db: None) -> Callable[..., Any]:
+    from tests.support import factories
+
+    return factories.make_user
+
+
+@pytest.fixture
+def people(db: None) -> SimpleNamespace:
+    """Users of the test's own database: alice, bob, carol and an admin."""
+    from tests.support.factories import make_user
+
+    users = {name: make_user(name) for name in ("alice", "bob", "carol")}
+    return SimpleNamespace(**users, admin=make_user("admin", is_staff=True, is_superuser=True))
+
+
+# --- Services: private to this process, started when first asked for --------------------------------------------------
 @pytest.fixture(scope="session")
-def project_root() -> Path:
-    return Path(__file__).resolve().parent.parent
+def _redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Redis"]:
+    from tests.support.services import Redis
+
+    service = Redis(tmp_path_factory.mktemp("redis"))
+    yield service
+    service.terminate()
+
+
+@pytest.fixture
+def redis(_redis: "Redis") -> "Redis":
+    """A running, empty Redis: `url`, `kill()`, `restart()`."""
+    _redis.empty()
+    return _redis
+
+
+@pytest.fixture(scope="session")
+def _postgres(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> Iterator["Postgres"]:
+    from tests.support.servers import Database
+    from tests.support.services import Postgres
+
+    service = Postgres(tmp_path_factory.mktemp("postgres"))
+    database = Database(service.new_database(POSTGRES_TEMPLATE), django_db_blocker)
+    database.migrate()
+    database.close()
+    yield service
+    service.terminate()
+
+
+@pytest.fixture
+def postgres(_postgres: "Postgres") -> "Postgres":
+    """A running PostgreSQL: `url`, `kill()`, `restart()`."""
+    _postgres.ensure_running()
+    return _postgres
+
+
+@pytest.fixture
+def postgres_url(postgres: "Postgres") -> str:
+    """A migrated, empty database of this test alone."""
+    return postgres.new_database(template=POSTGRES_TEMPLATE)
+
+
+@pytest.fixture(scope="session")
+def _sqlite_template(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> Path:
+    from tests.support.servers import Database
+
+    path = tmp_path_factory.mktemp("sqlite") / "template.sqlite3"
+    database = Database(f"sqlite:///{path}", django_db_blocker)
+    database.migrate()
+    database.close()
+    return path
+
+
+@pytest.fixture
+def sqlite_url(_sqlite_template: Path, tmp_path: Path) -> str:
+    """A migrated, empty database file of this test alone."""
+    return f"sqlite:///{shutil.copyfile(_sqlite_template, tmp_path / 'chat.sqlite3')}"
+
+
+# --- Servers ----------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def make_server(
+    request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: Any
+) -> Iterator[Callable[..., "ServerProcess"]]:
+    """Starts a server: `make_server("daphne", database_url=…, CHAT_MAX_CONNECTIONS=2)`; variables come as keywords."""
+    from tests.support.servers import Database, ServerProcess
+
+    with ExitStack() as started:
+
+        def make(kind: Any = "uvicorn", *, database_url: str = "", **variables: object) -> ServerProcess:
+            database = Database(database_url or request.getfixturevalue("sqlite_url"), django_db_blocker)
+            env = {name: str(value) for name, value in variables.items()}
+            return started.enter_context(ServerProcess(kind, folder=tmp_path, database=database, env=env))
+
+        yield make
+
+
+@pytest.fixture(params=["uvicorn", "daphne"])
+def server(request: pytest.FixtureRequest, make_server: Callable[..., "ServerProcess"]) -> "ServerProcess":
+    """Each of the two servers in turn: the production one and that of `manage.py runserver`."""
+    return make_server(request.param)
+
+
+@pytest.fixture
+def uvicorn_server(make_server: Callable[..., "ServerProcess"]) -> "ServerProcess":
+    return make_server("uvicorn")
+
+
+# --- Browser ----------------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    """The machine's own Chromium; as root it runs only without its sandbox."""
+    from tests.support.machine import missing
+
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        missing("Chromium")
+    return {"executable_path": path, "args": ["--no-sandbox"] if os.geteuid() == 0 else []}

