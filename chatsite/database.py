@@ -1,0 +1,53 @@
+"""The one way from the event loop to the ORM: plain functions, run in threads that keep their connections.
+
+A failed database call leaves no broken connection behind and becomes `Unavailable`, so callers never see driver errors.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from typing import ParamSpec, TypeVar
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connections
+
+from chatsite.errors import Unavailable
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+async def call(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Runs a function beside at most CHAT_DATABASE_THREADS others; raises what it raises, Unavailable for a lost database."""
+    return await _run(_callers(), function, *args, **kwargs)
+
+
+async def store(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Runs a function on the thread kept for the journal, so that readers never delay the storing of messages."""
+    return await _run(_writer(), function, *args, **kwargs)
+
+
+@cache
+def _callers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(settings.CHAT_DATABASE_THREADS, "database")
+
+
+@cache
+def _writer() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "journal")
+
+
+async def _run(threads: ThreadPoolExecutor, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    return await asyncio.get_running_loop().run_in_executor(threads, lambda: _guarded(function, *args, **kwargs))
+
+
+def _guarded(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    try:
+        return function(*args, **kwargs)
+    except (OperationalError, InterfaceError) as error:
+        raise Unavailable("The database does not answer") from error
+    finally:
+        for connection in connections.all(initialized_only=True):
+            if connection.errors_occurred:
+                connection.close_if_unusable_or_obsolete()

@@ -1,0 +1,101 @@
+"""Reads single settings from the environment; a wrong value raises `ImproperlyConfigured` naming the variable."""
+
+import os
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+DEVELOPMENT_SECRET = "development-only-secret-of-32-characters-or-more"
+POOL_SIZE = 20  # PostgreSQL connections of one process; processes x 20 must stay under the server's max_connections
+
+
+def text(name: str, *, default: str) -> str:
+    return os.environ.get(name, "").strip() or default
+
+
+def flag(name: str, *, default: bool) -> bool:
+    """One of 1/0, true/false, yes/no, on/off; empty means the default."""
+    value = text(name, default="").lower()
+    if value in ("1", "true", "yes", "on"):
+        return True
+    if value in ("0", "false", "no", "off"):
+        return False
+    if value:
+        raise ImproperlyConfigured(f"{name} must be true or false, not {value!r}.")
+    return default
+
+
+def number(name: str, *, default: int, minimum: int = 0, maximum: int | None = None) -> int:
+    value = text(name, default=str(default))
+    allowed = f"a whole number from {minimum}" + (f" to {maximum}" if maximum is not None else "")
+    if not re.fullmatch(r"-?\d{1,18}", value):
+        raise ImproperlyConfigured(f"{name} must be {allowed}, not {value!r}.")
+    if int(value) < minimum or (maximum is not None and int(value) > maximum):
+        raise ImproperlyConfigured(f"{name} must be {allowed}, not {value}.")
+    return int(value)
+
+
+def words(name: str, *, default: list[str]) -> list[str]:
+    """Words separated by commas."""
+    value = text(name, default="")
+    return [word.strip() for word in value.split(",") if word.strip()] if value else default
+
+
+def choice(name: str, *, default: str, options: list[str]) -> str:
+    value = text(name, default=default).upper()
+    if value not in options:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(options)}, not {value!r}.")
+    return value
+
+
+def secret(name: str, *, debug: bool) -> str:
+    """A secret of at least 32 characters. Without DEBUG a missing one stops the start."""
+    value = text(name, default=DEVELOPMENT_SECRET if debug else "")
+    if not value:
+        raise ImproperlyConfigured(f"{name} is missing. Set it to a long random text, or DEBUG=1 for development.")
+    if len(value) < 32:
+        raise ImproperlyConfigured(f"{name} is too short: it must have at least 32 characters.")
+    return value
+
+
+def database(name: str, *, default: str) -> dict[str, Any]:
+    """Django's settings for a `sqlite:///path` or `postgres://…` URL, with the options that keep it safe under load."""
+    url = text(name, default=default)
+    if urlsplit(url).scheme not in ("sqlite", "postgres", "postgresql"):
+        raise ImproperlyConfigured(f"{name} must begin with sqlite:/// or postgres://.")
+    settings: dict[str, Any] = dict(environ.Env.db_url_config(url))
+    if settings["ENGINE"].endswith("sqlite3"):
+        # IMMEDIATE: a transaction that will write waits for its turn instead of failing half-way ("database is locked").
+        # WAL: readers do not wait for the writer; synchronous=NORMAL is durable against a killed process in WAL.
+        settings["OPTIONS"] = {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        }
+    else:
+        settings["CONN_MAX_AGE"] = 0
+        settings["OPTIONS"] = {
+            **settings.get("OPTIONS", {}),
+            "pool": {"min_size": 2, "max_size": POOL_SIZE, "timeout": 10},
+        }
+    return settings
+
+
+def redis_url() -> str:
+    """`REDIS_URL`, or one made of `REDIS_HOST` and `REDIS_PORT`; empty means: one process, no Redis."""
+    url = text("REDIS_URL", default="")
+    if not url and (host := text("REDIS_HOST", default="")):
+        url = f"redis://{host}:{number('REDIS_PORT', default=6379, minimum=1, maximum=65535)}/0"
+    if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
+        raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
+    return url
+
+
+def channel_layer(url: str) -> dict[str, Any]:
+    if not url:
+        # One channel a process carries everything, so its queue must be long; seq repairs what it drops all the same.
+        return {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 100_000}}
+    return {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [url]}}

@@ -1,0 +1,104 @@
+"""The one catalogue of errors: what a client can be told, over the socket or over HTTP.
+
+Raised anywhere below the doors, rendered in two places: the consumer (an `error` frame) and the REST exception handler.
+Knows nothing of frames, models or requests.
+"""
+
+from typing import ClassVar
+
+
+class ChatError(Exception):
+    """A refusal with a stable `code`; `status` is its HTTP status, `close_code` ends the socket after the `error` frame."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+    text: ClassVar[str] = "Internal server error"
+
+    def __init__(self, message: str = "", *, retry_after_ms: int | None = None, close_code: int | None = None) -> None:
+        self.message = message or self.text
+        self.retry_after_ms = retry_after_ms
+        self.close_code = close_code
+        super().__init__(self.message)
+
+
+class BadJson(ChatError):
+    """The text is not one JSON document."""
+
+    code, status, text = "bad-json", 400, "Not valid JSON"
+
+
+class BadFrame(ChatError):
+    """JSON, but a field is missing, wrong or outside its rule."""
+
+    code, status, text = "bad-frame", 400, "Not a valid frame"
+
+
+class UnknownType(ChatError):
+    """A frame whose `type` no command has."""
+
+    code, status, text = "unknown-type", 400, "Unknown frame type"
+
+
+class TooLarge(ChatError):
+    """A frame, or the content in it, over its limit."""
+
+    code, status, text = "too-large", 413, "Too large"
+
+
+class AuthRequired(ChatError):
+    """Nobody has signed in here, or the proof of it is not valid."""
+
+    code, status, text = "auth-required", 401, "Please authenticate first"
+
+
+class AuthExpired(AuthRequired):
+    """The token was good once; a new one helps."""
+
+    code, text = "auth-expired", "Token has expired"
+
+
+class Forbidden(ChatError):
+    """Signed in, but not allowed."""
+
+    code, status, text = "forbidden", 403, "Permission denied"
+
+
+class NoSuchRoom(ChatError):
+    """No such room, or none that this user may know of."""
+
+    code, status, text = "no-such-room", 404, "No such room"
+
+
+class NotInRoom(ChatError):
+    """The command needs the sender to have joined the room on this connection."""
+
+    code, status, text = "not-in-room", 403, "Join the room first"
+
+
+class Muted(ChatError):
+    """The sender may read here, but not write for now."""
+
+    code, status, text = "muted", 403, "You are muted in this room"
+
+
+class Banned(ChatError):
+    """The user may not enter the room, or this server."""
+
+    code, status, text = "banned", 403, "You are banned"
+
+
+class RateLimited(ChatError):
+    """Too much at once; waiting helps."""
+
+    code, status, retryable, text = "rate-limited", 429, True, "Too many requests"
+
+
+class Unavailable(ChatError):
+    """A dependency or this process cannot serve now; nothing was stored, and the same command may be sent again."""
+
+    code, status, retryable, text = "unavailable", 503, True, "Temporarily unavailable"
+
+
+class Internal(ChatError):
+    """A fault of ours; it is logged with its stack."""

@@ -1,0 +1,49 @@
+"""`manage.py runserver`: daphne, with the close reasons, the heartbeat and the frame limit that the protocol promises.
+
+Daphne drops the reason of a close and says no goodbye when it stops; it is for development, see chatsite.server.
+"""
+
+import atexit
+from typing import Any
+
+from daphne.management.commands.runserver import Command as DaphneCommand
+from daphne.server import Server
+from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
+from django.conf import settings
+from twisted.internet import reactor
+
+SHUTDOWN = (1001, "Server shutdown")
+
+
+class ChatProtocol(WebSocketProtocol):
+    def handle_reply(self, message: dict[str, Any]) -> None:
+        if message.get("type") == "websocket.close" and self.state == self.STATE_OPEN:
+            self.sendClose(message.get("code", 1000), message.get("reason") or None)
+        else:
+            super().handle_reply(message)
+
+
+class ChatServer(Server):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(
+            *args, ping_interval=settings.CHAT_HEARTBEAT_S, ping_timeout=settings.CHAT_HEARTBEAT_S, **kwargs
+        )
+
+    def run(self) -> None:
+        WebSocketFactory.protocol = ChatProtocol
+        super().run()
+
+    def kill_all_applications(self) -> Any:
+        for protocol in list(self.connections):
+            if isinstance(protocol, ChatProtocol) and protocol.state == protocol.STATE_OPEN:
+                protocol.sendClose(*SHUTDOWN)
+        return super().kill_all_applications()
+
+
+class Command(DaphneCommand):
+    server_cls = ChatServer
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        limit = settings.CHAT_MAX_FRAME_BYTES
+        options["websocket_max_message_size"] = options["websocket_max_frame_size"] = limit
+        super().handle(*args, **options)

@@ -1,0 +1,77 @@
+"""The production server: uvicorn with uvloop, and its WebSocket protocol taught our close words and ready frames.
+
+Run as `python -m chatsite.server`; `make serve` prepares the database and the static files first.
+"""
+
+import asyncio
+import sys
+
+import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+from chatsite import environment
+
+SHUTDOWN = (1001, "Server shutdown")
+GRACE_S = 20  # time to store what is under way and to take leave, before what is left is cut
+
+
+class ChatProtocol(WebSocketsSansIOProtocol):
+    """uvicorn's protocol, which also writes frames that are encoded already: 6.7 → 4.4 us for each recipient."""
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            self.scope["extensions"]["chat.frames"] = self  # type: ignore[typeddict-unknown-key, index]
+
+    def write_frame(self, wire: bytes) -> bool:
+        """Writes a whole WebSocket frame; False when the socket takes none now, and ASGI's `send` must wait or fail."""
+        if self.close_sent or not self.writable.is_set() or self.transport.is_closing():
+            return False
+        self.transport.write(wire)
+        return True
+
+    def abort(self) -> None:
+        self.transport.abort()
+
+    def shutdown(self) -> None:
+        if self.handshake_complete and not self.close_sent:
+            self.stop_keepalive()
+            code, reason = SHUTDOWN
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+            self.conn.send_close(code, reason)
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True
+            self.transport.close()
+        else:
+            super().shutdown()
+
+
+def main() -> None:
+    import django
+    from django.conf import settings
+
+    django.setup()
+    workers = environment.number("WORKERS", default=1, minimum=1)
+    if workers > 1 and not settings.REDIS_URL:
+        sys.exit("WORKERS is over 1: set REDIS_URL (or REDIS_HOST), by which the processes reach each other.")
+    uvicorn.run(
+        "chatsite.asgi:application",
+        host=environment.text("HOST", default="127.0.0.1"),
+        port=settings.PORT,
+        workers=workers,
+        loop="uvloop",
+        ws="chatsite.server:ChatProtocol",
+        ws_max_size=settings.CHAT_MAX_FRAME_BYTES or sys.maxsize,
+        ws_ping_interval=settings.CHAT_HEARTBEAT_S,
+        ws_ping_timeout=settings.CHAT_HEARTBEAT_S,
+        ws_per_message_deflate=False,  # 37 KB a socket, and the same frame deflated for each recipient
+        timeout_graceful_shutdown=GRACE_S,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+    )
+
+
+if __name__ == "__main__":
+    main()

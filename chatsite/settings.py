@@ -1,0 +1,207 @@
+"""All settings, read from the environment once. docs/configuration.md lists every variable; a test holds the two in step.
+
+A wrong value stops the start with a sentence that names the variable.
+"""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext_lazy as _
+
+from chatsite import environment
+from monitoring import logs
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+if os.environ.get("CHAT_ENV_FILE", ".env"):
+    environ.Env.read_env(BASE_DIR / os.environ.get("CHAT_ENV_FILE", ".env"))
+
+# --- Who we are -------------------------------------------------------------------------------------------------------
+DEBUG = environment.flag("DEBUG", default=False)
+SECRET_KEY = environment.secret("SECRET_KEY", debug=DEBUG)
+JWT_SECRET = environment.secret("JWT_SECRET", debug=DEBUG)
+ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS", default=[])
+PORT = environment.number("PORT", default=8000, minimum=1, maximum=65535)
+
+# --- Limits of the chat: the unit is in the name or the comment, 0 turns a limit off ---------------------------------
+CHAT_MAX_CONNECTIONS = environment.number("CHAT_MAX_CONNECTIONS", default=10_000)  # sockets of one process
+CHAT_MAX_FRAME_BYTES = environment.number("CHAT_MAX_FRAME_BYTES", default=65_536)  # 64 KiB: 16 x the longest message
+CHAT_MAX_CONTENT_CHARS = environment.number("CHAT_MAX_CONTENT_CHARS", default=4_000)  # about two printed pages
+CHAT_MAX_ROOMS_PER_CONNECTION = environment.number("CHAT_MAX_ROOMS_PER_CONNECTION", default=100)
+CHAT_MAX_PENDING_MESSAGES = environment.number(
+    "CHAT_MAX_PENDING_MESSAGES", default=64
+)  # sent, unstored, one connection
+CHAT_JOURNAL_MESSAGES = environment.number("CHAT_JOURNAL_MESSAGES", default=10_000, minimum=1)  # waiting, one process
+CHAT_OUTBOX_BYTES = environment.number(
+    "CHAT_OUTBOX_BYTES", default=1_048_576
+)  # unsent to one slow reader: half of 2 MiB
+CHAT_HEARTBEAT_S = environment.number("CHAT_HEARTBEAT_S", default=30, minimum=1)  # ping; no pong by the next one: cut
+CHAT_PRESENCE_LEASE_S = environment.number(
+    "CHAT_PRESENCE_LEASE_S", default=15, minimum=2
+)  # a dead process counts so long
+CHAT_DATABASE_THREADS = environment.number(
+    "CHAT_DATABASE_THREADS", default=4, minimum=1
+)  # reads side by side, a process
+CHAT_WARNING_MEMORY_MB = environment.number(
+    "CHAT_WARNING_MEMORY_MB", default=500
+)  # resident; /health says warning above
+CHAT_WARNING_CONNECTIONS = environment.number("CHAT_WARNING_CONNECTIONS", default=8_000)  # 80 % of CHAT_MAX_CONNECTIONS
+CHAT_CRITICAL_FAILED_PERCENT = environment.number(
+    "CHAT_CRITICAL_FAILED_PERCENT", default=10, maximum=100
+)  # of a minute
+CHAT_ALLOWED_ORIGINS = environment.words(
+    "CHAT_ALLOWED_ORIGINS", default=[]
+)  # besides the page's own, for cookie sockets
+
+# --- Tokens -----------------------------------------------------------------------------------------------------------
+CHAT_ACCESS_MINUTES = environment.number("CHAT_ACCESS_MINUTES", default=60, minimum=1)
+CHAT_REFRESH_DAYS = environment.number("CHAT_REFRESH_DAYS", default=14, minimum=1)
+SIMPLE_JWT = {
+    "SIGNING_KEY": JWT_SECRET,
+    "ALGORITHM": "HS256",
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=CHAT_ACCESS_MINUTES),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=CHAT_REFRESH_DAYS),
+    "USER_ID_CLAIM": "userId",
+}
+
+# --- Dependencies: SQLite and the in-process layer by default; PostgreSQL and Redis by one variable each --------------
+DATABASES = {"default": environment.database("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
+REDIS_URL = environment.redis_url()
+CHANNEL_LAYERS = {"default": environment.channel_layer(REDIS_URL)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- Django -----------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "chatsite",  # before daphne: its `runserver` extends daphne's
+    "daphne",  # before staticfiles: makes `runserver` an ASGI server
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "channels",
+    "csp",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "accounts",
+    "rooms",
+    "monitoring",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "chatsite.urls"
+ASGI_APPLICATION = "chatsite.asgi.application"
+APPEND_SLASH = False  # the doors take both spellings themselves, so that a POST is never redirected
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# --- People and security ----------------------------------------------------------------------------------------------
+AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL = "sign-in"
+LOGIN_REDIRECT_URL = "chat"
+LOGOUT_REDIRECT_URL = "sign-in"
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+HTTPS = environment.flag("CHAT_HTTPS", default=False)  # behind TLS: secure cookies, HSTS, the proxy's X-Forwarded-Proto
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "connect-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "object-src": [NONE],
+        "base-uri": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+# --- REST -------------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.BearerAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser", "rest_framework.parsers.FormParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "chatsite.middleware.rest_error",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Chat",
+    "DESCRIPTION": "Login, rooms and messages over HTTP. The socket's frames are in docs/protocol.md.",
+    "VERSION": "1.0.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+# --- Languages and files ----------------------------------------------------------------------------------------------
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("zh-hans", _("Chinese"))]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "servestatic.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# --- Logs -------------------------------------------------------------------------------------------------------------
+LOG_DIR = environment.text("LOG_DIR", default="")
+LOG_LEVEL = environment.choice("LOG_LEVEL", default="INFO", options=["DEBUG", "INFO", "WARNING", "ERROR"])
+LOGGING_CONFIG = None
+logs.configure(debug=DEBUG, level=LOG_LEVEL, directory=LOG_DIR)
+
+if not DEBUG and "*" in ALLOWED_HOSTS:
+    raise ImproperlyConfigured(
+        'ALLOWED_HOSTS="*" lets every web page open sockets in your users\' names: name the hosts.'
+    )

@@ -1,0 +1,42 @@
+"""Every HTTP door on one page; the socket's two paths are in asgi.py. REST paths work with and without a trailing slash."""
+
+from django.contrib import admin
+from django.urls import include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+import accounts.api
+import accounts.views
+import monitoring.views
+import rooms.api
+import rooms.views
+
+pages = [
+    path("", rooms.views.chat, name="chat"),
+    path("rooms/<str:name>/", rooms.views.chat, name="room"),
+    path("accounts/sign-in/", accounts.views.SignInView.as_view(), name="sign-in"),
+    path("accounts/sign-out/", accounts.views.SignOutView.as_view(), name="sign-out"),
+    path("accounts/register/", accounts.views.RegisterView.as_view(), name="register"),
+    path("i18n/", include("django.conf.urls.i18n")),
+]
+api = [
+    re_path(r"^auth/?$", accounts.api.AuthView.as_view(), name="api-auth"),
+    re_path(r"^auth/refresh/?$", accounts.api.RefreshView.as_view(), name="api-refresh"),
+    re_path(r"^auth/logout/?$", accounts.api.LogoutView.as_view(), name="api-logout"),
+    re_path(r"^auth/register/?$", accounts.api.RegisterView.as_view(), name="api-register"),
+    re_path(r"^me/?$", accounts.api.MeView.as_view(), name="api-me"),
+    re_path(r"^online/?$", rooms.api.OnlineView.as_view(), name="api-online"),
+    re_path(r"^rooms/?$", rooms.api.RoomsView.as_view(), name="api-rooms"),
+    re_path(r"^rooms/(?P<name>[^/]+)/messages/?$", rooms.api.MessagesView.as_view(), name="api-messages"),
+    re_path(r"^rooms/(?P<name>[^/]+?)/?$", rooms.api.RoomView.as_view(), name="api-room"),
+    re_path(r"^schema/?$", SpectacularAPIView.as_view(), name="api-schema"),
+    re_path(r"^docs/?$", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
+]
+urlpatterns = [
+    path("", include(pages)),
+    path("api/", include(api)),
+    re_path(r"^health/?$", monitoring.views.health, name="health"),
+    re_path(r"^metrics/?$", monitoring.views.metrics, name="metrics"),
+    path("admin/monitoring/", monitoring.views.dashboard, name="monitoring"),
+    path("admin/monitoring/data/", monitoring.views.dashboard_data, name="monitoring-data"),
+    path("admin/", admin.site.urls),
+]

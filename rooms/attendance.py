@@ -1,0 +1,143 @@
+"""Signing in, entering and leaving through one connection: in which order presence, hub, bus and snapshot are touched.
+
+Nothing passes a joiner by: the hub holds events back for them from before their snapshot is read until it was sent.
+"""
+
+from time import time
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.authentication import Identity
+from chatsite import database
+from chatsite.errors import Forbidden, NotInRoom, Unavailable
+from rooms import protocol, services
+from rooms.delivery.bus import EVERYONE
+from rooms.delivery.connection import Connection
+from rooms.delivery.events import Event
+from rooms.delivery.presence import Online
+from rooms.models import Room
+from rooms.node import Node
+from rooms.services import Snapshot
+
+TRIES = 3  # a transient room can disappear while somebody enters it; they then make it again
+EXPIRY_WARNING_S = 60.0
+TOKEN_EXPIRED = (4100, "Token expired")
+
+
+def user_ref(identity: Identity) -> protocol.UserRef:
+    return protocol.UserRef(str(identity.user_id), identity.username)
+
+
+async def sign_in(node: Node, connection: Connection, identity: Identity) -> None:
+    """Makes the connection this user's, or replaces its token in place; Forbidden when it is another user's already."""
+    if connection.identity is not None and connection.identity.user_id != identity.user_id:
+        raise Forbidden("This connection belongs to another user")
+    newcomer = connection.identity is None
+    connection.identity = identity
+    _watch_expiry(connection, identity)
+    if newcomer:
+        node.hub.join(EVERYONE, connection)
+        node.hub.admit(EVERYONE, connection)
+        person = Online(identity.user_id, identity.username, timezone.now(), connection.address)
+        await node.presence.arrive(person)
+
+
+def _watch_expiry(connection: Connection, identity: Identity) -> None:
+    """Tells a connection a minute before its token ends, and closes it when it has ended."""
+    if identity.expires_at is None:
+        connection.set_timer(0, None)
+        return
+
+    def expire() -> None:
+        connection.close(*TOKEN_EXPIRED)
+
+    def warn() -> None:
+        left_s = max(0.0, (identity.expires_at or 0) - time())
+        connection.send(protocol.AuthExpiring(in_ms=int(left_s * 1000)))
+        connection.set_timer(left_s, expire)
+
+    connection.set_timer(max(0.0, identity.expires_at - time() - EXPIRY_WARNING_S), warn)
+
+
+async def join(node: Node, connection: Connection, name: str) -> tuple[Room, int, Snapshot]:
+    """Enters a room, made if there is none. Answers it, how many people are in it, and its newest page.
+
+    The caller sends these and then calls `admit`; until then the hub holds back what is said.
+    """
+    limit = settings.CHAT_MAX_ROOMS_PER_CONNECTION
+    if 0 < limit <= len(connection.rooms) and name not in connection.rooms:
+        raise Forbidden(f"One connection can be in {limit} rooms at most")
+    for _ in range(TRIES):
+        room = await database.call(services.enter_room, user_id=connection.identity.user_id, name=name)
+        if name in connection.rooms and connection.rooms[name].pk != room.pk:
+            await leave(node, connection, name)
+        try:
+            count = await _take_seat(node, connection, room)
+            snapshot = await database.call(services.snapshot, room=room)
+        except Exception:
+            await leave(node, connection, name)
+            raise
+        if snapshot is not None:
+            return room, count, snapshot
+        await leave(node, connection, name)
+    raise Unavailable("The room keeps disappearing")
+
+
+async def _take_seat(node: Node, connection: Connection, room: Room) -> int:
+    topic = services.topic(room.pk)
+    node.hub.join(topic, connection)
+    if room.name in connection.rooms:
+        counts = await node.presence.counts([room.pk])
+        return counts[room.pk]
+    connection.rooms[room.name] = room
+    await node.bus.follow(topic)
+    news, count = await node.presence.enter(room.pk, connection.identity.user_id)
+    if news:
+        user, now = user_ref(connection.identity), protocol.timestamp(timezone.now())
+        frame = protocol.UserJoined(room_id=room.name, user=user, timestamp=now)
+        node.bus.publish([Event(topic, protocol.encode(frame), skip=connection.id)])
+    return count
+
+
+def admit(node: Node, connection: Connection, room: Room, snapshot: Snapshot) -> None:
+    """The snapshot was sent: from here on the connection gets every event of the room."""
+    node.hub.admit(services.topic(room.pk), connection, snapshot.head)
+
+
+async def leave(node: Node, connection: Connection, name: str) -> None:
+    """Leaves a room; NotInRoom. The room is told when it was the user's last socket there."""
+    room: Room | None = connection.rooms.pop(name, None)
+    if room is None:
+        raise NotInRoom
+    topic = services.topic(room.pk)
+    node.hub.leave(topic, connection)
+    if topic not in node.hub:
+        await node.bus.follow(topic)
+    news, count = await node.presence.leave(room.pk, connection.identity.user_id)
+    if news and count:
+        user, now = user_ref(connection.identity), protocol.timestamp(timezone.now())
+        frame = protocol.UserLeft(room_id=room.name, user=user, timestamp=now)
+        node.bus.publish([Event(topic, protocol.encode(frame))])
+    if room.transient and not count:
+        await _remove_unused(node, room.pk)
+
+
+async def _remove_unused(node: Node, room_id: int) -> None:
+    """Order matters: the entries are read before presence, so an entry in between is seen by one of the two."""
+    entries = await database.call(services.unused_entries, room_id=room_id)
+    if entries is not None and not (await node.presence.counts([room_id]))[room_id]:
+        await database.call(services.remove_unused, room_id=room_id, entries=entries)
+
+
+async def forget(node: Node, connection: Connection) -> None:
+    """The connection is gone: leaves its rooms and signs it out."""
+    connection.ended()
+    for name in list(connection.rooms):
+        try:
+            await leave(node, connection, name)
+        except Unavailable:
+            continue  # the database is away: an unused room stays, nothing else is missed
+    if connection.identity is not None:
+        node.hub.leave(EVERYONE, connection)
+        await node.presence.depart(connection.identity.user_id)

@@ -1,0 +1,154 @@
+"""One socket: a lean receive loop, decode, dispatch, reply, clean up. What a command does is in handlers.
+
+The loop takes the place of Channels' dispatch, which hops to a thread before every frame (100-180 us) and hops again for
+every event: here events come through the hub, and all ORM work goes through chatsite.database.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from http.cookies import CookieError, SimpleCookie
+from time import monotonic, time
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import structlog
+from channels.consumer import AsyncConsumer
+from django.conf import settings
+from django.utils import timezone
+
+from accounts import authentication
+from chatsite import database
+from chatsite.errors import AuthRequired, BadFrame, ChatError, Internal, Unavailable
+from monitoring import metrics
+from rooms import attendance, handlers, node, protocol
+from rooms.delivery.connection import Connection, FrameSocket
+from rooms.node import Node
+
+log = structlog.get_logger(__name__)
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+OVERLOADED = (1013, "Server overloaded")
+TOO_BIG = (1009, "Frame too big")
+POSTS = (protocol.SendMessage, protocol.Ping)  # need not wait for the sender's earlier messages
+
+
+class ChatConsumer(AsyncConsumer):
+    """Serves `/ws` and `/chat` on any ASGI server."""
+
+    node: Node
+    connection: Connection
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()  # websocket.connect
+        await send({"type": "websocket.accept"})
+        loop_task = cast("asyncio.Task[None]", asyncio.current_task())
+        self.node = node.running()
+        self.connection = Connection(
+            send,
+            limit_bytes=settings.CHAT_OUTBOX_BYTES,
+            on_cut=loop_task.cancel,
+            socket=cast(FrameSocket | None, scope.get("extensions", {}).get("chat.frames")),
+            address=(scope.get("client") or ("", 0))[0],
+        )
+        metrics.connection_opened()
+        opened, code = monotonic(), 1006
+        try:
+            self.node.connections[self.connection.id] = self.connection
+            await self._open(scope)
+            code = await self._serve(receive)
+        finally:
+            del self.node.connections[self.connection.id]
+            await attendance.forget(self.node, self.connection)
+            metrics.connection_closed(code)
+            self._log("socket.closed", code=code, seconds=round(monotonic() - opened, 3))
+
+    async def _open(self, scope: Scope) -> None:
+        self._log("socket.opened", address=self.connection.address)
+        if 0 < settings.CHAT_MAX_CONNECTIONS < len(self.node.connections):
+            handlers.refuse(self.connection, Unavailable(OVERLOADED[1]), None)
+            self.connection.close(*OVERLOADED)
+            return
+        now = timezone.now()
+        self.connection.send(
+            protocol.Welcome(
+                message="Welcome to the chat", timestamp=protocol.timestamp(now), server_time=int(time() * 1000)
+            )
+        )
+        try:
+            await self._sign_in_unasked(scope)
+        except ChatError as error:
+            handlers.refuse(self.connection, error, None)
+
+    async def _sign_in_unasked(self, scope: Scope) -> None:
+        """By the `Authorization` header a program sends, or by the cookie a browser sends from an allowed page."""
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            await handlers.authenticate(self.node, self.connection, token.strip())
+        elif (session_key := _session_key(headers)) and _allowed_origin(headers):
+            identity = await database.call(authentication.by_session, session_key)
+            if identity is not None:
+                await handlers.welcome_in(self.node, self.connection, identity)
+
+    async def _serve(self, receive: Receive) -> int:
+        """Handles one frame after the other until the socket closes; answers with the close code."""
+        while True:
+            event = await receive()
+            if event["type"] == "websocket.disconnect":
+                return event.get("code") or 1005
+            if self.connection.closing is None:
+                await self._handle(event.get("text"))
+
+    async def _handle(self, text: str | None) -> None:
+        metrics.received()
+        command_id = None
+        try:
+            command = self._decode(text)
+            command_id = command.id
+            if self.connection.identity is None and not command.before_auth:
+                raise AuthRequired
+            if self.connection.pending and not isinstance(command, POSTS):
+                await self.connection.settled()
+            await handlers.HANDLERS[type(command)](self.node, self.connection, command)
+        except protocol.CommandError as error:
+            handlers.refuse(self.connection, error.error, error.command_id)
+        except ChatError as error:
+            handlers.refuse(self.connection, error, command_id)
+        except Exception:
+            log.exception("socket.failed", connection=self.connection.id)
+            handlers.refuse(self.connection, Internal(), command_id)
+
+    def _decode(self, text: str | None) -> protocol.Command:
+        if text is None:
+            raise BadFrame("Frames are text; binary ones are not served")
+        limit = settings.CHAT_MAX_FRAME_BYTES
+        if 0 < limit < len(text) or (0 < limit < 3 * len(text) and len(text.encode()) > limit):
+            # Our servers close by themselves before this; it stands for any other ASGI server.
+            self.connection.close(*TOO_BIG)
+            raise BadFrame(f"The frame is over {limit} bytes")
+        return protocol.decode(text)
+
+    def _log(self, event: str, **fields: Any) -> None:
+        user = self.connection.identity.user_id if self.connection.identity else None
+        log.info(event, connection=self.connection.id, user=user, **fields)
+
+
+def _session_key(headers: dict[str, str]) -> str:
+    try:
+        cookie = SimpleCookie(headers.get("cookie", "")).get(settings.SESSION_COOKIE_NAME)
+    except CookieError:
+        return ""
+    return cookie.value if cookie else ""
+
+
+def _allowed_origin(headers: dict[str, str]) -> bool:
+    """Whether the page that opened this socket may use its visitor's cookie: our own pages, and CHAT_ALLOWED_ORIGINS.
+
+    The whole origin counts, scheme and port too: another page on the same host must not speak in a visitor's name.
+    """
+    origin = headers.get("origin", "")
+    parts = urlsplit(origin)
+    own = parts.netloc == headers.get("host") and parts.scheme in (("https",) if settings.HTTPS else ("http", "https"))
+    return own or origin in {*settings.CHAT_ALLOWED_ORIGINS, *settings.CSRF_TRUSTED_ORIGINS}

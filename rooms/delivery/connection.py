@@ -1,0 +1,173 @@
+"""One client's way out: a bounded outbox over an ASGI `send`, or over a server that takes whole frames.
+
+Offers never wait. Knows nothing of rooms' contents: what it carries besides is its owner's (`identity`, `rooms`).
+"""
+
+import asyncio
+import uuid
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from functools import partial
+from types import coroutine
+from typing import Any, Protocol
+
+import msgspec
+
+from rooms import protocol
+from rooms.delivery.events import Encoded
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+SLOW_CONSUMER = (4001, "Slow consumer")
+CLOSE_TIMEOUT_S = 5.0  # a peer that reads nothing cannot take a close frame either: then the line is cut
+
+
+class FrameSocket(Protocol):
+    """What our production server offers beyond ASGI (chatsite.server): writing a frame that is encoded already."""
+
+    def write_frame(self, wire: bytes) -> bool: ...
+    def abort(self) -> None: ...
+
+
+class Connection:
+    __slots__ = (
+        "__weakref__", "_cut", "_limit", "_outbox", "_outbox_bytes", "_pump", "_send", "_settled", "_socket",
+        "address", "closing", "id", "identity", "pending", "rooms", "timer",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        send: Send,
+        *,
+        limit_bytes: int,
+        on_cut: Callable[[], None],
+        socket: FrameSocket | None = None,
+        address: str = "",
+    ) -> None:
+        """`limit_bytes` bounds what waits for a slow reader (0: no bound); `on_cut` ends the owner's loop by force."""
+        self.id = uuid.uuid4().hex
+        self.address = address
+        self.identity: Any = None
+        self.rooms: dict[str, Any] = {}
+        self.timer: asyncio.TimerHandle | None = None
+        self.pending = 0  # messages sent by this client that are not stored yet
+        self.closing: tuple[int, str] | None = None
+        self._send = send
+        self._cut = on_cut
+        self._socket = socket
+        self._limit = limit_bytes
+        self._outbox: deque[Encoded] = deque()
+        self._outbox_bytes = 0
+        self._pump: asyncio.Task[None] | None = None
+        self._settled: asyncio.Event | None = None
+
+    def send(self, frame: protocol.Frame) -> None:
+        self.offer(Encoded(protocol.encode(frame)))
+
+    def offer(self, frame: Encoded, *, ephemeral: bool = False) -> None:
+        """Sends at once if the socket takes it, else queues it in order; under pressure ephemeral frames go first."""
+        if self.closing is not None:
+            return
+        if self._pump is None and self._write(frame):
+            return
+        size = self._outbox_bytes + len(frame.payload)
+        if self._limit and size > (self._limit // 2 if ephemeral else self._limit):
+            if not ephemeral:
+                self.close(*SLOW_CONSUMER)
+            return
+        self._outbox.append(frame)
+        self._outbox_bytes = size
+        if self._pump is None:
+            self._pump = asyncio.ensure_future(self._drain())
+
+    def close(self, code: int, reason: str) -> None:
+        """Sends what waits (a slow consumer's is dropped), then the close frame. Only the first close counts."""
+        if self.closing is not None:
+            return
+        self.closing = (code, reason)
+        if self.closing == SLOW_CONSUMER:
+            self._outbox.clear()
+        if self._pump is None:
+            self._pump = asyncio.ensure_future(self._drain())
+        self.set_timer(CLOSE_TIMEOUT_S, self._abort)
+
+    def ended(self) -> None:
+        """The socket is gone: nothing is sent any more, no timer is left."""
+        self.closing = self.closing or (1006, "")
+        self._outbox.clear()
+        self.set_timer(0, None)
+        if self._pump is not None:
+            self._pump.cancel()
+
+    def set_timer(self, seconds: float, call: Callable[[], None] | None) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+        self.timer = asyncio.get_running_loop().call_later(seconds, call) if call else None
+
+    def _abort(self) -> None:
+        if self._socket is not None:
+            self._socket.abort()
+        self._cut()
+
+    def message_sent(self) -> None:
+        self.pending += 1
+
+    def message_settled(self) -> None:
+        self.pending -= 1
+        if not self.pending and self._settled is not None:
+            self._settled.set()
+            self._settled = None
+
+    async def settled(self) -> None:
+        """Waits until all messages this client has sent are stored or refused, so that its commands act in order."""
+        if self.pending:
+            self._settled = self._settled or asyncio.Event()
+            await self._settled.wait()
+
+    def _write(self, frame: Encoded) -> bool:
+        """True when the frame is out or was given to the pump as its first; False when the socket is full."""
+        if self._socket is not None:
+            return self._socket.write_frame(frame.wire)
+        # An ASGI send that does not block runs to its end right here: 1-2 us, where a task costs a switch. One that
+        # does block is left to a task, from the point where it stands.
+        step = self._send({"type": "websocket.send", "text": frame.text})
+        assert isinstance(step, Coroutine)
+        try:
+            waiting = step.send(None)
+        except StopIteration:
+            return True
+        except Exception:
+            return True  # the peer is gone; the owner's loop is told by the server
+        self._pump = asyncio.ensure_future(self._drain(_continued(step, waiting)))
+        return True
+
+    async def _drain(self, first: Awaitable[None] | None = None) -> None:
+        try:
+            if first is not None:
+                await first
+            while self._outbox:
+                frame = self._outbox.popleft()
+                self._outbox_bytes -= len(frame.payload)
+                await self._send({"type": "websocket.send", "text": frame.text})
+            if self.closing is not None:
+                code, reason = self.closing
+                await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        except Exception:
+            self._outbox.clear()  # the peer is gone; the owner's loop is told by the server
+        finally:
+            self._pump = None
+
+
+@coroutine
+def _continued(step: Coroutine[Any, Any, None], waiting: Any) -> Generator[Any, Any, None]:
+    """Awaits the rest of a coroutine that was started by hand and now waits for the future it yielded."""
+    while True:
+        try:
+            value = yield waiting
+        except BaseException as error:
+            resume = partial(step.throw, error)
+        else:
+            resume = partial(step.send, value)
+        try:
+            waiting = resume()
+        except StopIteration:
+            return

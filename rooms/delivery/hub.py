@@ -1,0 +1,145 @@
+"""Who is here: the connections of this process by topic, and the order in which a room's events reach them.
+
+Pure and synchronous: no I/O, no clock, no models. What it misses it asks for through `on_gap` and is given by `repair`.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from rooms.delivery.events import Encoded, Event
+
+MAX_EARLY = 10_000  # events held back for one topic; what is beyond is read from the database like any other gap
+
+
+class Recipient(Protocol):
+    id: str
+
+    def offer(self, frame: Encoded, *, ephemeral: bool = False) -> None: ...
+
+
+class Topic:
+    """`joining` hold back what arrives while their snapshot is read; `ahead` have a snapshot newer than `seq`."""
+
+    __slots__ = ("ahead", "early", "joining", "members", "seq")
+
+    def __init__(self) -> None:
+        self.members: dict[Recipient, None] = {}
+        self.joining: dict[Recipient, list[tuple[Event, Encoded]]] = {}
+        self.ahead: dict[Recipient, int] = {}
+        self.seq: int | None = None  # the last one delivered; None until the first snapshot tells where the room stands
+        self.early: dict[int, Event] = {}
+
+    def drop(self, recipient: Recipient) -> None:
+        self.members.pop(recipient, None)
+        self.joining.pop(recipient, None)
+        self.ahead.pop(recipient, None)
+
+
+class Hub:
+    def __init__(self, on_gap: Callable[[str], None]) -> None:
+        """`on_gap(topic)` is told that an event has not come though a later one has."""
+        self._topics: dict[str, Topic] = {}
+        self._on_gap = on_gap
+
+    def __contains__(self, topic: str) -> bool:
+        return topic in self._topics
+
+    def topics(self) -> list[str]:
+        return list(self._topics)
+
+    def seq(self, topic: str) -> int | None:
+        """The last seq delivered in a topic; None when it is unknown here."""
+        found = self._topics.get(topic)
+        return found.seq if found else None
+
+    def has_gap(self, topic: str) -> bool:
+        """Whether something is held back until what was before it comes."""
+        found = self._topics.get(topic)
+        return bool(found and found.early)
+
+    def join(self, topic: str, recipient: Recipient) -> None:
+        """Takes a recipient in before its snapshot is read: from now on nothing passes it by, and nothing is sent to it."""
+        found = self._topics.setdefault(topic, Topic())
+        found.drop(recipient)
+        found.joining[recipient] = []
+
+    def admit(self, topic: str, recipient: Recipient, head: int = 0) -> None:
+        """Its snapshot, which tells all up to `head`, was sent: gives it what came since, and every event from now on."""
+        found = self._topics.get(topic)
+        held = found.joining.pop(recipient, None) if found else None
+        if found is None or held is None:  # left or cut off meanwhile
+            return
+        for event, frame in held:
+            if not event.seq or event.seq > head:
+                recipient.offer(frame, ephemeral=not event.seq)
+        if found.seq is None:
+            found.seq = head
+        if head > found.seq:
+            found.ahead[recipient] = head
+        else:
+            found.members[recipient] = None
+        self._drain(found)
+
+    def leave(self, topic: str, recipient: Recipient) -> None:
+        found = self._topics.get(topic)
+        if found is None:
+            return
+        found.drop(recipient)
+        if not (found.members or found.joining or found.ahead):
+            del self._topics[topic]
+
+    def deliver(self, event: Event) -> None:
+        """Passes an event on in its order: a double is dropped, an early one is held back."""
+        topic = self._topics.get(event.topic)
+        if topic is None:
+            return
+        if not event.seq:
+            self._pass_on(topic, event)
+        elif topic.seq is None or event.seq > topic.seq + 1:
+            if len(topic.early) < MAX_EARLY:
+                topic.early[event.seq] = event
+            if topic.seq is not None:
+                self._on_gap(event.topic)
+        elif event.seq == topic.seq + 1:
+            topic.seq = event.seq
+            self._pass_on(topic, event)
+            self._drain(topic)
+
+    def repair(self, topic: str, events: Iterable[Event], head: int) -> None:
+        """Delivers what was read of the room's changes, all of them up to `head`, and what was held back behind them."""
+        found = self._topics.get(topic)
+        if found is None or found.seq is None:
+            return
+        for event in events:
+            if event.seq > found.seq:
+                found.seq = event.seq
+                self._pass_on(found, event)
+        found.seq = max(found.seq, head)
+        self._drain(found)
+
+    def _drain(self, topic: Topic) -> None:
+        if not topic.early or topic.seq is None:
+            return
+        while event := topic.early.pop(topic.seq + 1, None):
+            topic.seq = event.seq
+            self._pass_on(topic, event)
+        for seq in [seq for seq in topic.early if seq <= topic.seq]:
+            del topic.early[seq]
+
+    def _pass_on(self, topic: Topic, event: Event) -> None:
+        frame, ephemeral = Encoded(event.payload), not event.seq
+        for recipient in topic.members if not event.skip else [r for r in topic.members if r.id != event.skip]:
+            recipient.offer(frame, ephemeral=ephemeral)
+        for recipient, held in topic.joining.items():
+            if recipient.id != event.skip:
+                held.append((event, frame))
+        if topic.ahead:
+            self._pass_on_ahead(topic, event, frame)
+
+    def _pass_on_ahead(self, topic: Topic, event: Event, frame: Encoded) -> None:
+        for recipient, head in list(topic.ahead.items()):
+            if (not event.seq or event.seq > head) and recipient.id != event.skip:
+                recipient.offer(frame, ephemeral=not event.seq)
+            if topic.seq is not None and topic.seq >= head:
+                del topic.ahead[recipient]
+                topic.members[recipient] = None

@@ -1,0 +1,190 @@
+"""What each command does: command class → coroutine, one table. No SQL, no Redis; errors are raised, the consumer answers."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.utils import timezone
+
+from accounts import authentication
+from chatsite import database
+from chatsite.errors import AuthRequired, ChatError, Forbidden, Internal, NotInRoom, Unavailable
+from monitoring import metrics
+from rooms import access, attendance, protocol, services
+from rooms.attendance import user_ref
+from rooms.delivery.bus import EVERYONE
+from rooms.delivery.connection import Connection
+from rooms.delivery.events import Event
+from rooms.models import Message, Room
+from rooms.node import Node
+from rooms.services import NewMessage
+
+log = structlog.get_logger(__name__)
+AUTH_FAILED = (1008, "Authentication failed")
+
+
+def refuse(connection: Connection, error: ChatError, command_id: str | None) -> None:
+    """Answers a command with an error; only those that are a fault of ours count as failed."""
+    if isinstance(error, Internal | Unavailable):
+        metrics.failed()
+    connection.send(
+        protocol.Error(
+            id=command_id,
+            message=error.message,
+            code=error.code,
+            retryable=error.retryable,
+            retry_after_ms=error.retry_after_ms,
+        )
+    )
+
+
+def acknowledge(connection: Connection, command: protocol.Command) -> None:
+    """Answers a command that has no answer of its own, if its sender wants to know."""
+    if command.id is not None:
+        connection.send(protocol.Ack(id=command.id))
+
+
+async def ping(node: Node, connection: Connection, command: protocol.Ping) -> None:
+    connection.send(protocol.Pong(id=command.id))
+
+
+async def auth(node: Node, connection: Connection, command: protocol.Auth) -> None:
+    await authenticate(node, connection, command.token, command.id)
+
+
+async def authenticate(node: Node, connection: Connection, token: str, command_id: str | None = None) -> None:
+    """Signs a connection in by a token; a bad one is told why and closed."""
+    try:
+        identity = await database.call(authentication.by_token, token)
+    except AuthRequired as error:
+        code = error.code if error.code == "auth-expired" else None
+        connection.send(protocol.AuthFailed(id=command_id, message=error.message, code=code))
+        connection.close(*AUTH_FAILED)
+        return
+    await welcome_in(node, connection, identity, command_id)
+
+
+async def welcome_in(
+    node: Node, connection: Connection, identity: authentication.Identity, command_id: str | None = None
+) -> None:
+    await attendance.sign_in(node, connection, identity)
+    user = protocol.SignedInUser(str(identity.user_id), identity.username, list(identity.roles))
+    connection.send(protocol.AuthSuccess(id=command_id, user=user))
+
+
+async def create_room(node: Node, connection: Connection, command: protocol.CreateRoom) -> None:
+    _, created = await database.call(services.create_room, user_id=connection.identity.user_id, name=command.name)
+    connection.send(protocol.RoomCreated(id=command.id, room_id=command.name, success=created))
+
+
+async def join_room(node: Node, connection: Connection, command: protocol.JoinRoom) -> None:
+    room, count, snapshot = await attendance.join(node, connection, command.name)
+    connection.send(protocol.RoomJoined(id=command.id, room_id=room.name, member_count=count))
+    connection.send(_page(room.name, snapshot.messages))
+    attendance.admit(node, connection, room, snapshot)
+
+
+async def leave_room(node: Node, connection: Connection, command: protocol.LeaveRoom) -> None:
+    await attendance.leave(node, connection, command.name)
+    connection.send(protocol.RoomLeft(id=command.id, room_id=command.name))
+
+
+async def send_message(node: Node, connection: Connection, command: protocol.SendMessage) -> None:
+    """Hands the message to the journal and goes on; the answer comes after the commit."""
+    room: Room | None = connection.rooms.get(command.name)
+    if room is None:
+        raise NotInRoom
+    content = protocol.text_content(command.content)
+    if 0 < settings.CHAT_MAX_PENDING_MESSAGES <= connection.pending:
+        await connection.settled()  # reads no further, so the sender's own line fills: nobody else pays
+    kind = Message.Kind.ROOM if isinstance(command, protocol.SendRoomMessage) else Message.Kind.CHAT
+    message = NewMessage(room.pk, connection.identity.user_id, content, command.client_id or command.id, kind.value)
+    node.journal.submit(message, partial(_settle, connection, command, room.name))
+    connection.message_sent()
+
+
+def _settle(connection: Connection, command: protocol.SendMessage, room_name: str, answer: Message | ChatError) -> None:
+    connection.message_settled()
+    if isinstance(answer, ChatError):
+        refuse(connection, answer, command.id)
+    elif command.id is not None:
+        connection.send(
+            protocol.Ack(
+                id=command.id,
+                room_id=room_name,
+                seq=answer.seq,
+                message_id=str(answer.pk),
+                timestamp=protocol.timestamp(answer.created_at),
+            )
+        )
+
+
+async def send_chat(node: Node, connection: Connection, command: protocol.SendChat) -> None:
+    user, now = user_ref(connection.identity), protocol.timestamp(timezone.now())
+    frame = protocol.Chat(user=user, message=command.text, timestamp=now)
+    node.bus.publish([Event(EVERYONE, protocol.encode(frame))])
+    acknowledge(connection, command)
+
+
+async def get_rooms(node: Node, connection: Connection, command: protocol.GetRooms) -> None:
+    names = await database.call(_room_names, connection.identity.user_id)
+    counts = await node.presence.counts(names)
+    rooms = [protocol.RoomRef(name, counts[room_id]) for room_id, name in names.items()]
+    connection.send(protocol.RoomsList(id=command.id, rooms=rooms))
+
+
+def _room_names(user_id: int) -> dict[int, str]:
+    return dict(access.visible_rooms(user_id).order_by("name").values_list("pk", "name"))
+
+
+async def get_history(node: Node, connection: Connection, command: protocol.GetHistory) -> None:
+    messages = await database.call(_history, connection.identity.user_id, command)
+    connection.send(_page(command.name, messages, command.id))
+
+
+def _history(user_id: int, command: protocol.GetHistory) -> list[Message]:
+    room = access.room(user_id, command.name)
+    limit = min(command.limit, protocol.HISTORY_MAX)
+    return Message.objects.page(room.pk, limit=limit, before=command.before, after=command.after)
+
+
+def _page(room_name: str, messages: list[Message], command_id: str | None = None) -> protocol.MessageHistory:
+    frames = [services.message_frame(message, room_name) for message in messages]
+    return protocol.MessageHistory(id=command_id, room_id=room_name, messages=frames)
+
+
+async def get_online_users(node: Node, connection: Connection, command: protocol.GetOnlineUsers) -> None:
+    people = await node.presence.online()
+    users = [
+        protocol.OnlineUser(str(person.user_id), person.username, protocol.timestamp(person.authenticated_at))
+        for person in people
+    ]
+    connection.send(protocol.OnlineUsers(id=command.id, users=users))
+
+
+async def admin_broadcast(node: Node, connection: Connection, command: protocol.AdminBroadcast) -> None:
+    if "admin" not in connection.identity.roles:
+        raise Forbidden("Admin permission required")
+    content = protocol.text_content(command.content)
+    frame = protocol.AdminMessage(content=content, sender=connection.identity.username)
+    node.bus.publish([Event(EVERYONE, protocol.encode(frame))])
+    acknowledge(connection, command)
+
+
+Handler = Callable[[Node, Connection, Any], Awaitable[None]]
+HANDLERS: dict[type[protocol.Command], Handler] = {
+    protocol.Ping: ping,
+    protocol.Auth: auth,
+    protocol.CreateRoom: create_room,
+    protocol.JoinRoom: join_room,
+    protocol.LeaveRoom: leave_room,
+    protocol.SendChatMessage: send_message,
+    protocol.SendRoomMessage: send_message,
+    protocol.SendChat: send_chat,
+    protocol.GetRooms: get_rooms,
+    protocol.GetHistory: get_history,
+    protocol.GetOnlineUsers: get_online_users,
+    protocol.AdminBroadcast: admin_broadcast,
+}

@@ -1,0 +1,196 @@
+"""One process's part of the chat: hub, bus, journal and presence, put together for the running event loop.
+
+Hands delivery what it may not import (the services), repairs gaps, and keeps the process's lease. Threads ask who is
+where by the functions at the end.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from functools import partial
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+from asgiref.sync import async_to_sync
+from django.conf import settings
+from django.utils import timezone
+
+from accounts import authentication
+from accounts.authentication import Identity
+from chatsite import database
+from chatsite.errors import Banned, ChatError, Unavailable
+from monitoring import metrics
+from rooms import protocol, services
+from rooms.delivery.bus import CONTROL, Bus, publish
+from rooms.delivery.connection import Connection
+from rooms.delivery.events import Event
+from rooms.delivery.hub import Hub
+from rooms.delivery.journal import Journal
+from rooms.delivery.presence import MemoryPresence, Online, Presence
+from rooms.delivery.redis_presence import RedisPresence
+from rooms.models import Message
+from rooms.services import NewMessage
+
+log = structlog.get_logger(__name__)
+R = TypeVar("R")
+GAP_WAIT_S = 0.05  # an event of another process that is only late has come by then
+RETRY_S = 1.0
+ASK_TIMEOUT_S = 5.0
+SIGNED_OUT, DEACTIVATED = (4101, "Signed out"), (4102, "Banned")
+
+
+class Node:
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.connections: dict[str, Connection] = {}
+        self.hub = Hub(self._on_gap)
+        self.bus = Bus(self.hub, self._on_control)
+        self.journal: Journal[NewMessage, Message] = Journal(
+            partial(database.store, services.post_messages), capacity=settings.CHAT_JOURNAL_MESSAGES
+        )
+        self.presence: Presence = _redis_presence() if settings.REDIS_URL else MemoryPresence()
+        self._repairing: set[str] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        self.bus.start()
+        self.spawn(self._upkeep())
+
+    async def stop(self) -> None:
+        """Stores what was submitted, gives up the lease, leaves the groups."""
+        await self.journal.flush()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.presence.close()
+        await self.bus.stop()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs work beside everything else, until it ends or the node stops."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _upkeep(self) -> None:
+        while True:
+            for room_id, person in await self.presence.beat():
+                self.spawn(self._tell_left(room_id, person))
+            await self.bus.reconcile()
+            metrics.rooms_active(sum(topic.startswith("room.") for topic in self.hub.topics()))
+            await asyncio.sleep(settings.CHAT_PRESENCE_LEASE_S / 3)
+
+    async def _tell_left(self, room_id: int, person: Online) -> None:
+        """Tells a room of somebody who left it because their process died."""
+        name = await database.call(services.room_name, room_id=room_id)
+        if name is not None:
+            user = protocol.UserRef(str(person.user_id), person.username)
+            frame = protocol.UserLeft(room_id=name, user=user, timestamp=protocol.timestamp(timezone.now()))
+            self.bus.publish([Event(services.topic(room_id), protocol.encode(frame))])
+
+    # --- Gaps ---------------------------------------------------------------------------------------------------------
+    def _on_gap(self, topic: str) -> None:
+        if topic not in self._repairing:
+            self._repairing.add(topic)
+            self.spawn(self._repair(topic))
+
+    async def _repair(self, topic: str) -> None:
+        try:
+            while True:
+                await asyncio.sleep(GAP_WAIT_S)
+                if not self.hub.has_gap(topic):
+                    return
+                try:
+                    room_id, after = int(topic.removeprefix("room.")), self.hub.seq(topic) or 0
+                    head, events = await database.call(services.changes, room_id=room_id, after=after)
+                except ChatError:
+                    await asyncio.sleep(RETRY_S)
+                else:
+                    self.hub.repair(topic, events, head)
+        finally:
+            self._repairing.discard(topic)
+
+    # --- Rights -------------------------------------------------------------------------------------------------------
+    def _on_control(self, payload: bytes) -> None:
+        user_id = msgspec.json.decode(payload, type=int)
+        for connection in self.connections.values():
+            if connection.identity is not None and connection.identity.user_id == user_id:
+                self.spawn(self._check(connection, connection.identity))
+
+    async def _check(self, connection: Connection, identity: Identity) -> None:
+        """Holds an open socket against the database: goes on with today's roles, or closes it."""
+        try:
+            today = await database.call(authentication.refreshed, identity)
+        except Unavailable:
+            log.warning("socket.unchecked", user=identity.user_id)
+        except ChatError as error:
+            connection.close(*(DEACTIVATED if isinstance(error, Banned) else SIGNED_OUT))
+        else:
+            if connection.identity is identity:
+                connection.identity = today
+
+
+_node: Node | None = None
+
+
+def running() -> Node:
+    """The node of the running event loop; the first call starts it."""
+    global _node
+    if _node is None or _node.loop is not asyncio.get_running_loop():
+        _node = Node()
+        _node.start()
+    return _node
+
+
+async def stop() -> None:
+    """Stops the running node, if there is one."""
+    global _node
+    node, _node = _node, None
+    if node is not None:
+        await node.stop()
+
+
+def check_user(user_id: int) -> None:
+    """Has every process hold this user's open sockets against the database. From any thread, after the commit."""
+    publish([Event(CONTROL, msgspec.json.encode(user_id))])
+
+
+# --- Who is where, for threads ----------------------------------------------------------------------------------------
+def member_counts(room_ids: Iterable[int]) -> dict[int, int]:
+    """How many people are in each of these rooms now, over all processes."""
+    ids = list(room_ids)
+    return _ask(lambda presence: presence.counts(ids))
+
+
+def online() -> list[Online]:
+    """Everybody who is signed in, over all processes, the longest there first."""
+    return _ask(lambda presence: presence.online())
+
+
+def room_members() -> dict[int, list[Online]]:
+    """Every room with people in it, over all processes."""
+    return _ask(lambda presence: presence.rooms())
+
+
+def _ask(question: Callable[[Presence], Coroutine[Any, Any, R]]) -> R:
+    """Asks the running node; a command that serves nobody asks Redis, or nobody."""
+    node = _node
+    if node is None or not node.loop.is_running():
+        return async_to_sync(_ask_alone)(question)
+    try:
+        return asyncio.run_coroutine_threadsafe(question(node.presence), node.loop).result(ASK_TIMEOUT_S)
+    except TimeoutError:
+        raise Unavailable("Presence does not answer") from None
+
+
+async def _ask_alone(question: Callable[[Presence], Awaitable[R]]) -> R:
+    if not settings.REDIS_URL:
+        return await question(MemoryPresence())
+    presence = _redis_presence()
+    try:
+        return await question(presence)
+    finally:
+        await presence.disconnect()
+
+
+def _redis_presence() -> RedisPresence:
+    return RedisPresence(settings.REDIS_URL, lease_s=settings.CHAT_PRESENCE_LEASE_S)

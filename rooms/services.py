@@ -1,0 +1,247 @@
+"""Every write use case of rooms, and the reads that must be in step with them. Plain sync functions, keyword arguments.
+
+The socket, REST and the admin call the same ones. Each is its own transaction; what it changed is published after the
+commit. A room's next seq is given while the room's row is locked, and rooms are locked in key order.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from chatsite.errors import Banned, ChatError, Forbidden, Muted, NoSuchRoom, Unavailable
+from rooms import access, protocol
+from rooms.delivery.bus import publish
+from rooms.delivery.events import Event
+from rooms.models import Membership, Message, Room
+
+TRIES = 3  # for writes that can meet the same write of another process; the second try finds what that one wrote
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    room_id: int
+    author_id: int
+    content: str
+    client_id: str | None = None
+    kind: str = Message.Kind.CHAT.value
+
+
+class Snapshot(NamedTuple):
+    """The newest page of a room, and the seq up to which it is complete."""
+
+    head: int
+    messages: list[Message]
+
+
+def topic(room_id: int) -> str:
+    """The topic, and the channel-layer group, of a room."""
+    return f"room.{room_id}"
+
+
+def message_frame(message: Message, room_name: str) -> protocol.ChatMessage | protocol.RoomMessage:
+    """A stored message as it is shown everywhere; the author of a message whose user is gone has id `0`."""
+    frame = protocol.RoomMessage if message.kind == Message.Kind.ROOM else protocol.ChatMessage
+    author = message.author
+    return frame(
+        room_id=room_name,
+        user=protocol.UserRef(str(author.pk), author.username) if author else protocol.UserRef("0", "deleted user"),
+        content=message.content,
+        timestamp=protocol.timestamp(message.created_at),
+        message_id=str(message.pk),
+        seq=message.seq,
+        changed_seq=message.changed_seq,
+        client_id=message.client_id,
+    )
+
+
+# --- Rooms ------------------------------------------------------------------------------------------------------------
+def create_room(*, user_id: int, name: str, title: str = "", kind: str = Room.Kind.PUBLIC.value) -> tuple[Room, bool]:
+    """Makes a room that stays, with its maker as owner. Answers the room, and False when the name was taken already."""
+    with transaction.atomic():
+        room, created = Room.objects.get_or_create(
+            name=protocol.room_name(name), defaults={"title": title, "kind": kind, "created_by_id": user_id}
+        )
+        if created:
+            Membership.objects.create(room=room, user_id=user_id, role=Membership.Role.OWNER)
+    return room, created
+
+
+def room_name(*, room_id: int) -> str | None:
+    return Room.objects.filter(pk=room_id).values_list("name", flat=True).first()
+
+
+def enter_room(*, user_id: int, name: str) -> Room:
+    """The room of this name, made for the time of the visit if there is none; NoSuchRoom, Banned."""
+    room = access.find_room(user_id, name)
+    if room is None:
+        defaults = {"transient": True, "created_by_id": user_id}
+        room, created = Room.objects.get_or_create(name=name, defaults=defaults)
+        if not created:  # somebody was faster, and it may be a room that is not for this user
+            room = access.room(user_id, name)
+    return room
+
+
+def snapshot(*, room: Room) -> Snapshot | None:
+    """The newest page for somebody who is entering and counted in already; None when the room has just disappeared.
+
+    An entry into a transient room is written down, so that `remove_unused` sees it: presence first, then this.
+    """
+    if room.transient and not Room.objects.filter(pk=room.pk).update(entries=F("entries") + 1):
+        return None
+    head = Room.objects.filter(pk=room.pk).values_list("last_seq", flat=True).first()
+    if head is None:
+        return None
+    messages = Message.objects.page(room.pk, limit=protocol.HISTORY_DEFAULT)
+    return Snapshot(max([head, *(message.seq for message in messages)]), messages)
+
+
+def unused_entries(*, room_id: int) -> int | None:
+    """For a transient room in which nothing was said: what to hand `remove_unused` once nobody is there. None: it stays."""
+    unused = Room.objects.filter(pk=room_id, transient=True, last_seq=0)
+    return unused.values_list("entries", flat=True).first()
+
+
+def remove_unused(*, room_id: int, entries: int) -> bool:
+    """Removes a transient room, unless something was said or somebody entered since `entries` was read."""
+    deleted, _ = Room.objects.filter(pk=room_id, transient=True, last_seq=0, entries=entries).delete()
+    return bool(deleted)
+
+
+def close_room(*, room_id: int) -> None:
+    """From now on the room can only be read."""
+    Room.objects.filter(pk=room_id, closed_at=None).update(closed_at=timezone.now())
+
+
+def reopen_room(*, room_id: int) -> None:
+    Room.objects.filter(pk=room_id).update(closed_at=None)
+
+
+# --- Messages ---------------------------------------------------------------------------------------------------------
+def post_message(*, room_id: int, author_id: int, content: str, client_id: str | None = None) -> Message:
+    """Stores one message; raises what refuses it. A repeated client id answers the first one's message (`repeated`)."""
+    [answer] = post_messages([NewMessage(room_id, author_id, protocol.text_content(content), client_id)])
+    if isinstance(answer, ChatError):
+        raise answer
+    return answer
+
+
+def post_messages(messages: list[NewMessage]) -> list[Message | ChatError]:
+    """Stores messages of checked content in one transaction; answers each, in order, with its row or with what refuses it."""
+    for _ in range(TRIES):
+        try:
+            with transaction.atomic():
+                posting = _Posting(messages)
+                answers = [posting.answer(message) for message in messages]
+                posting.save()
+            return answers
+        except IntegrityError:  # another process has just stored one of these client ids: the next look finds it
+            continue
+    raise Unavailable("Too many writers of the same message")
+
+
+class _Posting:
+    """One transaction's view of what it needs: locked rooms, authors, memberships, and what is stored already."""
+
+    def __init__(self, messages: list[NewMessage]) -> None:
+        rooms, authors = {message.room_id for message in messages}, {message.author_id for message in messages}
+        client_ids = {message.client_id for message in messages if message.client_id}
+        self.now = timezone.now()
+        self.rooms = {room.pk: room for room in Room.objects.select_for_update().filter(pk__in=rooms).order_by("pk")}
+        self.authors = get_user_model().objects.filter(is_active=True).in_bulk(authors)
+        memberships = Membership.objects.filter(room__in=rooms, user__in=authors)
+        self.memberships = {(membership.room_id, membership.user_id): membership for membership in memberships}
+        stored = Message.objects.filter(author__in=authors, client_id__in=client_ids).select_related("author")
+        self.stored = {(message.author_id, message.client_id): message for message in stored} if client_ids else {}
+        self.new: list[Message] = []
+
+    def answer(self, message: NewMessage) -> Message | ChatError:
+        key = (message.author_id, message.client_id)
+        if message.client_id and (stored := self.stored.get(key)):
+            stored.repeated = True
+            return stored
+        room, author = self.rooms.get(message.room_id), self.authors.get(message.author_id)
+        if room is None:
+            return NoSuchRoom()
+        if author is None:
+            return Banned()
+        if refusal := self._refusal(room, self.memberships.get((room.pk, author.pk))):
+            return refusal
+        room.last_seq += 1
+        row = Message(
+            room=room,
+            seq=room.last_seq,
+            changed_seq=room.last_seq,
+            kind=message.kind,
+            author=author,
+            content=message.content,
+            client_id=message.client_id,
+            created_at=self.now,
+        )
+        self.new.append(row)
+        if message.client_id:
+            self.stored[key] = row
+        return row
+
+    def _refusal(self, room: Room, membership: Membership | None) -> ChatError | None:
+        if room.closed_at:
+            return Forbidden("This room is closed")
+        if membership is None:
+            return None if room.kind == Room.Kind.PUBLIC else NoSuchRoom()
+        if membership.banned_until and membership.banned_until > self.now:
+            return Banned("You are banned from this room")
+        if membership.muted_until and membership.muted_until > self.now:
+            return Muted(retry_after_ms=int((membership.muted_until - self.now).total_seconds() * 1000))
+        return None
+
+    def save(self) -> None:
+        if not self.new:
+            return
+        Message.objects.bulk_create(self.new)
+        heads = [(room.last_seq, pk) for pk, room in self.rooms.items()]
+        with connection.cursor() as cursor:
+            cursor.executemany(f"UPDATE {Room._meta.db_table} SET last_seq = %s WHERE id = %s", heads)
+        events = [change_event(message, message.room.name) for message in self.new]
+        transaction.on_commit(partial(publish, events), robust=True)
+
+
+def delete_message(*, message_id: int) -> None:
+    """Takes a message away for good: its text is erased, its place in the order stays. Nothing when it is gone already."""
+    with transaction.atomic():
+        message = Message.objects.filter(pk=message_id).first()
+        if message is None:
+            return
+        room = Room.objects.select_for_update().get(pk=message.room_id)
+        message.changed_seq, message.deleted_at, message.content = room.last_seq + 1, timezone.now(), ""
+        changes = {"changed_seq": message.changed_seq, "deleted_at": message.deleted_at, "content": ""}
+        if not Message.objects.filter(pk=message_id, deleted_at=None).update(**changes):
+            return
+        Room.objects.filter(pk=room.pk).update(last_seq=message.changed_seq)
+        transaction.on_commit(partial(publish, [change_event(message, room.name)]), robust=True)
+
+
+# --- Changes ----------------------------------------------------------------------------------------------------------
+def change_event(message: Message, room_name: str) -> Event:
+    """What the members of a room are told of the last change of a message."""
+    frame: protocol.Frame = message_frame(message, room_name)
+    if message.deleted_at:
+        frame = protocol.MessageDeleted(
+            room_id=room_name, message_id=str(message.pk), seq=message.seq, changed_seq=message.changed_seq
+        )
+    return Event(topic(message.room_id), protocol.encode(frame), message.changed_seq)
+
+
+def changes(*, room_id: int, after: int, limit: int = 1000) -> tuple[int, list[Event]]:
+    """What changed in a room after a seq, in order, and the seq up to which that is complete."""
+    room = Room.objects.filter(pk=room_id).first()
+    if room is None:
+        return after, []
+    messages = Message.objects.changed(room_id, after=after, limit=limit)
+    last = messages[-1].changed_seq if messages else after
+    return (last if len(messages) == limit else max(last, room.last_seq)), [
+        change_event(message, room.name) for message in messages
+    ]
