@@ -1,0 +1,71 @@
+"""Says, after commit, whose rights may have changed. Who listens, and what they do about it, is not known here."""
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.contrib.auth.signals import user_logged_out
+from django.db import transaction
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete
+from django.dispatch import Signal
+
+from accounts.models import SignIn, User
+
+access_changed = Signal()  # sent with `user_id`
+
+
+def announce(user_id: int) -> None:
+    """Sends `access_changed` once the present transaction is committed; a listener that fails harms nobody else."""
+    transaction.on_commit(partial(access_changed.send, sender=User, user_id=user_id), robust=True)
+
+
+def connect() -> None:
+    post_save.connect(_user_saved, sender=User)
+    post_delete.connect(_user_deleted, sender=User)
+    post_save.connect(_sign_in_saved, sender=SignIn)
+    post_delete.connect(_sign_in_deleted, sender=SignIn)
+    m2m_changed.connect(_groups_changed, sender=User.groups.through)
+    post_save.connect(_group_changed, sender=Group)
+    pre_delete.connect(_group_changed, sender=Group)
+    user_logged_out.connect(_session_ended)
+
+
+def _user_saved(instance: User, created: bool, update_fields: Iterable[str] | None, **_: Any) -> None:
+    if not created and set(update_fields or ()) != {"last_login"}:
+        announce(instance.pk)
+
+
+def _user_deleted(instance: User, **_: Any) -> None:
+    announce(instance.pk)
+
+
+def _sign_in_saved(instance: SignIn, **_: Any) -> None:
+    if instance.revoked_at:
+        announce(instance.user_id)
+
+
+def _sign_in_deleted(instance: SignIn, **_: Any) -> None:
+    announce(instance.user_id)
+
+
+def _groups_changed(instance: User | Group, action: str, reverse: bool, pk_set: set[int] | None, **_: Any) -> None:
+    """From a user's side `instance` is the user; from a group's side it is the group, and `pk_set` the users."""
+    if not reverse:
+        announce(instance.pk)
+    elif action == "pre_clear":  # afterwards nobody knows who was in it
+        _group_changed(instance)
+    else:
+        for user_id in pk_set or ():
+            announce(user_id)
+
+
+def _group_changed(instance: User | Group, **_: Any) -> None:
+    """A group's name gives roles, so renaming and deleting one changes those of its members."""
+    for user_id in User.objects.filter(groups=instance.pk).values_list("pk", flat=True):
+        announce(user_id)
+
+
+def _session_ended(user: User | None, **_: Any) -> None:
+    if user is not None:
+        announce(user.pk)
