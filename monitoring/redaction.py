@@ -24,7 +24,7 @@ _BARE_SECRETS = (
 
 
 def guard(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """A structlog processor: drops fields whose name says secret or message text, and cleans every text that is left."""
+    """A structlog processor: drops fields named like secrets or message text, and cleans every text left."""
     return {name: _clean(value) for name, value in event.items() if name == "event" or not _SECRET_NAME.search(name)}
 
 

@@ -15,7 +15,7 @@ KEEP = 5
 
 
 class SharedFileHandler(WatchedFileHandler):
-    """Appends whole lines, which systems keep whole; renames the file to `.1`, and so on, once it is `max_bytes` long."""
+    """Appends lines, which the system keeps whole; renames the file to `.1` once it is `max_bytes` long."""
 
     def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES, keep: int = KEEP) -> None:
         super().__init__(path, encoding="utf-8")

@@ -1,0 +1,61 @@
+"""What the admin's monitoring page shows: who is online, which rooms have people in them, and how this process is.
+
+Reads the node and the database; changes nothing.
+"""
+
+from typing import Any
+
+from monitoring import health
+from rooms import node
+from rooms.models import Room
+from rooms.protocol import timestamp
+
+# A page of thousands of rows helps nobody and is fetched every few seconds: the counts are whole, the lists are not.
+PEOPLE_SHOWN, ROOMS_SHOWN, MEMBERS_SHOWN = 500, 200, 50
+
+
+def collect() -> dict[str, Any]:
+    """Raises Unavailable when it cannot be told who is where."""
+    report = health.report()
+    return {
+        "status": report.status,
+        "statusLabel": str(report.status.label),
+        "reasons": [str(reason.label) for reason in report.reasons],
+        "metrics": report.numbers,
+        "online": _online(),
+        "rooms": _rooms(),
+    }
+
+
+def _online() -> dict[str, Any]:
+    people = node.online()
+    return {
+        "count": len(people),
+        "people": [
+            {
+                "id": str(person.user_id),
+                "username": person.username,
+                "authenticatedAt": timestamp(person.authenticated_at),
+                "address": person.address,
+            }
+            for person in people[:PEOPLE_SHOWN]
+        ],
+    }
+
+
+def _rooms() -> dict[str, Any]:
+    """The fullest rooms first."""
+    members = sorted(node.room_members().items(), key=lambda room: -len(room[1]))
+    shown = members[:ROOMS_SHOWN]
+    names = dict(Room.objects.filter(pk__in=[room_id for room_id, _ in shown]).values_list("pk", "name"))
+    return {
+        "count": len(members),
+        "rooms": [
+            {
+                "id": names.get(room_id, str(room_id)),
+                "memberCount": len(people),
+                "members": sorted(person.username for person in people[:MEMBERS_SHOWN]),
+            }
+            for room_id, people in shown
+        ],
+    }

@@ -1,0 +1,66 @@
+"""HTTP doors of monitoring: health and metrics for machines, the monitoring page for staff."""
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from chatsite.errors import ChatError
+from monitoring import health as process_health
+from monitoring import metrics as instruments
+from monitoring.dashboard import collect
+
+JSON_TYPE = "application/json"
+# Prometheus asks for text/plain by version, a person for text/plain as such.
+TEXT_TYPES = ("text/plain", "text/plain;version=0.0.4")
+
+
+@never_cache
+@require_safe
+def health(_request: HttpRequest) -> HttpResponse:
+    """Healthy and warning are 200: the process can serve. Critical is 503: send people elsewhere."""
+    report = process_health.report()
+    body = {
+        "status": report.status,
+        "reasons": report.reasons,
+        "timestamp": report.numbers["timestamp"],
+        "metrics": report.numbers,
+    }
+    return JsonResponse(body, status=503 if report.status == process_health.Status.CRITICAL else 200)
+
+
+@never_cache
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """JSON, or the Prometheus exposition if the Accept header prefers plain text or `?format=prometheus` asks."""
+    if _wants_text(request):
+        return HttpResponse(instruments.text(), content_type=instruments.TEXT_TYPE)
+    return JsonResponse(process_health.measure())
+
+
+def _wants_text(request: HttpRequest) -> bool:
+    if "format" in request.GET:
+        return request.GET["format"] == "prometheus"
+    return request.get_preferred_type([JSON_TYPE, *TEXT_TYPES]) in TEXT_TYPES
+
+
+@require_safe
+@admin.site.admin_view
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """The page itself has no numbers in it; its script fetches them from `dashboard_data`."""
+    context = admin.site.each_context(request) | {"title": _("Monitoring")}
+    return TemplateResponse(request, "admin/monitoring/dashboard.html", context)
+
+
+@never_cache
+@require_safe
+def dashboard_data(request: HttpRequest) -> HttpResponse:
+    """Not behind `admin_view`: a script is better told 403 than led to a sign-in page."""
+    if not admin.site.has_permission(request):
+        return JsonResponse({"error": _("Staff only.")}, status=403)
+    try:
+        return JsonResponse(collect())
+    except ChatError as error:
+        return JsonResponse({"error": error.message}, status=error.status)

@@ -1,0 +1,169 @@
+"""One shape for all records: what is written, where to, and what never is."""
+
+import io
+import json
+import logging
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from django.core.exceptions import ImproperlyConfigured
+
+from monitoring import logs
+
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VySWQiOiIxIn0.c2lnbmF0dXJl"
+LOGGERS = ("", *logs.OUR_PACKAGES, *logs.SERVER_LOGGERS)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    before = {name: (logging.getLogger(name).handlers[:], logging.getLogger(name).level) for name in LOGGERS}
+    yield
+    logging.captureWarnings(False)
+    for name, (handlers, level) in before.items():
+        logger = logging.getLogger(name)
+        for handler in logger.handlers:
+            if handler not in handlers:
+                handler.close()
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
+
+
+@pytest.fixture
+def console(capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """Reads what was written to the console since the last look."""
+    return lambda: capsys.readouterr().err
+
+
+def parsed(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def configure(*, debug: bool = False, level: str = "INFO", directory: str = "") -> None:
+    logs.configure(debug=debug, level=level, directory=directory)
+
+
+def test_a_record_of_ours_is_one_json_line(console: Callable[[], str]) -> None:
+    configure()
+    structlog.get_logger("rooms.consumers").info("socket.closed", user=7, code=1001)
+    [line] = parsed(console())
+    assert list(line) == ["timestamp", "level", "logger", "event", "user", "code"]
+    assert (line["level"], line["logger"], line["event"]) == ("info", "rooms.consumers", "socket.closed")
+    assert (line["user"], line["code"]) == (7, 1001)
+    assert len(line["timestamp"]) == len("2026-01-01T00:00:00.000Z")
+
+
+def test_records_of_libraries_come_out_alike(console: Callable[[], str]) -> None:
+    configure()
+    logging.getLogger("django.request").warning("Not Found: %s", "/x", extra={"status_code": 404, "request": object()})
+    [line] = parsed(console())
+    assert list(line) == ["timestamp", "level", "logger", "event", "status_code"]
+    assert (line["level"], line["logger"], line["event"]) == ("warning", "django.request", "Not Found: /x")
+
+
+def test_an_exception_has_its_stack_but_no_values_of_variables(console: Callable[[], str]) -> None:
+    configure()
+
+    def fail(said: str) -> None:
+        raise KeyError(len(said))
+
+    for log in (structlog.get_logger("rooms.journal"), logging.getLogger("library")):
+        try:
+            fail("words nobody may read")
+        except KeyError:
+            log.exception("journal.failed")
+    for line in parsed(console()):
+        assert line["level"] == "error"
+        assert "in fail" in line["exception"]
+        assert "words nobody" not in line["exception"].replace('fail("words nobody may read")', "")
+
+
+def test_development_is_readable_and_coloured_on_a_terminal_only(
+    console: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(debug=True)
+    structlog.get_logger("rooms").info("socket.opened", user=7)
+    plain = console()
+    assert "socket.opened" in plain
+    assert "user=7" in plain
+    assert "\x1b[" not in plain
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    configure(debug=True)
+    structlog.get_logger("rooms").info("socket.opened", user=7)
+    assert "\x1b[" in console()
+
+
+def test_the_files_get_everything_and_the_errors(console: Callable[[], str], tmp_path: Path) -> None:
+    directory = tmp_path / "made" / "logs"
+    configure(debug=True, directory=str(directory))
+    structlog.get_logger("rooms").info("socket.opened")
+    logging.getLogger("uvicorn.error").error("died")
+    events = {
+        name: [json.loads(line)["event"] for line in (directory / name).read_text().splitlines()]
+        for name in ("combined.log", "error.log")
+    }
+    assert events == {"combined.log": ["socket.opened", "died"], "error.log": ["died"]}
+    assert "socket.opened" in console()
+
+
+def test_a_directory_that_cannot_be_written_stops_the_start(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ImproperlyConfigured, match=r"LOG_DIR: cannot write logs in .*file/logs: Not a directory"):
+        configure(directory=str(tmp_path / "file" / "logs"))
+
+
+def test_the_level_is_for_our_own_packages(console: Callable[[], str]) -> None:
+    configure(level="DEBUG")
+    structlog.get_logger("rooms.delivery.bus").debug("bus.joined")
+    logging.getLogger("uvicorn.error").debug("< TEXT 'words nobody may read' [21 bytes]")
+    logging.getLogger("websockets.server").debug("< TEXT 'words nobody may read' [21 bytes]")
+    logging.getLogger("django.db.backends").debug("INSERT … args=('words nobody may read',)")
+    assert [line["event"] for line in parsed(console())] == ["bus.joined"]
+
+
+def test_a_higher_level_holds_for_all(console: Callable[[], str]) -> None:
+    configure(level="ERROR")
+    structlog.get_logger("rooms").warning("bus.failed")
+    logging.getLogger("uvicorn.error").warning("slow")
+    structlog.get_logger("rooms").error("journal.failed")
+    assert [line["event"] for line in parsed(console())] == ["journal.failed"]
+
+
+def test_a_server_that_configured_its_loggers_first_writes_like_all_others(console: Callable[[], str]) -> None:
+    own = logging.StreamHandler(io.StringIO())
+    logging.getLogger("uvicorn.access").addHandler(own)
+    logging.getLogger("uvicorn.access").propagate = False
+    configure()
+    logging.getLogger("uvicorn.access").info("%s - %d", "1.2.3.4", 200)
+    assert [line["event"] for line in parsed(console())] == ["1.2.3.4 - 200"]
+    assert own.stream.getvalue() == ""
+
+
+def test_no_token_and_no_message_text_ever(console: Callable[[], str], tmp_path: Path) -> None:
+    configure(level="DEBUG", directory=str(tmp_path))
+    ours, access = structlog.get_logger("rooms.consumers"), logging.getLogger("uvicorn.access")
+    ours.info("socket.opened", token=JWT, cookie=JWT, path=f"/ws?token={JWT}", headers={"Authorization": JWT})
+    ours.info("message.stored", content=JWT, message=JWT, fields={"text": JWT}, frame=JWT.encode())
+    access.info('%s - "%s %s HTTP/%s" %d', "1.2.3.4:5", "GET", f"/ws?access_token={JWT}", "1.1", 200)
+    logging.getLogger("uvicorn.error").info('%s - "WebSocket %s" [accepted]', ("1.2.3.4", 5), f"/ws?token={JWT[3:]}")
+    ours.error("auth.failed", error=f"Bearer {JWT}", exc_info=ValueError(f"bad credentials {JWT}"))
+    shown = console()
+    written = "".join(file.read_text() for file in tmp_path.glob("*.log"))
+    assert len(parsed(shown)) == 5
+    assert len(parsed(written)) == 6  # the error is in both files
+    assert JWT[3:] not in shown + written
+
+
+def test_warnings_are_log_records(console: Callable[[], str]) -> None:
+    configure()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(True)
+        warnings.warn("old ways", stacklevel=1)
+    [line] = parsed(console())
+    assert line["logger"] == "py.warnings"
+    assert "old ways" in line["event"]
