@@ -1,0 +1,72 @@
+# One word for each thing one does here. `make help` lists them.
+NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
+PYTHON ?= $(or $(firstword $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python $(NEW_ENOUGH) 2>/dev/null && echo $$python; done)),python3)
+PORT ?= 8000
+WORKERS ?= 1
+QUICK ?=
+ARGS ?=
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+MANAGE := $(BIN)/python manage.py
+# `manage.py check --deploy` looks at production settings; these secrets protect nothing.
+PRODUCTION := DEBUG=0 CHAT_HTTPS=1 CHAT_ENV_FILE= SECRET_KEY=only-for-the-check-of-settings-KEY-0123456789 \
+	JWT_SECRET=only-for-the-check-of-settings-JWT-0123456789
+
+.DEFAULT_GOAL := help
+.PHONY: help install run serve test check format bench docs
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "  PORT=$(PORT)       run, serve: where to listen"
+	@echo "  WORKERS=$(WORKERS)       serve: processes; more than one needs REDIS_URL"
+	@echo "  PYTHON=$(PYTHON)  install: the Python to use, 3.11 or newer"
+	@echo "  ARGS=           test: what pytest is told, as in ARGS='-k history'"
+	@echo "  QUICK=1         bench: a minute instead of ten"
+
+install: $(STAMP) ## make .venv and install everything into it; the others run this when it is needed
+
+$(STAMP): requirements.txt requirements-dev.txt
+	@$(PYTHON) $(NEW_ENOUGH) 2>/dev/null || { \
+		echo "This needs Python 3.11 or newer, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1)."; \
+		echo "Name another one: make install PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv || { \
+		echo "Python's venv module is missing. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $(STAMP)
+
+run: install ## a development server with people and talk in it, on http://127.0.0.1:8000
+	@DEBUG=1 $(MANAGE) migrate --verbosity 0
+	@DEBUG=1 PORT=$(PORT) $(MANAGE) demo --if-empty
+	@DEBUG=1 PORT=$(PORT) $(MANAGE) runserver 127.0.0.1:$(PORT)
+
+serve: install ## the production server; needs SECRET_KEY and JWT_SECRET (docs/configuration.md)
+	@$(MANAGE) migrate --verbosity 0
+	@$(MANAGE) collectstatic --noinput --verbosity 0
+	@PORT=$(PORT) WORKERS=$(WORKERS) $(BIN)/python -m chatsite.server
+
+test: install ## every test, on all cores
+	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+check: install ## format, lint, types, import directions, migrations, templates, settings, catalogues
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	DEBUG=1 $(BIN)/mypy
+	$(BIN)/lint-imports
+	DEBUG=1 $(MANAGE) makemigrations --check --dry-run
+	$(BIN)/djlint --lint --quiet templates
+	$(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
+	@for catalogue in $$(find locale -name '*.po'); do \
+		echo "msgfmt --check $$catalogue"; msgfmt --check --output-file=/dev/null $$catalogue || exit 1; done
+
+format: install ## format the code and mend what ruff can mend
+	$(BIN)/ruff check --fix --quiet . || true
+	$(BIN)/ruff format .
+
+bench: install ## measure the fan-out
+	@QUICK=$(QUICK) $(BIN)/python -m benchmarks.fanout
+
+docs: install ## write the generated pages anew (docs/protocol.md)
+	DEBUG=1 $(MANAGE) protocol_docs

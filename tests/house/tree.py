@@ -1,0 +1,27 @@
+"""Which files are ours: found by walking, because a copy of the project may come without its history."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("accounts", "chatsite", "monitoring", "rooms")
+NOT_OURS = {"__pycache__", "node_modules", "staticfiles", "logs", "test-results"}
+
+
+def files(root: Path = ROOT) -> Iterator[Path]:
+    """Every file of the project, without what is generated, installed or a person's own."""
+    for path in root.iterdir():
+        if path.name in NOT_OURS or (
+            path.name.startswith(".") and path.name not in (".ci", ".env.example", ".gitignore")
+        ):
+            continue
+        if path.is_dir():
+            yield from files(path)
+        elif not path.name.startswith("db.sqlite3"):
+            yield path
+
+
+def modules() -> list[Path]:
+    """The Python modules of our packages that somebody wrote."""
+    found = (path for name in PACKAGES for path in files(ROOT / name) if path.suffix == ".py")
+    return sorted(path for path in found if "migrations" not in path.parts and path.name != "__init__.py")
