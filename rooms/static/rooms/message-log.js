@@ -1,0 +1,162 @@
+/**
+ * What was said in one room, as a list on the page: messages in the order of their `seq`, my own unsent ones at the end,
+ * notices where they happened. It knows no socket.
+ */
+
+import { textNodes } from "./message-text.js";
+import { me, paintAvatar, piece, say } from "./page.js";
+import { isSameDay, paintTime, sayDay } from "./times.js";
+
+const GROUP_MS = 5 * 60_000; // the same author again within this time is shown as one turn
+const KEPT = 1_000; // entries of one room on the page; what falls off loads again by scrolling up
+
+export class MessageLog {
+  element = document.createElement("ol");
+  #entries = []; // {order, element, at, seq?, messageId?, clientId?, authorId?, noticeOf?}, by order
+  #bySeq = new Map();
+  #unsent = new Map(); // clientId → entry
+
+  constructor() {
+    this.element.className = "messages";
+  }
+
+  get oldestSeq() {
+    return this.#entries.find((entry) => entry.seq)?.seq;
+  }
+
+  get isEmpty() {
+    return this.#entries.length === 0;
+  }
+
+  get hasUnsent() {
+    return this.#unsent.size > 0;
+  }
+
+  /** Shows a message; false when it was here already, or is my own that was waiting. */
+  add({ seq, messageId, clientId, user, content, timestamp }) {
+    if (this.#bySeq.has(seq)) return false;
+    if (user.id === me.id && this.#unsent.has(clientId)) {
+      this.acknowledge(clientId, { seq, messageId, timestamp });
+      return false;
+    }
+    const entry = messageEntry({ user, content, at: new Date(timestamp) });
+    Object.assign(entry, { order: seq, seq, messageId });
+    this.#bySeq.set(seq, entry);
+    this.#insert(entry);
+    return true;
+  }
+
+  /** Shows my own message before the server has it. */
+  addUnsent({ clientId, content, onRetry, onDiscard }) {
+    const entry = messageEntry({ user: me, content, at: new Date() });
+    Object.assign(entry, { order: Infinity, clientId });
+    entry.element.querySelector(".retry").addEventListener("click", () => (this.#wait(entry), onRetry()));
+    entry.element.querySelector(".discard").addEventListener("click", () => (this.#remove(entry), onDiscard()));
+    this.#unsent.set(clientId, entry);
+    this.#wait(entry);
+    this.#insert(entry);
+  }
+
+  /** The server has stored my message: it takes its place. */
+  acknowledge(clientId, { seq, messageId, timestamp }) {
+    const entry = this.#unsent.get(clientId);
+    if (!entry) return;
+    this.#remove(entry);
+    if (this.#bySeq.has(seq)) return; // its event came first, and without the client's id
+    Object.assign(entry, { order: seq, seq, messageId, at: new Date(timestamp) });
+    paintTime(entry.element.querySelector("time"), entry.at);
+    entry.element.classList.remove("unsent", "failed");
+    entry.element.querySelector(".delivery").hidden = true;
+    this.#bySeq.set(seq, entry);
+    this.#insert(entry);
+  }
+
+  /** The server has not taken my message: says why, and offers to try again. */
+  fail(clientId, reason) {
+    const entry = this.#unsent.get(clientId);
+    if (entry) paintDelivery(entry, "failed", say("notSent", { reason }));
+  }
+
+  /** Shows that somebody came or went; somebody who does so repeatedly is shown once. */
+  addNotice(text, user, at) {
+    const last = this.#entries.at(-1);
+    if (last?.noticeOf === user.id) this.#remove(last);
+    const element = piece("notice");
+    element.querySelector(".notice-text").textContent = text;
+    paintTime(element.querySelector("time"), at);
+    this.#insert({ order: this.#newestSeq() + 0.5, element, at, noticeOf: user.id });
+  }
+
+  /** Takes a message away. */
+  delete(messageId) {
+    const entry = this.#entries.find((candidate) => candidate.messageId === messageId);
+    if (entry) this.#remove(entry);
+  }
+
+  /** Drops the oldest entries if there are too many; true when it did. */
+  trim() {
+    if (this.#entries.length <= KEPT) return false;
+    for (const entry of this.#entries.slice(0, KEPT / 2)) if (entry.order !== Infinity) this.#remove(entry);
+    return true;
+  }
+
+  #newestSeq() {
+    return this.#entries.findLast((entry) => entry.seq)?.seq ?? 0;
+  }
+
+  #wait(entry) {
+    paintDelivery(entry, "unsent", say("sending"));
+  }
+
+  #insert(entry) {
+    const index = this.#entries.findLastIndex(({ order }) => order <= entry.order) + 1;
+    this.element.insertBefore(entry.element, this.#entries[index]?.element ?? null);
+    this.#entries.splice(index, 0, entry);
+    this.#decorate(index);
+    this.#decorate(index + 1);
+  }
+
+  #remove(entry) {
+    const index = this.#entries.indexOf(entry);
+    this.#entries.splice(index, 1);
+    this.#bySeq.delete(entry.seq);
+    this.#unsent.delete(entry.clientId);
+    entry.element.remove();
+    this.#decorate(index);
+  }
+
+  /** A day's first entry bears the day; the same author's next message bears no name. Both depend on what stands before. */
+  #decorate(index) {
+    const [entry, before] = [this.#entries[index], this.#entries[index - 1]];
+    if (!entry) return;
+    const newDay = !before || !isSameDay(before.at, entry.at);
+    entry.element.querySelector(".day")?.remove();
+    if (newDay) entry.element.prepend(dayPiece(entry.at));
+    const sameTurn = !newDay && entry.authorId && entry.authorId === before.authorId && entry.at - before.at < GROUP_MS;
+    entry.element.classList.toggle("continued", Boolean(sameTurn));
+  }
+}
+
+function messageEntry({ user, content, at }) {
+  const element = piece("message");
+  const username = user.username || say("somebody");
+  paintAvatar(element.querySelector(".avatar"), { id: user.id, username });
+  element.querySelector(".author").textContent = username;
+  element.querySelector(".content").append(textNodes(content));
+  element.classList.toggle("own", user.id === me.id);
+  paintTime(element.querySelector("time"), at);
+  return { element, at, authorId: user.id };
+}
+
+function paintDelivery({ element }, state, text) {
+  element.classList.toggle("unsent", state === "unsent");
+  element.classList.toggle("failed", state === "failed");
+  element.querySelector(".delivery").hidden = false;
+  element.querySelector(".delivery-text").textContent = text;
+}
+
+function dayPiece(date) {
+  const element = piece("day");
+  element.firstElementChild.textContent = sayDay(date);
+  return element;
+}
