@@ -1,0 +1,91 @@
+"""Fills a development database with people and talk, so that the first look at the product is not at an empty page.
+
+Knows nothing of how messages are stored: it posts them as everybody does.
+"""
+
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from accounts.models import User
+from rooms import services
+from rooms.models import Message
+
+PASSWORD = "demo-password"  # noqa: S105 - it is printed, and exists only with DEBUG
+PEOPLE = ("alice", "bob", "carol", "admin")
+TALK: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {
+    ("general", "General"): (
+        ("admin", "Welcome! This room is for everything that concerns all of us."),
+        ("alice", "Good morning. The new release is on the staging server, could somebody try the sign-in?"),
+        ("bob", "On it."),
+        ("bob", "Works for me in Firefox and Chromium. On my phone the button is a little small."),
+        ("alice", "Thanks, I will make it larger. Anything else before we ship?"),
+        ("carol", "The release notes still say March 😄"),
+        ("alice", "Fixed. Shipping at three, then."),
+        ("bob", "🎉"),
+    ),
+    ("random", "Random"): (
+        ("carol", "Does anybody know a good place for lunch near the station?"),
+        ("bob", "The noodle bar on the corner. Go before twelve, the queue gets long."),
+        ("carol", "Noodles it is. Anybody coming along?"),
+        ("alice", "Me! Meet you downstairs at a quarter to."),
+    ),
+    ("中文", "中文聊天室"): (
+        ("carol", "大家好，这里可以用中文聊天。"),
+        ("alice", "太好了，正好练习一下。我的中文还不太好。"),
+        ("carol", "没关系，慢慢来，写错了我们会告诉你。"),
+    ),
+}
+
+
+class Command(BaseCommand):
+    help = "Makes the people alice, bob, carol and admin, and rooms with some talk. With DEBUG only."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--if-empty", action="store_true", help="Do nothing when there are users already.")
+
+    def handle(self, *args: Any, if_empty: bool, **options: Any) -> None:
+        if not settings.DEBUG:
+            raise CommandError("demo makes people whose password everybody knows, so it runs with DEBUG=1 only.")
+        if if_empty and User.objects.exists():
+            return
+        people = {name: _person(name) for name in PEOPLE}
+        for (name, title), talk in TALK.items():
+            _fill_room(name, title, people, talk)
+        self._print_sign_ins()
+
+    def _print_sign_ins(self) -> None:
+        address = f"http://127.0.0.1:{settings.PORT}/"
+        notes = {"admin": f"   and {address}admin/"}
+        self.stdout.write(f"Sign in at {address} as\n\n")
+        for name in PEOPLE:
+            self.stdout.write(f"  {name:<7} {PASSWORD}{notes.get(name, '')}")
+        self.stdout.write("")
+
+
+def _person(name: str) -> User:
+    """The user of this name, made if there is none: a second run changes nobody's password."""
+    user = User.objects.filter(username=name).first()
+    if user is None:
+        make = User.objects.create_superuser if name == "admin" else User.objects.create_user
+        user = make(name, password=PASSWORD)
+    return user
+
+
+def _fill_room(name: str, title: str, people: dict[str, User], talk: tuple[tuple[str, str], ...]) -> None:
+    """Makes the room and posts its talk, once: the client ids see to it that a second run stores nothing."""
+    room, _ = services.create_room(user_id=people["admin"].pk, name=name, title=title)
+    answers = services.post_messages(
+        [
+            services.NewMessage(room.pk, people[author].pk, content, client_id=f"demo-{name}-{number}")
+            for number, (author, content) in enumerate(talk, start=1)
+        ]
+    )
+    now = timezone.now()
+    for minutes, message in enumerate(reversed(answers), start=1):
+        if isinstance(message, Message) and not message.repeated:
+            Message.objects.filter(pk=message.pk).update(created_at=now - timedelta(minutes=3 * minutes))
