@@ -29,7 +29,7 @@ class User(AbstractUser):
         return ("user", *(("moderator",) if moderator else ()), *(("admin",) if admin else ()))
 
     def stamp(self) -> str:
-        """What every token and open socket of this user carries: it changes with the password, the epoch or `is_active`."""
+        """What every token and open socket of this user carries; changes with password, epoch and `is_active`."""
         value = f"{self.pk}:{self.password}:{self.token_epoch}:{self.is_active}"
         return salted_hmac("accounts.User.stamp", value, algorithm="sha256").hexdigest()[:24]
 

@@ -20,8 +20,8 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
-async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
-    """Starts this process's node with the server and stops it after the last socket; a server without it starts lazily."""
+async def lifespan(_scope: Scope, receive: Receive, send: Send) -> None:
+    """Starts this process's node with the server, and stops it after the last socket. Daphne has no lifespan."""
     await receive()
     node.running()
     await send({"type": "lifespan.startup.complete"})

@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 
 async def call(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Runs a function beside at most CHAT_DATABASE_THREADS others; raises what it raises, Unavailable for a lost database."""
+    """Runs a function beside at most CHAT_DATABASE_THREADS others. Raises what it raises, or Unavailable."""
     return await _run(_callers(), function, *args, **kwargs)
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-DEVELOPMENT_SECRET = "development-only-secret-of-32-characters-or-more"
+DEVELOPMENT_SECRET = "development-only-secret-of-32-characters-or-more"  # noqa: S105 - only with DEBUG
 POOL_SIZE = 20  # PostgreSQL connections of one process; processes x 20 must stay under the server's max_connections
 
 
@@ -62,7 +62,7 @@ def secret(name: str, *, debug: bool) -> str:
 
 
 def database(name: str, *, default: str) -> dict[str, Any]:
-    """Django's settings for a `sqlite:///path` or `postgres://…` URL, with the options that keep it safe under load."""
+    """Django's settings for a `sqlite:///…` or `postgres://…` URL, made safe for load."""
     url = text(name, default=default)
     if urlsplit(url).scheme not in ("sqlite", "postgres", "postgresql"):
         raise ImproperlyConfigured(f"{name} must begin with sqlite:/// or postgres://.")

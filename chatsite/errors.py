@@ -8,17 +8,16 @@ from typing import ClassVar
 
 
 class ChatError(Exception):
-    """A refusal with a stable `code`; `status` is its HTTP status, `close_code` ends the socket after the `error` frame."""
+    """A refusal with a stable `code`; `status` is its HTTP status."""
 
     code: ClassVar[str] = "internal"
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
     text: ClassVar[str] = "Internal server error"
 
-    def __init__(self, message: str = "", *, retry_after_ms: int | None = None, close_code: int | None = None) -> None:
+    def __init__(self, message: str = "", *, retry_after_ms: int | None = None) -> None:
         self.message = message or self.text
         self.retry_after_ms = retry_after_ms
-        self.close_code = close_code
         super().__init__(self.message)
 
 

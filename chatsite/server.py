@@ -3,10 +3,11 @@
 Run as `python -m chatsite.server`; `make serve` prepares the database and the static files first.
 """
 
-import asyncio
+import os
 import sys
 
 import uvicorn
+from django.conf import settings
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
@@ -22,7 +23,7 @@ class ChatProtocol(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if self.response.status_code == 101:
-            self.scope["extensions"]["chat.frames"] = self  # type: ignore[typeddict-unknown-key, index]
+            self.scope["extensions"]["chat.frames"] = self  # type: ignore[assignment]
 
     def write_frame(self, wire: bytes) -> bool:
         """Writes a whole WebSocket frame; False when the socket takes none now, and ASGI's `send` must wait or fail."""
@@ -48,10 +49,8 @@ class ChatProtocol(WebSocketsSansIOProtocol):
 
 
 def main() -> None:
-    import django
-    from django.conf import settings
-
-    django.setup()
+    """Starts WORKERS processes (default 1) on HOST (default 127.0.0.1) and PORT; more than one needs Redis."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsite.settings")
     workers = environment.number("WORKERS", default=1, minimum=1)
     if workers > 1 and not settings.REDIS_URL:
         sys.exit("WORKERS is over 1: set REDIS_URL (or REDIS_HOST), by which the processes reach each other.")

@@ -1,4 +1,4 @@
-"""All settings, read from the environment once. docs/configuration.md lists every variable; a test holds the two in step.
+"""All settings, read from the environment once. docs/configuration.md lists them; a test holds the two in step.
 
 A wrong value stops the start with a sentence that names the variable.
 """

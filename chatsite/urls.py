@@ -1,7 +1,7 @@
-"""Every HTTP door on one page; the socket's two paths are in asgi.py. REST paths work with and without a trailing slash."""
+"""Every HTTP door on one page; the socket's two paths are in asgi.py. REST paths may end with a slash."""
 
 from django.contrib import admin
-from django.urls import include, path, re_path
+from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 import accounts.api
@@ -10,7 +10,7 @@ import monitoring.views
 import rooms.api
 import rooms.views
 
-pages = [
+pages: list[URLPattern | URLResolver] = [
     path("", rooms.views.chat, name="chat"),
     path("rooms/<str:name>/", rooms.views.chat, name="room"),
     path("accounts/sign-in/", accounts.views.SignInView.as_view(), name="sign-in"),
@@ -18,7 +18,7 @@ pages = [
     path("accounts/register/", accounts.views.RegisterView.as_view(), name="register"),
     path("i18n/", include("django.conf.urls.i18n")),
 ]
-api = [
+api: list[URLPattern | URLResolver] = [
     re_path(r"^auth/?$", accounts.api.AuthView.as_view(), name="api-auth"),
     re_path(r"^auth/refresh/?$", accounts.api.RefreshView.as_view(), name="api-refresh"),
     re_path(r"^auth/logout/?$", accounts.api.LogoutView.as_view(), name="api-logout"),

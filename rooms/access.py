@@ -21,7 +21,7 @@ def room(user_id: int, name: str) -> Room:
 
 
 def find_room(user_id: int, name: str) -> Room | None:
-    """As `room`, but None when no room has this name; a private room of others raises NoSuchRoom, so it cannot be probed."""
+    """As `room`, but None when no room has this name; a private room of others raises NoSuchRoom."""
     found = Room.objects.filter(name=name).first()
     if found is None:
         return None

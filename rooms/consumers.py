@@ -1,7 +1,7 @@
 """One socket: a lean receive loop, decode, dispatch, reply, clean up. What a command does is in handlers.
 
-The loop takes the place of Channels' dispatch, which hops to a thread before every frame (100-180 us) and hops again for
-every event: here events come through the hub, and all ORM work goes through chatsite.database.
+The loop takes the place of Channels' dispatch, which hops to a thread before every frame and every event (100-180 us):
+here events come through the hub, and all ORM work goes through chatsite.database.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from accounts import authentication
 from chatsite import database
-from chatsite.errors import AuthRequired, BadFrame, ChatError, Internal, Unavailable
+from chatsite.errors import AuthRequired, BadFrame, ChatError, Internal, TooLarge, Unavailable
 from monitoring import metrics
 from rooms import attendance, handlers, node, protocol
 from rooms.delivery.connection import Connection, FrameSocket
@@ -31,7 +31,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 OVERLOADED = (1013, "Server overloaded")
 TOO_BIG = (1009, "Frame too big")
-POSTS = (protocol.SendMessage, protocol.Ping)  # need not wait for the sender's earlier messages
+POSTS = (protocol.SendMessage, protocol.Ping)  # need not wait until the sender's earlier messages are stored
 
 
 class ChatConsumer(AsyncConsumer):
@@ -43,12 +43,12 @@ class ChatConsumer(AsyncConsumer):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
         await send({"type": "websocket.accept"})
-        loop_task = cast("asyncio.Task[None]", asyncio.current_task())
+        task = cast("asyncio.Task[None]", asyncio.current_task())
         self.node = node.running()
         self.connection = Connection(
             send,
             limit_bytes=settings.CHAT_OUTBOX_BYTES,
-            on_cut=loop_task.cancel,
+            on_cut=task.cancel,
             socket=cast(FrameSocket | None, scope.get("extensions", {}).get("chat.frames")),
             address=(scope.get("client") or ("", 0))[0],
         )
@@ -103,22 +103,24 @@ class ChatConsumer(AsyncConsumer):
 
     async def _handle(self, text: str | None) -> None:
         metrics.received()
-        command_id = None
+        command: protocol.Command | None = None
         try:
             command = self._decode(text)
-            command_id = command.id
-            if self.connection.identity is None and not command.before_auth:
-                raise AuthRequired
-            if self.connection.pending and not isinstance(command, POSTS):
-                await self.connection.settled()
-            await handlers.HANDLERS[type(command)](self.node, self.connection, command)
+            await self._run(command)
         except protocol.CommandError as error:
             handlers.refuse(self.connection, error.error, error.command_id)
         except ChatError as error:
-            handlers.refuse(self.connection, error, command_id)
+            handlers.refuse(self.connection, error, command.id if command else None)
         except Exception:
             log.exception("socket.failed", connection=self.connection.id)
-            handlers.refuse(self.connection, Internal(), command_id)
+            handlers.refuse(self.connection, Internal(), command.id if command else None)
+
+    async def _run(self, command: protocol.Command) -> None:
+        if self.connection.identity is None and not command.before_auth:
+            raise AuthRequired
+        if self.connection.pending and not isinstance(command, POSTS):
+            await self.connection.settled()  # one client's commands act in the order it sent them
+        await handlers.HANDLERS[type(command)](self.node, self.connection, command)
 
     def _decode(self, text: str | None) -> protocol.Command:
         if text is None:
@@ -127,7 +129,7 @@ class ChatConsumer(AsyncConsumer):
         if 0 < limit < len(text) or (0 < limit < 3 * len(text) and len(text.encode()) > limit):
             # Our servers close by themselves before this; it stands for any other ASGI server.
             self.connection.close(*TOO_BIG)
-            raise BadFrame(f"The frame is over {limit} bytes")
+            raise TooLarge(f"The frame is over {limit} bytes")
         return protocol.decode(text)
 
     def _log(self, event: str, **fields: Any) -> None:

@@ -1,4 +1,4 @@
-"""What each command does: command class → coroutine, one table. No SQL, no Redis; errors are raised, the consumer answers."""
+"""What each command does: command class → coroutine, one table. No SQL, no Redis; the consumer answers errors."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -46,7 +46,7 @@ def acknowledge(connection: Connection, command: protocol.Command) -> None:
         connection.send(protocol.Ack(id=command.id))
 
 
-async def ping(node: Node, connection: Connection, command: protocol.Ping) -> None:
+async def ping(_node: Node, connection: Connection, command: protocol.Ping) -> None:
     connection.send(protocol.Pong(id=command.id))
 
 
@@ -74,7 +74,7 @@ async def welcome_in(
     connection.send(protocol.AuthSuccess(id=command_id, user=user))
 
 
-async def create_room(node: Node, connection: Connection, command: protocol.CreateRoom) -> None:
+async def create_room(_node: Node, connection: Connection, command: protocol.CreateRoom) -> None:
     _, created = await database.call(services.create_room, user_id=connection.identity.user_id, name=command.name)
     connection.send(protocol.RoomCreated(id=command.id, room_id=command.name, success=created))
 
@@ -139,7 +139,7 @@ def _room_names(user_id: int) -> dict[int, str]:
     return dict(access.visible_rooms(user_id).order_by("name").values_list("pk", "name"))
 
 
-async def get_history(node: Node, connection: Connection, command: protocol.GetHistory) -> None:
+async def get_history(_node: Node, connection: Connection, command: protocol.GetHistory) -> None:
     messages = await database.call(_history, connection.identity.user_id, command)
     connection.send(_page(command.name, messages, command.id))
 

@@ -100,7 +100,7 @@ class Membership(models.Model):
 
 class MessageQuerySet(models.QuerySet["Message"]):
     def page(self, room_id: int, *, limit: int, before: int | None = None, after: int | None = None) -> "list[Message]":
-        """At most `limit` undeleted messages of a room, oldest first, by key: the newest, those before, or those after a seq."""
+        """At most `limit` undeleted messages, oldest first, by key: the newest, those before or those after a seq."""
         rows = self.filter(room_id=room_id, deleted_at=None).select_related("author")
         if before is not None:
             rows = rows.filter(seq__lt=before)

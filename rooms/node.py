@@ -6,7 +6,6 @@ where by the functions at the end.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from functools import partial
 from typing import Any, TypeVar
 
 import msgspec
@@ -46,7 +45,8 @@ class Node:
         self.hub = Hub(self._on_gap)
         self.bus = Bus(self.hub, self._on_control)
         self.journal: Journal[NewMessage, Message] = Journal(
-            partial(database.store, services.post_messages), capacity=settings.CHAT_JOURNAL_MESSAGES
+            lambda messages: database.store(services.post_messages, messages),
+            capacity=settings.CHAT_JOURNAL_MESSAGES,
         )
         self.presence: Presence = _redis_presence() if settings.REDIS_URL else MemoryPresence()
         self._repairing: set[str] = set()
@@ -134,7 +134,7 @@ _node: Node | None = None
 
 def running() -> Node:
     """The node of the running event loop; the first call starts it."""
-    global _node
+    global _node  # noqa: PLW0603 - a process has one node, and its threads must find it
     if _node is None or _node.loop is not asyncio.get_running_loop():
         _node = Node()
         _node.start()

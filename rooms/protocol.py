@@ -22,7 +22,7 @@ Limit = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
 
 
 def room_name(value: str) -> str:
-    """A room's name in its one spelling (NFC): 1 to 80 letters or digits of any language, `-`, `_`, `.`; else BadFrame."""
+    """A room's name in its one spelling (NFC): 1 to 80 letters and digits of any language, `-`, `_`, `.`; BadFrame."""
     name = unicodedata.normalize("NFC", value) if len(value) <= 320 else value
     if not 1 <= len(name) <= 80:
         raise BadFrame("A room name has 1 to 80 characters")
@@ -32,7 +32,7 @@ def room_name(value: str) -> str:
 
 
 def text_content(value: str) -> str:
-    """The text of a message, unchanged; BadFrame when it is blank or has a NUL, TooLarge over CHAT_MAX_CONTENT_CHARS."""
+    """The text of a message, unchanged. BadFrame: blank, or with a NUL; TooLarge: over CHAT_MAX_CONTENT_CHARS."""
     if not value.strip():
         raise BadFrame("Message content is empty")
     if "\0" in value:
@@ -84,7 +84,7 @@ class Ping(Command, tag="ping"):
 
 
 class Auth(Command, tag="auth"):
-    """Signs in with an access token, or replaces the token in place. Answer: `auth-success`, or `auth-failed` and a close."""
+    """Signs in with an access token, or replaces it in place. Answer: `auth-success`, or `auth-failed` and a close."""
 
     before_auth = True
     token: Annotated[str, msgspec.Meta(max_length=4096)]
@@ -136,7 +136,7 @@ class GetRooms(Command, tag="get-rooms"):
 
 
 class GetHistory(RoomCommand, tag="get-history"):
-    """Reads a page of a room: the newest, or that before or after a `seq`. Answer: `message-history`, 200 messages at most."""
+    """A page of a room: the newest, or before or after a `seq`; 200 messages at most. Answer: `message-history`."""
 
     limit: Limit = HISTORY_DEFAULT
     before: Seq | None = None
@@ -287,7 +287,7 @@ class MessageDeleted(Frame, tag="message-deleted"):
 
 
 class MessageHistory(Frame, tag="message-history"):
-    """A page of a room's messages, oldest first. It follows `room-joined` with the last 50, and answers `get-history`."""
+    """A page of a room's messages, oldest first. Follows `room-joined` with the last 50; answers `get-history`."""
 
     room_id: str
     messages: list[ChatMessage | RoomMessage]
@@ -334,7 +334,7 @@ class Error(Frame, tag="error"):
 
     message: str
     code: str
-    retryable: bool = False
+    retryable: bool
     retry_after_ms: int | None = None
 
 

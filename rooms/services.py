@@ -101,7 +101,7 @@ def snapshot(*, room: Room) -> Snapshot | None:
 
 
 def unused_entries(*, room_id: int) -> int | None:
-    """For a transient room in which nothing was said: what to hand `remove_unused` once nobody is there. None: it stays."""
+    """For a transient room where nothing was said: what to hand to `remove_unused` once it is empty. None: it stays."""
     unused = Room.objects.filter(pk=room_id, transient=True, last_seq=0)
     return unused.values_list("entries", flat=True).first()
 
@@ -131,16 +131,17 @@ def post_message(*, room_id: int, author_id: int, content: str, client_id: str |
 
 
 def post_messages(messages: list[NewMessage]) -> list[Message | ChatError]:
-    """Stores messages of checked content in one transaction; answers each, in order, with its row or with what refuses it."""
+    """Stores messages of checked content in one transaction; answers each with its row or with what refuses it."""
     for _ in range(TRIES):
         try:
             with transaction.atomic():
                 posting = _Posting(messages)
                 answers = [posting.answer(message) for message in messages]
                 posting.save()
-            return answers
         except IntegrityError:  # another process has just stored one of these client ids: the next look finds it
             continue
+        else:
+            return answers
     raise Unavailable("Too many writers of the same message")
 
 
@@ -204,13 +205,13 @@ class _Posting:
         Message.objects.bulk_create(self.new)
         heads = [(room.last_seq, pk) for pk, room in self.rooms.items()]
         with connection.cursor() as cursor:
-            cursor.executemany(f"UPDATE {Room._meta.db_table} SET last_seq = %s WHERE id = %s", heads)
+            cursor.executemany("UPDATE rooms_room SET last_seq = %s WHERE id = %s", heads)
         events = [change_event(message, message.room.name) for message in self.new]
         transaction.on_commit(partial(publish, events), robust=True)
 
 
 def delete_message(*, message_id: int) -> None:
-    """Takes a message away for good: its text is erased, its place in the order stays. Nothing when it is gone already."""
+    """Takes a message away for good: its text is erased, its place in the order stays. Twice is once."""
     with transaction.atomic():
         message = Message.objects.filter(pk=message_id).first()
         if message is None:

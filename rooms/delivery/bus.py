@@ -43,12 +43,12 @@ class Bus:
         self._relay: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        global _running
+        global _running  # noqa: PLW0603 - a process has one bus, and its threads must find it
         _running = self
         self._relay = asyncio.ensure_future(self._receive())
 
     async def stop(self) -> None:
-        global _running
+        global _running  # noqa: PLW0603 - a process has one bus, and its threads must find it
         if _running is self:
             _running = None
         for task in (self._sender, self._relay):
@@ -58,7 +58,7 @@ class Bus:
                     await task
 
     def publish(self, events: list[Event]) -> None:
-        """Delivers events here and sends them to the other processes. On the bus's own loop; see `publish` for threads."""
+        """Delivers events here and sends them to the other processes; only on the bus's own loop."""
         for event in events:
             self._local(event)
         # The in-memory layer has no other process to reach, and a hop through it costs 110 us for each event.
@@ -68,7 +68,7 @@ class Bus:
                 self._sender = asyncio.ensure_future(self._send())
 
     async def follow(self, topic: str) -> None:
-        """Joins or leaves the topic's group as the hub has members of it or not; what fails is tried again by `reconcile`."""
+        """Joins or leaves the topic's group as the hub has members of it or not; `reconcile` tries again what fails."""
         async with self._lock:
             wanted = topic in ALWAYS or topic in self._hub
             if not self._channel or wanted == (topic in self._groups):
@@ -80,7 +80,7 @@ class Bus:
                 else:
                     await self._layer.group_discard(topic, self._channel)
                     self._groups.discard(topic)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever the layer raises: local members are served
                 metrics.publish_failed()
                 log.warning("bus.group_failed", topic=topic, error=repr(error))
 
@@ -111,7 +111,7 @@ class Bus:
                     self._channel = await self._layer.new_channel()
                     await self.reconcile()
                 message = await self._layer.receive(self._channel)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever the layer raises, the relay goes on
                 log.warning("bus.receive_failed", error=repr(error))
                 await asyncio.sleep(RETRY_S)
                 continue
@@ -124,7 +124,7 @@ _running: Bus | None = None
 
 
 def publish(events: list[Event]) -> None:
-    """Publishes from any thread of a serving process by its bus, and from a command that serves nobody by the layer alone."""
+    """Publishes from any thread: by this process's bus, or by the layer alone from a command that serves nobody."""
     bus = _running
     if bus is not None:
         bus.loop.call_soon_threadsafe(bus.publish, events)
@@ -137,7 +137,7 @@ async def _send_all(layer: Any, origin: str, events: list[Event]) -> None:
     for topic, group in groupby(events, key=_topic):
         try:
             await layer.group_send(topic, {"type": "relay", "origin": origin, "events": pack(list(group))})
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever the layer raises, the next topic gets its turn
             metrics.publish_failed()
             log.warning("bus.publish_failed", topic=topic, error=repr(error))
 

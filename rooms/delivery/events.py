@@ -1,4 +1,4 @@
-"""What travels: an event for a topic, and the encoded frame that its recipients share. Knows no models and no sockets."""
+"""What travels: an event for a topic, and the encoded frame its recipients share. Knows no models and no sockets."""
 
 import msgspec
 
@@ -6,7 +6,7 @@ import msgspec
 class Event(msgspec.Struct, array_like=True, frozen=True):
     """One encoded frame for every connection of a topic, in this process and in the others.
 
-    `seq` is the room's seq of the change it tells, 0 for an ephemeral event; `skip` is a connection that must not get it.
+    `seq` is the room's seq of the change it tells, 0 for an ephemeral event; `skip` is a connection that gets none.
     """
 
     topic: str
@@ -33,7 +33,7 @@ class Encoded:
 
     @property
     def wire(self) -> bytes:
-        """The whole unmasked WebSocket text frame (RFC 6455, 5.2): FIN and opcode, length in 7, 16 or 64 bits, payload."""
+        """The whole unmasked WebSocket text frame (RFC 6455, 5.2): opcode, length in 7, 16 or 64 bits, payload."""
         if self._wire is None:
             size = len(self.payload)
             if size < 126:

@@ -1,11 +1,12 @@
 """Who is here: the connections of this process by topic, and the order in which a room's events reach them.
 
-Pure and synchronous: no I/O, no clock, no models. What it misses it asks for through `on_gap` and is given by `repair`.
+Synchronous and without I/O, clock or models. What it misses it asks for through `on_gap` and is given by `repair`.
 """
 
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from monitoring import metrics
 from rooms.delivery.events import Encoded, Event
 
 MAX_EARLY = 10_000  # events held back for one topic; what is beyond is read from the database like any other gap
@@ -58,13 +59,13 @@ class Hub:
         return bool(found and found.early)
 
     def join(self, topic: str, recipient: Recipient) -> None:
-        """Takes a recipient in before its snapshot is read: from now on nothing passes it by, and nothing is sent to it."""
+        """Takes a recipient in before its snapshot is read: from now on events are held back for it."""
         found = self._topics.setdefault(topic, Topic())
         found.drop(recipient)
         found.joining[recipient] = []
 
     def admit(self, topic: str, recipient: Recipient, head: int = 0) -> None:
-        """Its snapshot, which tells all up to `head`, was sent: gives it what came since, and every event from now on."""
+        """Its snapshot, complete up to `head`, was sent: gives it what came since, and every event from now on."""
         found = self._topics.get(topic)
         held = found.joining.pop(recipient, None) if found else None
         if found is None or held is None:  # left or cut off meanwhile
@@ -106,7 +107,7 @@ class Hub:
             self._drain(topic)
 
     def repair(self, topic: str, events: Iterable[Event], head: int) -> None:
-        """Delivers what was read of the room's changes, all of them up to `head`, and what was held back behind them."""
+        """Delivers the room's changes as read from the database, complete up to `head`, and what waited for them."""
         found = self._topics.get(topic)
         if found is None or found.seq is None:
             return
@@ -130,6 +131,7 @@ class Hub:
         frame, ephemeral = Encoded(event.payload), not event.seq
         for recipient in topic.members if not event.skip else [r for r in topic.members if r.id != event.skip]:
             recipient.offer(frame, ephemeral=ephemeral)
+        metrics.sent(len(topic.members))
         for recipient, held in topic.joining.items():
             if recipient.id != event.skip:
                 held.append((event, frame))

@@ -1,6 +1,6 @@
 """This process's queue of messages waiting to be stored: while one batch commits, the next one gathers.
 
-So an idle server adds no wait, and a busy one stores hundreds in one transaction. Knows no models: it is handed `store`.
+So an idle server adds no wait, and a busy one stores hundreds in one transaction. Knows no models, but a `store`.
 """
 
 import asyncio

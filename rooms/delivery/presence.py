@@ -1,7 +1,7 @@
 """Who is anywhere: people signed in, and people in rooms, counted by their sockets over all processes.
 
-One contract, two implementations: in memory for a single process (here), in Redis for several (redis_presence). One test
-serves both. Knows user ids and room numbers, no models.
+One contract, two implementations: in memory for a single process (here), in Redis for several (redis_presence); one
+test serves both. Knows user ids and room numbers, no models.
 """
 
 from collections.abc import Iterable
@@ -26,7 +26,7 @@ class Change(NamedTuple):
     """After one socket came or went: was it the person's first or last there, and how many people are there now?"""
 
     news: bool
-    count: int
+    people: int
 
 
 class Presence(Protocol):

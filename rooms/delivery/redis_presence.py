@@ -1,4 +1,4 @@
-"""Presence over several processes: counts in Redis, and a lease for each process, so that a dead one's people are let go.
+"""Presence over several processes: counts in Redis, and a lease a process, so that a dead one's people are let go.
 
 Every change is one script, so counts never tear. When Redis does not answer, this process's own people are what is
 known; its share is written anew when Redis is back.
@@ -35,7 +35,7 @@ local share = 'chat:share:' .. process
 if redis.call('HINCRBY', share, place .. ' ' .. user, delta) <= 0 then redis.call('HDEL', share, place .. ' ' .. user) end
 return {sockets, count}
 """
-# Takes back all that one process counted; answers "place", "user", "person" for each person who thereby left a place.
+# Takes back all one process counted; answers place, user, person for everybody who thereby left.
 DROP = """
 local left, people = {}, {}
 local share = redis.call('HGETALL', 'chat:share:' .. ARGV[1])

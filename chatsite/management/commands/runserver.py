@@ -3,14 +3,12 @@
 Daphne drops the reason of a close and says no goodbye when it stops; it is for development, see chatsite.server.
 """
 
-import atexit
 from typing import Any
 
 from daphne.management.commands.runserver import Command as DaphneCommand
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from django.conf import settings
-from twisted.internet import reactor
 
 SHUTDOWN = (1001, "Server shutdown")
 
