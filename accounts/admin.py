@@ -1,0 +1,115 @@
+"""Users and their sign-ins in the Django admin.
+
+Staff with the permissions moderate people; only a superuser changes who is staff, and those who are.
+"""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from accounts import services
+from accounts.models import SignIn, User
+
+RANK_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
+SIGN_IN_NAME = SignIn._meta.verbose_name  # noqa: SLF001 - Django documents _meta as public
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin):
+    list_display = ("username", "email", "is_active", "is_staff", "last_login", "date_joined")
+    readonly_fields = ("last_login", "date_joined")
+    actions = ("deactivate", "sign_out_everywhere")
+    show_full_result_count = False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        readonly = tuple(super().get_readonly_fields(request, obj))
+        return readonly if request.user.is_superuser else (*readonly, *RANK_FIELDS)
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_change_permission(request, obj) and self._may_touch(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and self._may_touch(request, obj)
+
+    def _may_touch(self, request: HttpRequest, user: User | None) -> bool:
+        """Whoever could set a moderator's password could become that moderator."""
+        return user is None or request.user.is_superuser or "moderator" not in user.roles
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[Any], dict[Any, Any], set[Any], list[Any]]:
+        """A user's sign-ins go with the user, though nobody may delete them one by one."""
+        deleted, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        return deleted, counts, lacking - {SIGN_IN_NAME}, protected
+
+    def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
+        """Writes what was changed here and no more: a sign-out that happened meanwhile must not be undone."""
+        if change:
+            obj.save(update_fields={field.name for field in self.opts.concrete_fields} & set(form.changed_data))
+        else:
+            obj.save()
+
+    @admin.action(description=gettext_lazy("Deactivate selected users"), permissions=["change"])
+    def deactivate(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        users = self._changeable(request, queryset.filter(is_active=True).exclude(pk=request.user.pk))
+        for user in users:
+            user.is_active = False
+            user.save(update_fields=["is_active"])
+            self.log_change(request, user, _("Deactivated."))
+        done = ngettext("%(count)d user was deactivated.", "%(count)d users were deactivated.", len(users))
+        self.message_user(request, done % {"count": len(users)}, messages.SUCCESS if users else messages.WARNING)
+
+    @admin.action(description=gettext_lazy("Sign selected users out everywhere"), permissions=["change"])
+    def sign_out_everywhere(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        users = self._changeable(request, queryset)
+        for user in users:
+            services.sign_out_everywhere(user_id=user.pk)
+            self.log_change(request, user, _("Signed out everywhere."))
+        done = ngettext(
+            "%(count)d user was signed out everywhere.", "%(count)d users were signed out everywhere.", len(users)
+        )
+        self.message_user(request, done % {"count": len(users)}, messages.SUCCESS if users else messages.WARNING)
+
+    def _changeable(self, request: HttpRequest, queryset: QuerySet[User]) -> list[User]:
+        return [user for user in queryset if self.has_change_permission(request, user)]
+
+
+@admin.register(SignIn)
+class SignInAdmin(admin.ModelAdmin):
+    list_display = ("user", "address", "user_agent", "created_at", "used_at", "expires_at", "revoked_at")
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    list_select_related = ("user",)
+    search_fields = ("user__username", "address")
+    ordering = ("-expires_at",)  # the newest first, by an index
+    exclude = ("generation",)
+    actions = ("revoke",)
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: SignIn | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: SignIn | None = None) -> bool:
+        return False
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.change_signin")
+
+    @admin.action(description=gettext_lazy("Revoke selected sign-ins"), permissions=["revoke"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[SignIn]) -> None:
+        sign_ins = list(queryset.filter(revoked_at=None))
+        for sign_in in sign_ins:
+            sign_in.revoked_at = timezone.now()
+            sign_in.save(update_fields=["revoked_at"])
+            self.log_change(request, sign_in, _("Revoked."))
+        done = ngettext("%(count)d sign-in was revoked.", "%(count)d sign-ins were revoked.", len(sign_ins))
+        self.message_user(request, done % {"count": len(sign_ins)}, messages.SUCCESS if sign_ins else messages.WARNING)
