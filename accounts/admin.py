@@ -22,7 +22,7 @@ SIGN_IN_NAME = SignIn._meta.verbose_name  # noqa: SLF001 - Django documents _met
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # not generic when it runs
     list_display = ("username", "email", "is_active", "is_staff", "last_login", "date_joined")
     readonly_fields = ("last_login", "date_joined")
     actions = ("deactivate", "sign_out_everywhere")
@@ -49,7 +49,7 @@ class UserAdmin(DjangoUserAdmin):
         deleted, counts, lacking, protected = super().get_deleted_objects(objs, request)
         return deleted, counts, lacking - {SIGN_IN_NAME}, protected
 
-    def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: User, form: "ModelForm[User]", change: bool) -> None:
         """Writes what was changed here and no more: a sign-out that happened meanwhile must not be undone."""
         if change:
             obj.save(update_fields={field.name for field in self.opts.concrete_fields} & set(form.changed_data))
@@ -58,7 +58,7 @@ class UserAdmin(DjangoUserAdmin):
 
     @admin.action(description=gettext_lazy("Deactivate selected users"), permissions=["change"])
     def deactivate(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        users = self._changeable(request, queryset.filter(is_active=True).exclude(pk=request.user.pk))
+        users = self._changeable(request, queryset.filter(is_active=True).exclude(username=request.user.get_username()))
         for user in users:
             user.is_active = False
             user.save(update_fields=["is_active"])
@@ -82,7 +82,7 @@ class UserAdmin(DjangoUserAdmin):
 
 
 @admin.register(SignIn)
-class SignInAdmin(admin.ModelAdmin):
+class SignInAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when it runs
     list_display = ("user", "address", "user_agent", "created_at", "used_at", "expires_at", "revoked_at")
     list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
     list_select_related = ("user",)

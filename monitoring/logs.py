@@ -26,7 +26,8 @@ def _stamp(_logger: Any, _method: str, event: Event) -> Event:
 
 
 def _order(_logger: Any, _method: str, event: Event) -> Event:
-    return {name: event.pop(name, "") for name in ("timestamp", "level", "logger", "event")} | event
+    first = {name: event.pop(name, "") for name in ("timestamp", "level", "logger", "event")}
+    return {**first, **event}
 
 
 _CHAIN: list[structlog.typing.Processor] = [

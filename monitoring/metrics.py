@@ -29,7 +29,8 @@ STORE_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2
 # A client chooses the code it closes with: any other than these is counted as "other", or it could fill the memory.
 CLOSE_CODES = frozenset({*range(1000, 1016), *range(4000, 4003), *range(4100, 4106)})
 
-disable_created_metrics()  # a second series for each counter, which only says when the process started
+# Without the second series of each counter, which only says when the process started.
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no type for it
 
 
 class Window:
