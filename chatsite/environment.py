@@ -62,13 +62,13 @@ def secret(name: str, *, debug: bool) -> str:
 
 
 def database(name: str, *, default: str) -> dict[str, Any]:
-    """Django's settings for a `sqlite:///…` or `postgres://…` URL, made safe for load."""
+    """Django's settings for an URL `sqlite:///…` or `postgres://…`, made safe for load."""
     url = text(name, default=default)
     if urlsplit(url).scheme not in ("sqlite", "postgres", "postgresql"):
         raise ImproperlyConfigured(f"{name} must begin with sqlite:/// or postgres://.")
     settings: dict[str, Any] = dict(environ.Env.db_url_config(url))
     if settings["ENGINE"].endswith("sqlite3"):
-        # IMMEDIATE: a transaction that will write waits for its turn instead of failing half-way ("database is locked").
+        # IMMEDIATE: a transaction that will write waits for its turn, it does not fail half-way ("database is locked").
         # WAL: readers do not wait for the writer; synchronous=NORMAL is durable against a killed process in WAL.
         settings["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",

@@ -12,8 +12,8 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 from chatsite import environment
+from chatsite.closes import SHUTDOWN
 
-SHUTDOWN = (1001, "Server shutdown")
 GRACE_S = 20  # time to store what is under way and to take leave, before what is left is cut
 
 
@@ -38,9 +38,8 @@ class ChatProtocol(WebSocketsSansIOProtocol):
     def shutdown(self) -> None:
         if self.handshake_complete and not self.close_sent:
             self.stop_keepalive()
-            code, reason = SHUTDOWN
-            self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
-            self.conn.send_close(code, reason)
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": SHUTDOWN.code, "reason": SHUTDOWN.reason})
+            self.conn.send_close(SHUTDOWN.code, SHUTDOWN.reason)
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.close_sent = True
             self.transport.close()

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.authentication import Identity
 from chatsite import database
+from chatsite.closes import TOKEN_EXPIRED
 from chatsite.errors import Forbidden, NotInRoom, Unavailable
 from rooms import protocol, services
 from rooms.delivery.bus import EVERYONE
@@ -22,7 +23,6 @@ from rooms.services import Snapshot
 
 TRIES = 3  # a transient room can disappear while somebody enters it; they then make it again
 EXPIRY_WARNING_S = 60.0
-TOKEN_EXPIRED = (4100, "Token expired")
 
 
 def user_ref(identity: Identity) -> protocol.UserRef:
@@ -50,7 +50,7 @@ def _watch_expiry(connection: Connection, identity: Identity) -> None:
         return
 
     def expire() -> None:
-        connection.close(*TOKEN_EXPIRED)
+        connection.close(TOKEN_EXPIRED)
 
     def warn() -> None:
         left_s = max(0.0, (identity.expires_at or 0) - time())

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from accounts import authentication
 from chatsite import database
+from chatsite.closes import OVERLOADED, TOO_BIG
 from chatsite.errors import AuthRequired, BadFrame, ChatError, Internal, TooLarge, Unavailable
 from monitoring import metrics
 from rooms import attendance, handlers, node, protocol
@@ -29,8 +30,6 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-OVERLOADED = (1013, "Server overloaded")
-TOO_BIG = (1009, "Frame too big")
 POSTS = (protocol.SendMessage, protocol.Ping)  # need not wait until the sender's earlier messages are stored
 
 
@@ -67,8 +66,8 @@ class ChatConsumer(AsyncConsumer):
     async def _open(self, scope: Scope) -> None:
         self._log("socket.opened", address=self.connection.address)
         if 0 < settings.CHAT_MAX_CONNECTIONS < len(self.node.connections):
-            handlers.refuse(self.connection, Unavailable(OVERLOADED[1]), None)
-            self.connection.close(*OVERLOADED)
+            handlers.refuse(self.connection, Unavailable(OVERLOADED.reason), None)
+            self.connection.close(OVERLOADED)
             return
         now = timezone.now()
         self.connection.send(
@@ -128,7 +127,7 @@ class ChatConsumer(AsyncConsumer):
         limit = settings.CHAT_MAX_FRAME_BYTES
         if 0 < limit < len(text) or (0 < limit < 3 * len(text) and len(text.encode()) > limit):
             # Our servers close by themselves before this; it stands for any other ASGI server.
-            self.connection.close(*TOO_BIG)
+            self.connection.close(TOO_BIG)
             raise TooLarge(f"The frame is over {limit} bytes")
         return protocol.decode(text)
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts import authentication
 from chatsite import database
+from chatsite.closes import AUTH_FAILED
 from chatsite.errors import AuthRequired, ChatError, Forbidden, Internal, NotInRoom, Unavailable
 from monitoring import metrics
 from rooms import access, attendance, protocol, services
@@ -22,7 +23,6 @@ from rooms.node import Node
 from rooms.services import NewMessage
 
 log = structlog.get_logger(__name__)
-AUTH_FAILED = (1008, "Authentication failed")
 
 
 def refuse(connection: Connection, error: ChatError, command_id: str | None) -> None:
@@ -61,7 +61,7 @@ async def authenticate(node: Node, connection: Connection, token: str, command_i
     except AuthRequired as error:
         code = error.code if error.code == "auth-expired" else None
         connection.send(protocol.AuthFailed(id=command_id, message=error.message, code=code))
-        connection.close(*AUTH_FAILED)
+        connection.close(AUTH_FAILED)
         return
     await welcome_in(node, connection, identity, command_id)
 

@@ -17,6 +17,7 @@ from django.utils import timezone
 from accounts import authentication
 from accounts.authentication import Identity
 from chatsite import database
+from chatsite.closes import BANNED, SIGNED_OUT
 from chatsite.errors import Banned, ChatError, Unavailable
 from monitoring import metrics
 from rooms import protocol, services
@@ -35,7 +36,6 @@ R = TypeVar("R")
 GAP_WAIT_S = 0.05  # an event of another process that is only late has come by then
 RETRY_S = 1.0
 ASK_TIMEOUT_S = 5.0
-SIGNED_OUT, DEACTIVATED = (4101, "Signed out"), (4102, "Banned")
 
 
 class Node:
@@ -123,7 +123,7 @@ class Node:
         except Unavailable:
             log.warning("socket.unchecked", user=identity.user_id)
         except ChatError as error:
-            connection.close(*(DEACTIVATED if isinstance(error, Banned) else SIGNED_OUT))
+            connection.close(BANNED if isinstance(error, Banned) else SIGNED_OUT)
         else:
             if connection.identity is identity:
                 connection.identity = today

@@ -11,12 +11,13 @@ from functools import partial
 from types import coroutine
 from typing import Any, Protocol, cast
 
+from chatsite.closes import SLOW_CONSUMER, Close
 from monitoring import metrics
 from rooms import protocol
 from rooms.delivery.events import Encoded
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-SLOW_CONSUMER = (4001, "Slow consumer")
+GONE = Close(1006, "", "The line broke; no frame says so.")
 CLOSE_TIMEOUT_S = 5.0  # a peer that reads nothing cannot take a close frame either: then the line is cut
 
 
@@ -49,7 +50,7 @@ class Connection:
         self.rooms: dict[str, Any] = {}
         self.timer: asyncio.TimerHandle | None = None
         self.pending = 0  # messages sent by this client that are not stored yet
-        self.closing: tuple[int, str] | None = None
+        self.closing: Close | None = None
         self._send = send
         self._cut = on_cut
         self._socket = socket
@@ -72,19 +73,19 @@ class Connection:
         size = self._outbox_bytes + len(frame.payload)
         if self._limit and size > (self._limit // 2 if ephemeral else self._limit):
             if not ephemeral:
-                self.close(*SLOW_CONSUMER)
+                self.close(SLOW_CONSUMER)
             return
         self._outbox.append(frame)
         self._outbox_bytes = size
         if self._pump is None:
             self._pump = asyncio.ensure_future(self._drain())
 
-    def close(self, code: int, reason: str) -> None:
+    def close(self, close: Close) -> None:
         """Sends what waits (a slow consumer's is dropped), then the close frame. Only the first close counts."""
         if self.closing is not None:
             return
-        self.closing = (code, reason)
-        if self.closing == SLOW_CONSUMER:
+        self.closing = close
+        if close is SLOW_CONSUMER:
             self._outbox.clear()
         if self._pump is None:
             self._pump = asyncio.ensure_future(self._drain())
@@ -92,7 +93,7 @@ class Connection:
 
     def ended(self) -> None:
         """The socket is gone: nothing is sent any more, no timer is left."""
-        self.closing = self.closing or (1006, "")
+        self.closing = self.closing or GONE
         self._outbox.clear()
         self.set_timer(0, None)
         if self._pump is not None:
@@ -148,8 +149,7 @@ class Connection:
                 self._outbox_bytes -= len(frame.payload)
                 await self._send({"type": "websocket.send", "text": frame.text})
             if self.closing is not None:
-                code, reason = self.closing
-                await self._send({"type": "websocket.close", "code": code, "reason": reason})
+                await self._send({"type": "websocket.close", "code": self.closing.code, "reason": self.closing.reason})
         except Exception:  # noqa: BLE001 - the same
             self._outbox.clear()
         finally:

@@ -31,11 +31,11 @@ if sockets <= 0 then
 end
 local count = redis.call('HLEN', key)
 redis.call(count > 0 and 'SADD' or 'SREM', 'chat:places', place)
-local share = 'chat:share:' .. process
-if redis.call('HINCRBY', share, place .. ' ' .. user, delta) <= 0 then redis.call('HDEL', share, place .. ' ' .. user) end
+local share, field = 'chat:share:' .. process, place .. ' ' .. user
+if redis.call('HINCRBY', share, field, delta) <= 0 then redis.call('HDEL', share, field) end
 return {sockets, count}
 """
-# Takes back all one process counted; answers place, user, person for everybody who thereby left.
+# Takes back all one process counted; answers place, user, person for all who so left.
 DROP = """
 local left, people = {}, {}
 local share = redis.call('HGETALL', 'chat:share:' .. ARGV[1])

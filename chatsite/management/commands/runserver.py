@@ -10,7 +10,7 @@ from daphne.server import Server
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from django.conf import settings
 
-SHUTDOWN = (1001, "Server shutdown")
+from chatsite.closes import SHUTDOWN
 
 
 class ChatProtocol(WebSocketProtocol):
@@ -34,7 +34,7 @@ class ChatServer(Server):
     def kill_all_applications(self) -> Any:
         for protocol in list(self.connections):
             if isinstance(protocol, ChatProtocol) and protocol.state == protocol.STATE_OPEN:
-                protocol.sendClose(*SHUTDOWN)
+                protocol.sendClose(SHUTDOWN.code, SHUTDOWN.reason)
         return super().kill_all_applications()
 
 

@@ -1,0 +1,23 @@
+"""The one table of close codes: what a closed socket is told, and whether it should come back by itself."""
+
+from typing import NamedTuple
+
+
+class Close(NamedTuple):
+    """4000-4099, 1001 and 1013: reconnect with back-off; 1008, 1009 and 4100-4199: do not reconnect by itself."""
+
+    code: int
+    reason: str
+    meaning: str
+
+
+SHUTDOWN = Close(1001, "Server shutdown", "The server stops; another one, or the same in a moment, goes on.")
+AUTH_FAILED = Close(1008, "Authentication failed", "The token is not good; `auth-failed` said why.")
+TOO_BIG = Close(1009, "Frame too big", "A frame was over CHAT_MAX_FRAME_BYTES.")
+OVERLOADED = Close(1013, "Server overloaded", "This process has CHAT_MAX_CONNECTIONS connections; `error` said so.")
+SLOW_CONSUMER = Close(4001, "Slow consumer", "The client read too slowly; it resumes by `seq`.")
+TOKEN_EXPIRED = Close(4100, "Token expired", "`auth-expiring` was sent, and no new `auth` came.")
+SIGNED_OUT = Close(4101, "Signed out", "The user signed out, or changed the password.")
+BANNED = Close(4102, "Banned", "The user was deactivated.")
+
+CLOSES = (SHUTDOWN, AUTH_FAILED, TOO_BIG, OVERLOADED, SLOW_CONSUMER, TOKEN_EXPIRED, SIGNED_OUT, BANNED)

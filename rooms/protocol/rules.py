@@ -1,0 +1,34 @@
+"""What a name, a text and a time must look like on the wire."""
+
+import unicodedata
+from datetime import UTC, datetime
+
+from django.conf import settings
+
+from chatsite.errors import BadFrame, TooLarge
+
+
+def room_name(value: str) -> str:
+    """A room's name in its one spelling (NFC): 1 to 80 letters and digits of any language, `-`, `_`, `.`; BadFrame."""
+    name = unicodedata.normalize("NFC", value) if len(value) <= 320 else value
+    if not 1 <= len(name) <= 80:
+        raise BadFrame("A room name has 1 to 80 characters")
+    if not all(c in "-_." or unicodedata.category(c)[0] in "LMN" for c in name):
+        raise BadFrame("A room name has letters, digits, '-', '_' and '.' only")
+    return name
+
+
+def text_content(value: str) -> str:
+    """The text of a message, unchanged. BadFrame: blank, or with a NUL; TooLarge: over CHAT_MAX_CONTENT_CHARS."""
+    if not value.strip():
+        raise BadFrame("Message content is empty")
+    if "\0" in value:
+        raise BadFrame("Message content must not contain NUL")
+    if 0 < settings.CHAT_MAX_CONTENT_CHARS < len(value):
+        raise TooLarge(f"Message content is over {settings.CHAT_MAX_CONTENT_CHARS} characters")
+    return value
+
+
+def timestamp(moment: datetime) -> str:
+    """ISO 8601 in UTC with milliseconds and `Z`."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
