@@ -60,11 +60,11 @@ class CreateRoom(RoomCommand, tag="create-room"):
 
 
 class JoinRoom(EitherRoomCommand, tag="join-room"):
-    """Enters a room, and makes it if there is none. Answer: `room-joined`, then `message-history`."""
+    """Enters a room (`roomId` or `room`), made if there is none. Answer: `room-joined`, then `message-history`."""
 
 
 class LeaveRoom(EitherRoomCommand, tag="leave-room"):
-    """Leaves a room. Answer: `room-left`."""
+    """Leaves a room (`roomId` or `room`). Answer: `room-left`."""
 
 
 class SendMessage(RoomCommand):
@@ -83,7 +83,7 @@ class SendRoomMessage(SendMessage, tag="room-message"):
 
 
 class SendChat(Command, tag="chat"):
-    """Says something to everybody who is signed in, without storing it. Answer (when it has an `id`): `ack`."""
+    """Says something (`message` or `content`) to everybody signed in; not stored. Answer (when it has an `id`): `ack`."""
 
     message: str | None = None
     content: str | None = None
