@@ -34,7 +34,8 @@ $(STAMP): requirements.txt requirements-dev.txt
 		echo "Name another one: make install PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv || { \
 		echo "Python's venv module is missing. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@echo 'Installing into .venv; the first time takes a minute or two.'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $(STAMP)
 
 run: install ## a development server with people and talk in it, on http://127.0.0.1:8000
