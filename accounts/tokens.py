@@ -87,6 +87,16 @@ def read_refresh(token: str) -> Refresh:
         raise AuthRequired("Token lacks a claim") from None
 
 
+def read_any(token: str) -> Access | Refresh | None:
+    """A token of either kind, or None when it is neither, or no longer good."""
+    for read in (read_refresh, read_access):
+        try:
+            return read(token)
+        except AuthRequired:
+            continue
+    return None
+
+
 def _claims(kind: type[AccessToken] | type[RefreshToken], token: str) -> dict[str, Any]:
     if len(token) > MAX_CHARS or not token.isascii():
         raise AuthRequired("Token is not valid")

@@ -86,6 +86,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "channels",
     "csp",
+    "servestatic",
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -163,7 +164,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser", "rest_framework.parsers.FormParser"],
+    "DEFAULT_PARSER_CLASSES": ["chatsite.rest.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "chatsite.middleware.rest_error",
     "UNAUTHENTICATED_USER": None,
@@ -172,6 +173,8 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Chat",
     "DESCRIPTION": "Login, rooms and messages over HTTP. The socket's frames are in docs/protocol.md.",
     "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",  # the first whose schemas are JSON Schema, as msgspec writes it
+    "POSTPROCESSING_HOOKS": [],  # the default one names enumerations, and expects a type beside each
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SWAGGER_UI_DIST": "SIDECAR",

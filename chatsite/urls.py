@@ -2,13 +2,14 @@
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 import accounts.api
 import accounts.views
 import monitoring.views
 import rooms.api
 import rooms.views
+from chatsite.middleware import not_found
 
 pages: list[URLPattern | URLResolver] = [
     path("", rooms.views.chat, name="chat"),
@@ -29,7 +30,12 @@ api: list[URLPattern | URLResolver] = [
     re_path(r"^rooms/(?P<name>[^/]+)/messages/?$", rooms.api.MessagesView.as_view(), name="api-messages"),
     re_path(r"^rooms/(?P<name>[^/]+?)/?$", rooms.api.RoomView.as_view(), name="api-room"),
     re_path(r"^schema/?$", SpectacularAPIView.as_view(), name="api-schema"),
-    re_path(r"^docs/?$", SpectacularSwaggerView.as_view(url_name="api-schema"), name="api-docs"),
+    re_path(
+        r"^docs/?$",
+        SpectacularSwaggerSplitView.as_view(url_name="api-schema", template_name="api_docs.html"),
+        name="api-docs",
+    ),
+    re_path(r"", not_found),
 ]
 urlpatterns = [
     path("", include(pages)),

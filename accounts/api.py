@@ -1,0 +1,128 @@
+"""Signing in over HTTP: passwords for tokens, tokens for new ones, and who the caller is.
+
+The views are sync on purpose: Django runs them in threads, where hashing a password stops nobody.
+"""
+
+from typing import Annotated, Any
+
+import msgspec
+from django.contrib.auth import logout
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.utils import extend_schema
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import services
+from accounts.authentication import bearer, caller
+from accounts.models import User
+from accounts.services import SignedIn
+from chatsite import rest
+from chatsite.openapi import responses
+
+Username = Annotated[str, msgspec.Meta(min_length=1, max_length=150, pattern=r"^[^\x00]*$")]
+Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1024, pattern=r"^[^\x00]*$")]
+
+
+class Credentials(msgspec.Struct):
+    username: Username
+    password: Password
+
+
+class RefreshToken(msgspec.Struct):
+    refresh: str
+
+
+class SignOut(msgspec.Struct):
+    """Which sign-in ends: that of this refresh token, else of the Bearer token, else the browser's session."""
+
+    refresh: str | None = None
+
+
+class Me(msgspec.Struct):
+    id: str
+    username: str
+    roles: list[str]
+
+
+class Tokens(msgspec.Struct):
+    """`token` signs requests and sockets in; `refresh` is good once, for new tokens."""
+
+    token: str
+    refresh: str
+    user: Me
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # spectacular is untyped here
+    target_class = "accounts.authentication.BearerAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:  # noqa: ARG002 - its shape is spectacular's
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
+class OpenView(APIView):
+    """For those who have not signed in yet: an old token in a header neither helps nor harms."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+
+class AuthView(OpenView):
+    @extend_schema(request=Credentials, responses=responses({200: Tokens}, 400, 401), tags=["accounts"])
+    def post(self, request: Request) -> Response:
+        """Signs in."""
+        credentials = rest.body(request.data, Credentials)
+        return _tokens(
+            services.sign_in(username=credentials.username, password=credentials.password, **_device(request))
+        )
+
+
+class RegisterView(OpenView):
+    @extend_schema(request=Credentials, responses=responses({201: Tokens}, 400), tags=["accounts"])
+    def post(self, request: Request) -> Response:
+        """Makes an account and signs it in."""
+        credentials = rest.body(request.data, Credentials)
+        user = services.register(username=credentials.username, password=credentials.password)
+        return _tokens(services.open_sign_in(user=user, **_device(request)), status=201)
+
+
+class RefreshView(OpenView):
+    @extend_schema(request=RefreshToken, responses=responses({200: Tokens}, 400, 401), tags=["accounts"])
+    def post(self, request: Request) -> Response:
+        """Exchanges a refresh token for new tokens. A second use signs this device out."""
+        return _tokens(services.refresh(token=rest.body(request.data, RefreshToken).refresh))
+
+
+class LogoutView(OpenView):
+    @extend_schema(request=SignOut, responses=responses({204: None}, 400, 403), tags=["accounts"])
+    def post(self, request: Request) -> Response:
+        """Signs out. A token that is no longer good is no error."""
+        token = rest.body(request.data, SignOut).refresh or bearer(request)
+        if token:
+            services.sign_out(token=token)
+        elif SessionAuthentication().authenticate(request):  # it asks for the CSRF token
+            logout(request._request)  # noqa: SLF001 - DRF has no other way to Django's request
+        return Response(status=204)
+
+
+class MeView(APIView):
+    @extend_schema(responses=responses({200: Me}, 401), tags=["accounts"])
+    def get(self, request: Request) -> Response:
+        """Who the caller is."""
+        return Response(msgspec.to_builtins(_me(caller(request))))
+
+
+def _device(request: Request) -> dict[str, str]:
+    return {"address": request.META.get("REMOTE_ADDR", ""), "user_agent": request.headers.get("User-Agent", "")}
+
+
+def _me(user: User) -> Me:
+    return Me(str(user.pk), user.username, list(user.roles))
+
+
+def _tokens(signed_in: SignedIn, status: int = 200) -> Response:
+    answer = Tokens(signed_in.access, signed_in.refresh, _me(signed_in.user))
+    return Response(msgspec.to_builtins(answer), status=status, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,160 @@
+"""Every use case of accounts: registering, signing in and out. Plain sync functions, keyword arguments.
+
+Hashing a password takes 50-100 ms: never call `register` or `sign_in` on the event loop.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.contrib.auth import authenticate
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import update_last_login
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_ipv46_address
+from django.db import IntegrityError, transaction
+from django.db.models import F, prefetch_related_objects
+from django.utils import timezone
+
+from accounts import tokens
+from accounts.models import SignIn, User
+from accounts.signals import announce
+from chatsite.errors import AuthRequired
+
+RETRY_GRACE = timedelta(seconds=10)  # a client whose answer got lost asks again within its usual time-out
+ROWS_PER_INSERT = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    access: str
+    refresh: str
+    user: User
+
+
+def register(*, username: str, password: str) -> User:
+    """Makes an account; raises Django's ValidationError, by field, when the name or the password will not do."""
+    user = User(username=User.normalize_username(username))
+    problems = _problems(user, password)
+    if problems:
+        raise ValidationError(problems)
+    user.set_password(password)
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError:  # somebody has just taken the name
+        raise ValidationError({"username": user.unique_error_message(User, ("username",))}) from None
+    return user
+
+
+def sign_in(*, username: str, password: str, address: str = "", user_agent: str = "") -> SignedIn:
+    """Raises AuthRequired when they are wrong; an unknown name costs the same time as a wrong password."""
+    user = authenticate(username=User.normalize_username(username), password=password)
+    if not isinstance(user, User):
+        raise AuthRequired("Wrong username or password")
+    return open_sign_in(user=user, address=address, user_agent=user_agent)
+
+
+def open_sign_in(*, user: User, address: str = "", user_agent: str = "") -> SignedIn:
+    """Tokens for somebody who has proved who they are."""
+    now = timezone.now()
+    user.sign_ins.filter(expires_at__lt=now).delete()
+    record = user.sign_ins.create(
+        address=_address(address), user_agent=user_agent.replace("\0", "")[:200], expires_at=_end(now)
+    )
+    update_last_login(User, user)
+    return _tokens(user, record.pk, generation=0)
+
+
+def refresh(*, token: str) -> SignedIn:
+    """Exchanges a refresh token for new tokens; raises AuthRequired or AuthExpired.
+
+    Each is good once. A second use means that two hold it, so both are signed out; but within RETRY_GRACE the token
+    before the newest may be a client's second try, and gets what the first try got.
+    """
+    claims = tokens.read_refresh(token)
+    user = User.objects.filter(pk=claims.user_id, is_active=True).first()
+    if not user or user.stamp() != claims.stamp:
+        raise AuthRequired("Token is no longer valid")
+    now, generation = timezone.now(), claims.generation + 1
+    record = SignIn.objects.filter(pk=claims.sign_in, user=user, revoked_at=None)
+    exchanged = record.filter(generation=claims.generation).update(
+        generation=generation, used_at=now, expires_at=_end(now)
+    )
+    if not exchanged and not record.filter(generation=generation, used_at__gt=now - RETRY_GRACE).exists():
+        _revoke(claims.sign_in, user.pk)
+        raise AuthRequired("Token is no longer valid")
+    return _tokens(user, claims.sign_in, generation)
+
+
+def sign_out(*, token: str) -> None:
+    """Ends the sign-in of an access or a refresh token; a token that is no longer good has nothing to end."""
+    claims = tokens.read_any(token)
+    if claims and claims.sign_in:
+        _revoke(claims.sign_in, claims.user_id)
+
+
+def sign_out_everywhere(*, user_id: int) -> None:
+    """Ends every token, session and open socket of a user."""
+    with transaction.atomic():
+        User.objects.filter(pk=user_id).update(token_epoch=F("token_epoch") + 1)
+        SignIn.objects.filter(user_id=user_id, revoked_at=None).update(revoked_at=timezone.now())
+        announce(user_id)
+
+
+def load_test_users(*, count: int, prefix: str = "load") -> list[User]:
+    """The users `<prefix>-1` to `<prefix>-<count>`; the missing ones are made, without a password."""
+    names = [f"{prefix}-{number}" for number in range(1, count + 1)]
+    known = User.objects.in_bulk(names, field_name="username")
+    missing = [User(username=name, password=make_password(None)) for name in names if name not in known]
+    User.objects.bulk_create(missing, batch_size=ROWS_PER_INSERT, ignore_conflicts=True)
+    known |= User.objects.in_bulk([user.username for user in missing], field_name="username")
+    return [known[name] for name in names]
+
+
+def _problems(user: User, password: str) -> dict[str, list[ValidationError]]:
+    """What is wrong with a new account, by field. Names that differ only in case count as the same."""
+    problems: dict[str, list[ValidationError]] = {}
+    try:
+        user.clean_fields(exclude=["password"])
+    except ValidationError as error:
+        problems |= error.error_dict
+    else:
+        if User.objects.filter(username__iexact=user.username).exists():
+            problems["username"] = [user.unique_error_message(User, ("username",))]
+    try:
+        validate_password(password, user)
+    except ValidationError as error:
+        problems["password"] = error.error_list
+    return problems
+
+
+def _tokens(user: User, sign_in_id: uuid.UUID, generation: int) -> SignedIn:
+    prefetch_related_objects([user], "groups")
+    stamp = user.stamp()
+    return SignedIn(
+        tokens.issue_access(user_id=user.pk, username=user.username, roles=user.roles, stamp=stamp, sign_in=sign_in_id),
+        tokens.issue_refresh(user_id=user.pk, stamp=stamp, sign_in=sign_in_id, generation=generation),
+        user,
+    )
+
+
+def _revoke(sign_in_id: uuid.UUID, user_id: int) -> None:
+    if SignIn.objects.filter(pk=sign_in_id, user_id=user_id, revoked_at=None).update(revoked_at=timezone.now()):
+        announce(user_id)
+
+
+def _address(text: str) -> str | None:
+    """The address without its zone; None for what is none, as behind a Unix socket."""
+    address = text.partition("%")[0]
+    try:
+        validate_ipv46_address(address)
+    except ValidationError:
+        return None
+    return address
+
+
+def _end(now: datetime) -> datetime:
+    return now + timedelta(days=settings.CHAT_REFRESH_DAYS)

@@ -1,0 +1,47 @@
+"""Describes msgspec structs in the OpenAPI schema, so that what is documented is what is read and sent."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import ResolvedComponent
+from drf_spectacular.utils import Direction, OpenApiParameter
+
+from chatsite.rest import Refusal
+
+REFERENCE = "#/components/schemas/{name}"
+
+
+class StructSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]  # spectacular is untyped here
+    target_class = "msgspec.Struct"
+    match_subclasses = True
+
+    def get_name(self, auto_schema: AutoSchema, direction: Direction) -> str:  # noqa: ARG002 - its shape is spectacular's
+        return str(self.target.__name__)
+
+    def get_identity(self, auto_schema: AutoSchema, direction: Direction) -> str:
+        return self.get_name(auto_schema, direction)
+
+    def map_serializer(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:  # noqa: ARG002 - as above
+        """The struct's schema; the structs in it become components of their own."""
+        _, schemas = msgspec.json.schema_components([self.target], ref_template=REFERENCE)
+        schema: dict[str, Any] = schemas.pop(self.target.__name__)
+        for name, inner in schemas.items():
+            component = ResolvedComponent(  # type: ignore[no-untyped-call]  # as above
+                name, ResolvedComponent.SCHEMA, schema=inner, object=name
+            )
+            auto_schema.registry.register_on_missing(component)
+        return schema
+
+
+def parameters(kind: type[msgspec.Struct]) -> list[OpenApiParameter]:
+    """The fields of a struct as parameters of the query."""
+    _, schemas = msgspec.json.schema_components([kind])
+    return [OpenApiParameter(name, type=schema) for name, schema in schemas[kind.__name__]["properties"].items()]
+
+
+def responses(answers: Mapping[int, Any], *refusals: int) -> dict[int, Any]:
+    """The documented answers of an endpoint: its own, and the statuses of those that refuse."""
+    return {**answers, **dict.fromkeys(refusals, Refusal)}

@@ -1,0 +1,63 @@
+"""How REST reads what a client sends: by msgspec, as the socket does. Knows no endpoint and no record."""
+
+from collections.abc import Mapping
+from typing import IO, Annotated, Any, TypeVar
+
+import msgspec
+from django.conf import settings
+from rest_framework.parsers import BaseParser
+
+from chatsite.errors import BadFrame, BadJson, TooLarge
+
+S = TypeVar("S", bound=msgspec.Struct)
+PAGE_MAX = 200
+Limit = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1, description=f"At most {PAGE_MAX} are sent.")]
+
+
+class Refusal(msgspec.Struct, rename="camel", omit_defaults=True):
+    """A text for people and a code for programs; `retryable`: the same request may be sent again, after `retryAfterMs`.
+
+    The codes are those of the socket's `error` frame, and those of HTTP itself: `not-found`, `method-not-allowed`,
+    `not-acceptable`, `unsupported-media-type`. `fields` says what is wrong with which field of a new account.
+    """
+
+    error: str
+    code: str
+    retryable: bool = False
+    retry_after_ms: int | None = None
+    fields: dict[str, list[str]] = {}
+
+
+class JSONParser(BaseParser):
+    """Reads one JSON document of at most CHAT_MAX_FRAME_BYTES; raises TooLarge or BadJson."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Any:  # noqa: ARG002 - its shape is DRF's
+        limit = settings.CHAT_MAX_FRAME_BYTES
+        body = stream.read(limit + 1 if limit else -1)
+        if limit and len(body) > limit:
+            raise TooLarge(f"The body is over {limit} bytes")
+        try:
+            return msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeError):
+            raise BadJson from None
+        except RecursionError:
+            raise BadJson("Nested too deep") from None
+
+
+def body(data: Any, kind: type[S]) -> S:
+    """The body of a request as this struct; raises BadFrame. A request without a body is one without fields."""
+    return _convert(data, kind, strict=True)
+
+
+def query(data: Mapping[str, str], kind: type[S]) -> S:
+    """The query of a request as this struct; raises BadFrame. Of a field that comes twice, the last counts."""
+    return _convert(dict(data.items()), kind, strict=False)
+
+
+def _convert(data: Any, kind: type[S], *, strict: bool) -> S:
+    try:
+        return msgspec.convert(data, kind, strict=strict)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise BadFrame(str(error)) from None
