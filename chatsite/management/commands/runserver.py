@@ -16,9 +16,13 @@ from chatsite.closes import SHUTDOWN
 class ChatProtocol(WebSocketProtocol):
     def handle_reply(self, message: dict[str, Any]) -> None:
         if message.get("type") == "websocket.close" and self.state == self.STATE_OPEN:
-            self.sendClose(message.get("code", 1000), message.get("reason") or None)
+            self.take_leave(message.get("code", 1000), message.get("reason", ""))
         else:
             super().handle_reply(message)
+
+    def take_leave(self, code: int, reason: str) -> None:
+        """Not `sendClose`, which refuses every code from 1001 to 2999 as if only browsers spoke here."""
+        self.sendCloseFrame(code, reason.encode() or None)
 
 
 class ChatServer(Server):
@@ -34,7 +38,7 @@ class ChatServer(Server):
     def kill_all_applications(self) -> Any:
         for protocol in list(self.connections):
             if isinstance(protocol, ChatProtocol) and protocol.state == protocol.STATE_OPEN:
-                protocol.sendClose(SHUTDOWN.code, SHUTDOWN.reason)
+                protocol.take_leave(SHUTDOWN.code, SHUTDOWN.reason)
         return super().kill_all_applications()
 
 
