@@ -3,9 +3,11 @@
 Staff with the permissions moderate people; only a superuser changes who is staff, and those who are.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db.models import QuerySet
 from django.forms import ModelForm
@@ -19,6 +21,14 @@ from accounts.models import SignIn, User
 
 RANK_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
 SIGN_IN_NAME = SignIn._meta.verbose_name  # noqa: SLF001 - Django documents _meta as public
+
+
+class IsSetFilter(admin.EmptyFieldListFilter):
+    """Filters by whether a moment is set, in words people use: `By revoked: Yes`."""
+
+    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
+        for text, choice in zip((_("All"), _("No"), _("Yes")), super().choices(changelist), strict=True):
+            yield {**choice, "display": text}
 
 
 @admin.register(User)
@@ -83,13 +93,14 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # not generic when 
 
 @admin.register(SignIn)
 class SignInAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when it runs
-    list_display = ("user", "address", "user_agent", "created_at", "used_at", "expires_at", "revoked_at")
-    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
+    list_display = ("user", "address", "created_at", "used_at", "revoked_at")
+    list_filter = (("revoked_at", IsSetFilter),)
     list_select_related = ("user",)
     search_fields = ("user__username", "address")
     ordering = ("-expires_at",)  # the newest first, by an index
     exclude = ("generation",)
     actions = ("revoke",)
+    show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -17,6 +17,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from accounts.admin import IsSetFilter
 from chatsite.errors import ChatError
 from rooms import node, protocol, services
 from rooms.models import Membership, Message, Room
@@ -51,11 +52,12 @@ class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when
     form = RoomForm
     fields = ("name", "title", "kind", "transient", "last_seq", "closed_at", "created_at", "created_by")
     readonly_fields = ("transient", "last_seq", "closed_at", "created_at", "created_by")
-    list_display = ("name", "title", "kind", "people", "members", "message_list", "closed_at", "created_at")
-    list_filter = ("kind", ("closed_at", admin.EmptyFieldListFilter), "transient")
+    list_display = ("name", "title", "kind", "people", "members", "message_list", "closed_at")
+    list_filter = ("kind", ("closed_at", IsSetFilter), "transient")
     search_fields = ("name", "title")
     ordering = ("name",)
     actions = ("close", "reopen")
+    show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Room]:
@@ -113,16 +115,13 @@ class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when
 @admin.register(Membership)
 class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when it runs
     list_display = ("room", "user", "role", "muted_until", "banned_until", "joined_at")
-    list_filter = (
-        "role",
-        ("muted_until", admin.EmptyFieldListFilter),
-        ("banned_until", admin.EmptyFieldListFilter),
-    )
+    list_filter = ("role", ("muted_until", IsSetFilter), ("banned_until", IsSetFilter))
     list_select_related = ("room", "user")
     search_fields = ("room__name", "user__username")
     autocomplete_fields = ("room", "user")
     readonly_fields = ("read_seq", "joined_at")
     ordering = ("-pk",)
+    show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> tuple[str, ...]:
@@ -147,7 +146,7 @@ class MessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic w
     """Read only: deleting a row would tear a hole into its room's order, so `delete` asks the service."""
 
     list_display = ("place", "author", "excerpt", "created_at", "deleted_at")
-    list_filter = (("deleted_at", admin.EmptyFieldListFilter), "kind")
+    list_filter = (("deleted_at", IsSetFilter), "kind")
     list_select_related = ("room", "author")
     search_fields = ("content", "room__name", "author__username")
     search_help_text = gettext_lazy("Searches content, room and author.")
@@ -155,6 +154,7 @@ class MessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic w
     ordering = ("-pk",)
     actions = ("delete",)
     paginator = NewestPages
+    show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:

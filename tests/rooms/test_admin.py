@@ -89,6 +89,15 @@ def test_rooms_are_closed_and_reopened(moderator: Client) -> None:
     assert [entry.change_message for entry in LogEntry.objects.order_by("pk")] == ["Closed.", "Closed.", "Reopened."]
 
 
+def test_closed_rooms_are_found_by_a_filter(moderator: Client) -> None:
+    make_room("garden", closed_at=timezone.now())
+    make_room("kitchen")
+    page = moderator.get(ROOMS, {"closed_at__isempty": "0"}).content.decode()
+    assert "garden" in page
+    assert "kitchen" not in page
+    assert "Not empty" not in page
+
+
 def test_a_room_closed_already_keeps_its_time(moderator: Client) -> None:
     before = timezone.now() - timedelta(days=1)
     room = make_room(closed_at=before)

@@ -5,7 +5,7 @@ const TIMEOUT_MS = 10000;
 const language = document.documentElement.lang;
 const whole = new Intl.NumberFormat(language, { maximumFractionDigits: 2 });
 const megabytes = new Intl.NumberFormat(language, { style: "unit", unit: "megabyte", maximumFractionDigits: 0 });
-const moments = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
+const moments = new Intl.DateTimeFormat(language, { dateStyle: "short", timeStyle: "medium" });
 const by = (id) => document.getElementById(id);
 
 function duration(seconds) {
