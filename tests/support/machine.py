@@ -1,5 +1,6 @@
 """What the tests ask of the machine: its parts, a free port, and child processes that end with the tests."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -113,3 +114,12 @@ class Child:
 
     def tail(self, characters: int = 8_000) -> str:
         return self.log.read_text(errors="replace")[-characters:] if self.log.exists() else ""
+
+
+async def eventually(condition: Callable[[], object], *, within: float = 10.0, what: str = "") -> None:
+    """Asks again and again while the event loop goes on; raises AssertionError after `within` seconds."""
+    end = time.monotonic() + within
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError(f"Not within {within} s: {what or condition}")
+        await asyncio.sleep(0.005)

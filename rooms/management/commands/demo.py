@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from rooms import services
-from rooms.models import Message
+from rooms.models import Message, Room
 
 PASSWORD = "demo-password"  # noqa: S105 - it is printed, and exists only with DEBUG
 PEOPLE = ("alice", "bob", "carol", "admin")
@@ -78,7 +78,7 @@ def _person(name: str) -> User:
 
 def _fill_room(name: str, title: str, people: dict[str, User], talk: tuple[tuple[str, str], ...]) -> None:
     """Makes the room and posts its talk, once: the client ids see to it that a second run stores nothing."""
-    room, _ = services.create_room(user_id=people["admin"].pk, name=name, title=title)
+    room, created = services.create_room(user_id=people["admin"].pk, name=name, title=title)
     answers = services.post_messages(
         [
             services.NewMessage(room.pk, people[author].pk, content, client_id=f"demo-{name}-{number}")
@@ -86,6 +86,8 @@ def _fill_room(name: str, title: str, people: dict[str, User], talk: tuple[tuple
         ]
     )
     now = timezone.now()
+    if created:
+        Room.objects.filter(pk=room.pk).update(created_at=now - timedelta(hours=1))
     for minutes, message in enumerate(reversed(answers), start=1):
         if isinstance(message, Message) and not message.repeated:
             Message.objects.filter(pk=message.pk).update(created_at=now - timedelta(minutes=3 * minutes))
