@@ -11,8 +11,8 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 MANAGE := $(BIN)/python manage.py
 # `manage.py check --deploy` looks at production settings; these secrets protect nothing.
-PRODUCTION := DEBUG=0 CHAT_HTTPS=1 CHAT_ENV_FILE= SECRET_KEY=only-for-the-check-of-settings-KEY-0123456789 \
-	JWT_SECRET=only-for-the-check-of-settings-JWT-0123456789
+PRODUCTION := DEBUG=0 CHAT_HTTPS=1 CHAT_ENV_FILE= SECRET_KEY=only-for-the-check-of-the-production-settings-0123456789 \
+	JWT_SECRET=another-one-for-the-same-check-0123456789
 
 .DEFAULT_GOAL := help
 .PHONY: help install run serve test check format bench docs
