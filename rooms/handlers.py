@@ -101,11 +101,11 @@ async def send_message(node: Node, connection: Connection, command: protocol.Sen
         await connection.settled()  # reads no further, so the sender's own line fills: nobody else pays
     kind = Message.Kind.ROOM if isinstance(command, protocol.SendRoomMessage) else Message.Kind.CHAT
     message = NewMessage(room.pk, connection.identity.user_id, content, command.client_id or command.id, kind.value)
-    node.journal.submit(message, partial(_settle, connection, command, room.name))
+    node.journal.submit(message, partial(_settle, connection, command))
     connection.message_sent()
 
 
-def _settle(connection: Connection, command: protocol.SendMessage, room_name: str, answer: Message | ChatError) -> None:
+def _settle(connection: Connection, command: protocol.SendMessage, answer: Message | ChatError) -> None:
     connection.message_settled()
     if isinstance(answer, ChatError):
         refuse(connection, answer, command.id)
@@ -113,7 +113,7 @@ def _settle(connection: Connection, command: protocol.SendMessage, room_name: st
         connection.send(
             protocol.Ack(
                 id=command.id,
-                room_id=room_name,
+                room_id=answer.room.name,  # a repeated client id answers from where it was first stored
                 seq=answer.seq,
                 message_id=str(answer.pk),
                 timestamp=protocol.timestamp(answer.created_at),

@@ -156,7 +156,7 @@ class _Posting:
         self.authors = get_user_model().objects.filter(is_active=True).in_bulk(authors)
         memberships = Membership.objects.filter(room__in=rooms, user__in=authors)
         self.memberships = {(membership.room_id, membership.user_id): membership for membership in memberships}
-        stored = Message.objects.filter(author__in=authors, client_id__in=client_ids).select_related("author")
+        stored = Message.objects.filter(author__in=authors, client_id__in=client_ids).select_related("author", "room")
         self.stored = {(message.author_id, message.client_id): message for message in stored} if client_ids else {}
         self.new: list[Message] = []
 
