@@ -1,0 +1,158 @@
+"""From a token or a session to the caller, and what ends them."""
+
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.contrib.sessions.models import Session
+from django.test import Client
+
+from accounts import authentication, services
+from accounts.authentication import Identity
+from accounts.models import SignIn, User
+from chatsite.errors import AuthExpired, AuthRequired, Banned
+from tests.support.factories import make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def alice() -> User:
+    return make_user("alice")
+
+
+@pytest.fixture
+def token(alice: User) -> str:
+    return services.open_sign_in(user=alice).access
+
+
+def session_of(user: User) -> str:
+    client = Client()
+    client.force_login(user)
+    return str(client.cookies[settings.SESSION_COOKIE_NAME].value)
+
+
+@pytest.fixture(params=["token", "session"])
+def identity(request: pytest.FixtureRequest, alice: User, token: str) -> Identity | None:
+    """Alice, by each of the two proofs in turn."""
+    return authentication.by_token(token) if request.param == "token" else authentication.by_session(session_of(alice))
+
+
+# --- By token ---------------------------------------------------------------------------------------------------------
+def test_a_token_gives_its_user_and_its_end(alice: User, token: str) -> None:
+    identity = authentication.by_token(token)
+    assert (identity.user_id, identity.username, identity.roles) == (alice.pk, "alice", ("user",))
+    assert identity.sign_in == SignIn.objects.get().pk
+    assert identity.expires_at == pytest.approx(time.time() + settings.CHAT_ACCESS_MINUTES * 60, abs=60)
+
+
+def test_roles_are_todays_and_not_the_tokens(alice: User, token: str) -> None:
+    alice.groups.add(Group.objects.create(name="moderator"))
+    assert authentication.by_token(token).roles == ("user", "moderator")
+
+
+def test_an_expired_token_says_so(token: str) -> None:
+    with time_machine.travel(time.time() + settings.CHAT_ACCESS_MINUTES * 60 + 1), pytest.raises(AuthExpired):
+        authentication.by_token(token)
+
+
+@pytest.mark.parametrize("change", [{"is_active": False}, {"password": "!"}, {"token_epoch": 1}])
+def test_a_token_from_before_a_change_is_refused(alice: User, token: str, change: dict[str, Any]) -> None:
+    User.objects.filter(pk=alice.pk).update(**change)
+    with pytest.raises(AuthRequired):
+        authentication.by_token(token)
+
+
+def test_a_deleted_users_token_is_refused(alice: User, token: str) -> None:
+    alice.delete()
+    with pytest.raises(AuthRequired):
+        authentication.by_token(token)
+
+
+def test_a_revoked_sign_ins_token_is_refused(token: str) -> None:
+    services.sign_out(token=token)
+    with pytest.raises(AuthRequired, match="Signed out"):
+        authentication.by_token(token)
+
+
+# --- By session -------------------------------------------------------------------------------------------------------
+def test_a_session_gives_its_user(alice: User) -> None:
+    key = session_of(alice)
+    identity = authentication.by_session(key)
+    assert identity == Identity(alice.pk, "alice", ("user",), alice.stamp(), session_key=key)
+
+
+@pytest.mark.parametrize("key", ["", "unknown0", "short", "nul\0nul\0nul", "x" * 5000])
+def test_a_session_key_of_nobody_gives_nobody(key: str) -> None:
+    assert authentication.by_session(key) is None
+
+
+def test_an_anonymous_session_gives_nobody() -> None:
+    client = Client()
+    session = client.session
+    session["language"] = "en"
+    session.save()
+    assert authentication.by_session(str(session.session_key)) is None
+
+
+def test_an_expired_session_gives_nobody(alice: User) -> None:
+    key = session_of(alice)
+    with time_machine.travel(time.time() + timedelta(days=30).total_seconds()):
+        assert authentication.by_session(key) is None
+
+
+@pytest.mark.parametrize("change", [{"is_active": False}, {"password": "!"}, {"token_epoch": 1}])
+def test_a_session_from_before_a_change_gives_nobody(alice: User, change: dict[str, Any]) -> None:
+    key = session_of(alice)
+    User.objects.filter(pk=alice.pk).update(**change)
+    assert authentication.by_session(key) is None
+
+
+# --- Looking again ----------------------------------------------------------------------------------------------------
+def test_looking_again_gives_todays_name_and_roles(alice: User, identity: Identity) -> None:
+    alice.username, alice.is_superuser = "alicia", True
+    alice.save()
+    again = authentication.refreshed(identity)
+    assert (again.username, again.roles) == ("alicia", ("user", "moderator", "admin"))
+    assert (again.sign_in, again.session_key, again.expires_at) == (
+        identity.sign_in,
+        identity.session_key,
+        identity.expires_at,
+    )
+
+
+def test_who_was_deactivated_is_banned(alice: User, identity: Identity) -> None:
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    with pytest.raises(Banned):
+        authentication.refreshed(identity)
+
+
+@pytest.mark.parametrize("change", [{"password": "!"}, {"token_epoch": 1}])
+def test_who_changed_their_password_or_left_everywhere_is_signed_out(
+    alice: User, identity: Identity, change: dict[str, Any]
+) -> None:
+    User.objects.filter(pk=alice.pk).update(**change)
+    with pytest.raises(AuthRequired, match="Signed out"):
+        authentication.refreshed(identity)
+
+
+def test_who_is_deleted_is_signed_out(alice: User, identity: Identity) -> None:
+    alice.delete()
+    with pytest.raises(AuthRequired, match="Signed out"):
+        authentication.refreshed(identity)
+
+
+def test_who_signed_out_here_is_signed_out(token: str, identity: Identity) -> None:
+    services.sign_out(token=token)
+    Session.objects.all().delete()
+    with pytest.raises(AuthRequired, match="Signed out"):
+        authentication.refreshed(identity)
+
+
+def test_who_signed_out_elsewhere_stays(alice: User, identity: Identity) -> None:
+    services.sign_out(token=services.open_sign_in(user=alice).access)
+    assert authentication.refreshed(identity) == identity

@@ -1,0 +1,295 @@
+"""Registering, signing in and out, and the exchange of refresh tokens."""
+
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth import hashers
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+
+from accounts import authentication, services, tokens
+from accounts.models import SignIn, User
+from accounts.services import SignedIn
+from accounts.signals import access_changed
+from chatsite.errors import AuthExpired, AuthRequired
+from tests.support.factories import PASSWORD, make_user
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def alice() -> User:
+    return make_user("alice")
+
+
+@pytest.fixture
+def changed() -> Iterator[list[int]]:
+    """The users of whom `access_changed` told."""
+    users: list[int] = []
+
+    def told(user_id: int, **_: Any) -> None:
+        users.append(user_id)
+
+    access_changed.connect(told)
+    yield users
+    access_changed.disconnect(told)
+
+
+def signed_in(user: User) -> SignedIn:
+    return services.sign_in(username=user.username, password=PASSWORD, address="192.0.2.7", user_agent="tests")
+
+
+# --- Registering ------------------------------------------------------------------------------------------------------
+def test_who_registers_can_sign_in() -> None:
+    user = services.register(username="dora", password="a long enough one")
+    assert services.sign_in(username="dora", password="a long enough one").user == user
+
+
+def test_a_name_has_one_spelling() -> None:
+    services.register(username="ｄｏｒａ", password="a long enough one")
+    assert services.sign_in(username="dora", password="a long enough one").user.username == "dora"
+    assert services.sign_in(username="ｄｏｒａ", password="a long enough one").user.username == "dora"
+
+
+@pytest.mark.parametrize(
+    ("username", "password", "fields"),
+    [
+        ("alice", "a long enough one", {"username"}),
+        ("ALICE", "a long enough one", {"username"}),
+        ("two words", "a long enough one", {"username"}),
+        ("nul\0", "a long enough one", {"username"}),
+        ("x" * 151, "a long enough one", {"username"}),
+        ("dora", "short", {"password"}),
+        ("dora-the-explorer", "dora-the-explorer", {"password"}),
+        ("", "1234", {"username", "password"}),
+    ],
+)
+def test_what_will_not_do_is_refused_by_field(alice: User, username: str, password: str, fields: set[str]) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        services.register(username=username, password=password)
+    assert set(refusal.value.message_dict) == fields
+    assert list(User.objects.all()) == [alice]
+
+
+def test_of_two_who_take_a_name_at_once_one_gets_it(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(services, "_problems", lambda *_: {})  # the other came between the look and the insert
+    with pytest.raises(ValidationError) as refusal:
+        services.register(username="alice", password="a long enough one")
+    assert set(refusal.value.message_dict) == {"username"}
+
+
+# --- Signing in -------------------------------------------------------------------------------------------------------
+def test_a_sign_in_is_remembered_with_its_device(alice: User) -> None:
+    answer = signed_in(alice)
+    record = SignIn.objects.get()
+    assert (record.user, record.address, record.user_agent) == (alice, "192.0.2.7", "tests")
+    assert tokens.read_access(answer.access).sign_in == record.pk
+    assert answer.user.last_login is not None
+
+
+@pytest.mark.parametrize(
+    ("address", "stored"),
+    [("", None), ("testclient", None), ("fe80::1%eth0", "fe80::1"), ("2001:db8::1", "2001:db8::1")],
+)
+def test_an_address_is_stored_when_it_is_one(alice: User, address: str, stored: str | None) -> None:
+    services.open_sign_in(user=alice, address=address)
+    assert SignIn.objects.get().address == stored
+
+
+def test_a_long_user_agent_is_cut(alice: User) -> None:
+    services.open_sign_in(user=alice, user_agent="\0" + "x" * 300)
+    assert SignIn.objects.get().user_agent == "x" * 200
+
+
+@pytest.mark.parametrize(("username", "password"), [("alice", "wrong"), ("nobody", PASSWORD), ("alice\0", PASSWORD)])
+def test_wrong_ones_are_refused_alike(alice: User, username: str, password: str) -> None:
+    with pytest.raises(AuthRequired, match="Wrong username or password"):
+        services.sign_in(username=username, password=password)
+    assert not SignIn.objects.exists()
+
+
+def test_a_deactivated_user_is_refused() -> None:
+    user = make_user(is_active=False)
+    with pytest.raises(AuthRequired):
+        signed_in(user)
+
+
+def test_an_unknown_user_costs_as_many_hashes_as_a_wrong_password(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    hashed: list[str] = []
+    hasher = type(hashers.get_hasher())
+    encode = hasher.encode
+
+    def counted(self: Any, password: str, *args: Any, **kwargs: Any) -> Any:
+        hashed.append(password)
+        return encode(self, password, *args, **kwargs)
+
+    monkeypatch.setattr(hasher, "encode", counted)
+    for username in ("alice", "nobody"):
+        with pytest.raises(AuthRequired):
+            services.sign_in(username=username, password="a wrong one")
+    assert hashed == ["a wrong one"] * 2
+
+
+def test_a_sign_in_clears_away_those_that_are_over(alice: User) -> None:
+    with time_machine.travel(time.time() - timedelta(days=100).total_seconds()):
+        signed_in(alice)
+    newest = signed_in(alice)
+    assert [record.pk for record in SignIn.objects.all()] == [tokens.read_refresh(newest.refresh).sign_in]
+
+
+# --- The exchange -----------------------------------------------------------------------------------------------------
+def test_a_refresh_token_is_exchanged_for_new_tokens(alice: User) -> None:
+    first = signed_in(alice)
+    second = services.refresh(token=first.refresh)
+    third = services.refresh(token=second.refresh)
+    assert authentication.by_token(third.access).user_id == alice.pk
+    assert tokens.read_refresh(third.refresh).generation == 2
+    assert SignIn.objects.count() == 1
+
+
+def test_new_tokens_carry_todays_roles(alice: User) -> None:
+    first = signed_in(alice)
+    alice.groups.add(Group.objects.create(name="admin"))
+    assert "admin" in tokens.read_access(services.refresh(token=first.refresh).access).roles
+
+
+def test_an_old_refresh_token_signs_both_holders_out(alice: User) -> None:
+    with time_machine.travel(time.time(), tick=False) as clock:
+        first = signed_in(alice)
+        second = services.refresh(token=first.refresh)
+        clock.shift(services.RETRY_GRACE)
+        with pytest.raises(AuthRequired):
+            services.refresh(token=first.refresh)
+        with pytest.raises(AuthRequired):
+            services.refresh(token=second.refresh)
+        with pytest.raises(AuthRequired, match="Signed out"):
+            authentication.by_token(second.access)
+
+
+def test_a_refresh_token_two_exchanges_old_signs_out_at_once(alice: User) -> None:
+    first = signed_in(alice)
+    third = services.refresh(token=services.refresh(token=first.refresh).refresh)
+    with pytest.raises(AuthRequired):
+        services.refresh(token=first.refresh)
+    with pytest.raises(AuthRequired):
+        services.refresh(token=third.refresh)
+
+
+def test_a_client_whose_answer_got_lost_may_ask_again(alice: User) -> None:
+    first = signed_in(alice)
+    lost = services.refresh(token=first.refresh)
+    again = services.refresh(token=first.refresh)
+    for answer in (again, lost):
+        assert authentication.by_token(answer.access).user_id == alice.pk
+    assert services.refresh(token=again.refresh).user == alice
+
+
+def test_an_access_token_cannot_be_exchanged(alice: User) -> None:
+    with pytest.raises(AuthRequired):
+        services.refresh(token=signed_in(alice).access)
+
+
+def test_a_refresh_token_ends(alice: User, settings: Any) -> None:
+    with time_machine.travel(time.time(), tick=False) as clock:
+        token = signed_in(alice).refresh
+        clock.shift(timedelta(days=settings.CHAT_REFRESH_DAYS))
+        with pytest.raises(AuthExpired):
+            services.refresh(token=token)
+
+
+@pytest.mark.parametrize("change", [{"is_active": False}, {"password": "!"}, {"token_epoch": 1}])
+def test_what_changes_the_stamp_ends_refresh_tokens(alice: User, change: dict[str, Any]) -> None:
+    token = signed_in(alice).refresh
+    User.objects.filter(pk=alice.pk).update(**change)
+    with pytest.raises(AuthRequired):
+        services.refresh(token=token)
+
+
+def test_the_refresh_token_of_a_deleted_user_is_refused(alice: User) -> None:
+    token = signed_in(alice).refresh
+    alice.delete()
+    with pytest.raises(AuthRequired):
+        services.refresh(token=token)
+
+
+# --- Signing out ------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("kind", ["access", "refresh"])
+def test_signing_out_ends_this_sign_in_and_no_other(alice: User, kind: str) -> None:
+    here, there = signed_in(alice), signed_in(alice)
+    services.sign_out(token=getattr(here, kind))
+    with pytest.raises(AuthRequired):
+        authentication.by_token(here.access)
+    with pytest.raises(AuthRequired):
+        services.refresh(token=here.refresh)
+    assert authentication.by_token(there.access).user_id == alice.pk
+
+
+def test_signing_out_twice_or_with_anything_is_no_error(alice: User) -> None:
+    token = signed_in(alice).refresh
+    for text in (token, token, "nonsense", ""):
+        services.sign_out(token=text)
+
+
+def test_signing_out_everywhere_ends_every_token(alice: User) -> None:
+    here, there = signed_in(alice), signed_in(alice)
+    services.sign_out_everywhere(user_id=alice.pk)
+    for answer in (here, there):
+        with pytest.raises(AuthRequired):
+            authentication.by_token(answer.access)
+        with pytest.raises(AuthRequired):
+            services.refresh(token=answer.refresh)
+
+
+# --- Who hears of it --------------------------------------------------------------------------------------------------
+def test_what_changes_a_users_rights_is_told_after_the_commit(
+    alice: User, changed: list[int], django_capture_on_commit_callbacks: Any
+) -> None:
+    answer, group = signed_in(alice), Group.objects.create(name="moderator")
+    changes = [
+        alice.save,
+        lambda: services.sign_out_everywhere(user_id=alice.pk),
+        lambda: services.sign_out(token=services.open_sign_in(user=alice).access),
+        lambda: SignIn.objects.get(pk=tokens.read_refresh(answer.refresh).sign_in).delete(),
+        lambda: alice.groups.add(group),
+        lambda: group.user_set.remove(alice),
+        lambda: group.user_set.add(alice),
+        group.save,
+        group.user_set.clear,
+        lambda: alice.groups.set([group]),
+        group.delete,
+    ]
+    alice.refresh_from_db()
+    for number, change in enumerate(changes):
+        with django_capture_on_commit_callbacks(execute=True):
+            change()
+            assert not changed, f"change {number} told too early"
+        assert set(changed) == {alice.pk}, f"change {number} was not told"
+        changed.clear()
+
+
+def test_what_changes_no_rights_is_not_told(
+    alice: User, changed: list[int], django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        services.refresh(token=signed_in(alice).refresh)
+        services.register(username="dora", password="a long enough one")
+        services.sign_out(token="nonsense")
+    assert changed == []
+
+
+# --- Load tests -------------------------------------------------------------------------------------------------------
+def test_load_test_users_are_made_once_and_come_in_order() -> None:
+    first = services.load_test_users(count=3)
+    again = services.load_test_users(count=5)
+    assert [user.username for user in again] == [f"load-{number}" for number in range(1, 6)]
+    assert again[:3] == first
+    assert not any(user.has_usable_password() for user in again)
+
+
+def test_many_load_test_users_take_few_queries(django_assert_max_num_queries: Any) -> None:
+    with django_assert_max_num_queries(40):
+        assert len(services.load_test_users(count=2500)) == 2500
