@@ -66,8 +66,8 @@ format: install ## format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format .
 
-bench: install ## measure the fan-out
-	@QUICK=$(QUICK) $(BIN)/python -m benchmarks.fanout
+bench: install ## measure; figures and how to read them are in docs/performance.md
+	@QUICK=$(QUICK) $(BIN)/python -m benchmarks
 
 docs: install ## write the generated pages anew (docs/protocol.md)
 	DEBUG=1 $(MANAGE) protocol_docs
