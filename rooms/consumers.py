@@ -57,6 +57,10 @@ class ChatConsumer(AsyncConsumer):
             self.node.connections[self.connection.id] = self.connection
             await self._open(scope)
             code = await self._serve(receive)
+        except asyncio.CancelledError:
+            if self.connection.closing is None:
+                raise
+            code = self.connection.closing.code  # the peer did not answer our close, and the line was cut
         finally:
             del self.node.connections[self.connection.id]
             await attendance.forget(self.node, self.connection)
@@ -66,7 +70,8 @@ class ChatConsumer(AsyncConsumer):
     async def _open(self, scope: Scope) -> None:
         self._log("socket.opened", address=self.connection.address)
         if 0 < settings.CHAT_MAX_CONNECTIONS < len(self.node.connections):
-            handlers.refuse(self.connection, Unavailable(OVERLOADED.reason), None)
+            refusal = Unavailable(OVERLOADED.reason)  # no failure of ours: health must not fall with every guest too many
+            self.connection.send(protocol.Error(message=refusal.message, code=refusal.code, retryable=True))
             self.connection.close(OVERLOADED)
             return
         now = timezone.now()
