@@ -1,7 +1,10 @@
 """The pages for signing in, out, and registering. A browser keeps Django's session cookie; tokens are not known here."""
 
+from typing import Any
+
 from django.contrib.auth import login
 from django.contrib.auth.views import LoginView, LogoutView, RedirectURLMixin
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.utils.decorators import method_decorator
@@ -19,13 +22,16 @@ class SignInView(LoginView):
     template_name = "accounts/sign_in.html"
     redirect_authenticated_user = True
 
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "label_suffix": ""}
+
 
 class SignOutView(LogoutView):
     """Only by POST: a link or an image on another page must not sign anybody out."""
 
 
 @method_decorator([never_cache, sensitive_post_parameters()], name="dispatch")
-class RegisterView(RedirectURLMixin, FormView[RegisterForm]):
+class RegisterView(RedirectURLMixin, FormView):  # type: ignore[type-arg]  # the class takes no argument when it runs
     """Makes an account and signs it in; goes on to `next` as the sign-in page does."""
 
     template_name = "accounts/register.html"
@@ -37,7 +43,14 @@ class RegisterView(RedirectURLMixin, FormView[RegisterForm]):
             return HttpResponseRedirect(self.get_success_url())
         return super().dispatch(request, *args, **kwargs)
 
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "label_suffix": ""}
+
     def form_valid(self, form: RegisterForm) -> HttpResponse:
-        user = services.register(username=form.cleaned_data["username"], password=form.cleaned_data["password1"])
+        try:
+            user = services.register(username=form.cleaned_data["username"], password=form.cleaned_data["password1"])
+        except ValidationError as error:  # the name, which was free when the form looked
+            form.add_error("username", error.messages)
+            return self.form_invalid(form)
         login(self.request, user, backend=BACKEND)
         return HttpResponseRedirect(self.get_success_url())

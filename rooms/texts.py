@@ -50,7 +50,6 @@ TEXTS = {
     "noRooms": _("No rooms yet. Type a name above to create the first."),
     "noMatch": _("No room has this in its name."),
     "moreRooms": _("{count} more. Type to find them."),
-    "roomExists": _("There is a room of this name, but it is not open to you."),
     "badRoomName": _("A name has 1 to 80 letters, digits, dots, dashes or underscores."),
     "joined": _("{name} joined"),
     "left": _("{name} left"),

@@ -62,9 +62,8 @@ function refuse(name, error) {
 
 async function createRoom(name) {
   try {
-    const { success } = await client.send("create-room", { roomId: name });
-    if (success) refreshRooms();
-    openRoom(name);
+    const { roomId } = await client.send("create-room", { roomId: name }); // one that exists already is entered
+    openRoom(roomId);
   } catch (error) {
     showBanner({ from: name, text: sayError(error) });
   }
@@ -111,7 +110,7 @@ function received(message) {
   const isMine = message.user.id === me.id;
   if (!isMine && (room !== current || document.hidden)) room.unread++;
   conversation.added(room, { isMessage: true });
-  paint();
+  paintSoon();
 }
 
 function cameOrWent({ roomId, user, timestamp }, { key }) {
@@ -121,7 +120,7 @@ function cameOrWent({ roomId, user, timestamp }, { key }) {
   else room.people.delete(user.id);
   room.log.addNotice(say(key, { name: user.username }), user, new Date(timestamp));
   conversation.added(room, { isMessage: false });
-  paint();
+  paintSoon();
   refreshSoon(room.memberCount);
 }
 
@@ -179,7 +178,16 @@ async function refreshRooms() {
 
 // --- The page as a whole -------------------------------------------------------------------------------------------------
 
+let paintTimer = null;
+
+/** Paints once for all that comes within a moment; a timer, because hidden pages have no frames, but a title. */
+function paintSoon() {
+  paintTimer ??= setTimeout(paint, 50);
+}
+
 function paint() {
+  clearTimeout(paintTimer);
+  paintTimer = null;
   conversation.paint();
   people.showRoom(current);
   roomList.show({ mine: rooms, current: current?.name ?? null });

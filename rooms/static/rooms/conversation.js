@@ -28,7 +28,7 @@ export class Conversation {
     byId("conversation").hidden = !room;
     if (!room) return;
     byId("room-title").textContent = room.name;
-    this.#log.replaceChildren(beginning(room), room.log.element);
+    this.#log.replaceChildren(byId("beginning"), room.log.element);
     this.#following = room.scrollTop === null;
     this.#missed = 0;
     if (this.#following) this.#toEnd();
@@ -44,7 +44,7 @@ export class Conversation {
     byId("refusal").hidden = !room.refusal;
     byId("refusal").textContent = room.refusal;
     byId("composer").hidden = Boolean(room.refusal);
-    this.#log.firstElementChild.replaceWith(beginning(room));
+    paintBeginning(room);
     const jump = byId("jump");
     jump.hidden = this.#following;
     jump.textContent = this.#missed ? say("newMessages", { count: this.#missed }) : say("latest");
@@ -101,10 +101,9 @@ export class Conversation {
   }
 }
 
-function beginning(room) {
-  const element = document.createElement("p");
-  element.className = "beginning";
+function paintBeginning(room) {
+  const element = byId("beginning");
+  const text = room.log.isEmpty ? say("emptyRoom") : say("beginning", { room: room.name });
   element.hidden = room.hasOlder || !room.joined;
-  element.textContent = room.log.isEmpty ? say("emptyRoom") : say("beginning", { room: room.name });
-  return element;
+  if (element.textContent !== text) element.textContent = text; // it stands in a live region: only news is said aloud
 }

@@ -4,7 +4,7 @@
  */
 
 import { textNodes } from "./message-text.js";
-import { me, paintAvatar, piece, say } from "./page.js";
+import { me, paintAvatar, piece, say, sayName } from "./page.js";
 import { isSameDay, paintTime, sayDay } from "./times.js";
 
 const GROUP_MS = 5 * 60_000; // the same author again within this time is shown as one turn
@@ -139,7 +139,7 @@ export class MessageLog {
 
 function messageEntry({ user, content, at }) {
   const element = piece("message");
-  const username = user.username || say("somebody");
+  const username = sayName(user);
   paintAvatar(element.querySelector(".avatar"), { id: user.id, username });
   element.querySelector(".author").textContent = username;
   element.querySelector(".content").append(textNodes(content));

@@ -18,6 +18,9 @@ export function say(key, values = {}) {
 /** What a refusal means, by its stable code. */
 export const sayError = ({ code }) => data.texts.errors[code] ?? data.texts.errors.internal;
 
+/** What somebody is called; who is gone has the id 0. */
+export const sayName = ({ id, username }) => (id === "0" ? say("somebody") : username);
+
 /** Why the server closed the connection for good. */
 export const sayClosed = (code) => data.texts.closed[code] ?? data.texts.closed.other;
 

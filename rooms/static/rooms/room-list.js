@@ -74,10 +74,11 @@ export class RoomList {
     byId("joined-section").hidden = mine.length === 0;
     this.#paintList(byId("joined-rooms"), mine, counts);
     this.#paintList(byId("other-rooms"), others.slice(0, SHOWN), counts);
-    this.#paintNotes({ found: mine.length + others.length, hiddenCount: others.length - SHOWN });
+    this.#paintNotes(mine, others);
   }
 
-  #paintNotes({ found, hiddenCount }) {
+  #paintNotes(mine, others) {
+    const [found, hiddenCount] = [mine.length + others.length, others.length - SHOWN];
     const name = asName(this.#input.value);
     const isNew = name !== "" && !this.#has(name);
     byId("create-room").hidden = !isNew || !NAME.test(name);
@@ -87,6 +88,7 @@ export class RoomList {
     const note = byId("rooms-note");
     note.textContent = hiddenCount > 0 ? say("moreRooms", { count: hiddenCount }) : name ? say("noMatch") : say("noRooms");
     note.hidden = hiddenCount <= 0 && found > 0;
+    byId("other-section").hidden = note.hidden && others.length === 0;
   }
 
   /** Keeps the elements of rooms that stay, so that focus and pointer stay on them. */
