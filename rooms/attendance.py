@@ -75,6 +75,8 @@ async def join(node: Node, connection: Connection, name: str) -> tuple[Room, int
         try:
             count = await _take_seat(node, connection, room)
             snapshot = await database.call(services.snapshot, room=room)
+            if snapshot is not None and snapshot.head < node.hub.start(services.topic(room.pk)):
+                snapshot = await database.call(services.snapshot, room=room)
         except Exception:
             await leave(node, connection, name)
             raise

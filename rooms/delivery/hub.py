@@ -21,13 +21,14 @@ class Recipient(Protocol):
 class Topic:
     """`joining` hold back what arrives while their snapshot is read; `ahead` have a snapshot newer than `seq`."""
 
-    __slots__ = ("ahead", "early", "joining", "members", "seq")
+    __slots__ = ("ahead", "early", "joining", "members", "seq", "start")
 
     def __init__(self) -> None:
         self.members: dict[Recipient, None] = {}
         self.joining: dict[Recipient, list[tuple[Event, Encoded]]] = {}
         self.ahead: dict[Recipient, int] = {}
         self.seq: int | None = None  # the last one delivered; None until the first snapshot tells where the room stands
+        self.start = 0  # the first snapshot's head: what came up to it was not held back for anybody
         self.early: dict[int, Event] = {}
 
     def drop(self, recipient: Recipient) -> None:
@@ -53,6 +54,11 @@ class Hub:
         found = self._topics.get(topic)
         return found.seq if found else None
 
+    def start(self, topic: str) -> int:
+        """What a snapshot must reach: two enter an empty room, and the one who has read more is admitted first."""
+        found = self._topics.get(topic)
+        return found.start if found else 0
+
     def has_gap(self, topic: str) -> bool:
         """Whether something is held back until what was before it comes."""
         found = self._topics.get(topic)
@@ -65,7 +71,7 @@ class Hub:
         found.joining[recipient] = []
 
     def admit(self, topic: str, recipient: Recipient, head: int = 0) -> None:
-        """Its snapshot, complete up to `head`, was sent: gives it what came since, and every event from now on."""
+        """Its snapshot, complete up to `head` (at least `start`), was sent: gives it what came since and what comes."""
         found = self._topics.get(topic)
         held = found.joining.pop(recipient, None) if found else None
         if found is None or held is None:  # left or cut off meanwhile
@@ -74,12 +80,14 @@ class Hub:
             if not event.seq or event.seq > head:
                 recipient.offer(frame, ephemeral=not event.seq)
         if found.seq is None:
-            found.seq = head
+            found.seq = found.start = head
         if head > found.seq:
             found.ahead[recipient] = head
         else:
             found.members[recipient] = None
         self._drain(found)
+        if found.early:
+            self._on_gap(topic)
 
     def leave(self, topic: str, recipient: Recipient) -> None:
         found = self._topics.get(topic)
