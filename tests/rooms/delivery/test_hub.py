@@ -1,0 +1,315 @@
+"""Who is here, and the one order in which everybody gets a room's events, however they arrive."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rooms.delivery import hub as hub_module
+from rooms.delivery.events import Encoded, Event
+from rooms.delivery.hub import Hub
+
+ROOM = "room.1"
+
+
+class Member:
+    """Writes down what it is offered: the seq of a change, the text of an ephemeral event."""
+
+    def __init__(self, name: str = "member") -> None:
+        self.id = name
+        self.frames: list[Encoded] = []
+        self.got: list[int | str] = []
+
+    def offer(self, frame: Encoded, *, ephemeral: bool = False) -> None:
+        self.frames.append(frame)
+        self.got.append(frame.text if ephemeral else int(frame.text))
+
+
+@pytest.fixture
+def gaps() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def hub(gaps: list[str]) -> Hub:
+    return Hub(gaps.append)
+
+
+def change(seq: int, topic: str = ROOM) -> Event:
+    return Event(topic, str(seq).encode(), seq)
+
+
+def ephemeral(text: str, skip: str = "") -> Event:
+    return Event(ROOM, text.encode(), skip=skip)
+
+
+def deliver(hub: Hub, *seqs: int) -> None:
+    for seq in seqs:
+        hub.deliver(change(seq))
+
+
+def member_at(hub: Hub, head: int, name: str = "member") -> Member:
+    member = Member(name)
+    hub.join(ROOM, member)
+    hub.admit(ROOM, member, head)
+    return member
+
+
+def test_a_member_gets_events_in_order(hub: Hub) -> None:
+    member = member_at(hub, 0)
+    deliver(hub, 1, 2, 3)
+    assert member.got == [1, 2, 3]
+
+
+def test_all_members_share_one_encoding(hub: Hub) -> None:
+    alice, bob = member_at(hub, 0, "alice"), member_at(hub, 0, "bob")
+    deliver(hub, 1)
+    assert alice.frames[0] is bob.frames[0]
+
+
+def test_a_double_is_dropped(hub: Hub) -> None:
+    member = member_at(hub, 0)
+    deliver(hub, 1, 1, 2, 1, 2)
+    assert member.got == [1, 2]
+
+
+def test_an_early_event_waits_and_asks_for_what_is_missing(hub: Hub, gaps: list[str]) -> None:
+    member = member_at(hub, 0)
+    deliver(hub, 1, 3)
+    assert (member.got, gaps, hub.has_gap(ROOM)) == ([1], [ROOM], True)
+    deliver(hub, 2)
+    assert (member.got, hub.has_gap(ROOM)) == ([1, 2, 3], False)
+
+
+def test_a_repair_fills_the_gap_and_lets_the_early_ones_follow(hub: Hub) -> None:
+    member = member_at(hub, 0)
+    deliver(hub, 1, 5)
+    hub.repair(ROOM, [change(seq) for seq in (1, 2, 3)], head=4)  # 4 changed a message that was deleted since
+    assert (member.got, hub.seq(ROOM), hub.has_gap(ROOM)) == ([1, 2, 3, 5], 5, False)
+
+
+def test_what_a_repair_brought_is_not_taken_again(hub: Hub) -> None:
+    member = member_at(hub, 0)
+    deliver(hub, 3)
+    hub.repair(ROOM, [change(1), change(2), change(3)], head=3)
+    deliver(hub, 2, 1, 4)
+    assert member.got == [1, 2, 3, 4]
+
+
+def test_a_repair_of_a_room_that_nobody_is_in_does_nothing(hub: Hub) -> None:
+    hub.repair(ROOM, [change(1)], head=1)
+    assert ROOM not in hub
+
+
+def test_nothing_is_sent_to_a_joiner_before_the_snapshot(hub: Hub) -> None:
+    member_at(hub, 0, "alice")
+    bob = Member("bob")
+    hub.join(ROOM, bob)
+    deliver(hub, 1, 2)
+    hub.deliver(ephemeral("typing"))
+    assert bob.got == []
+    hub.admit(ROOM, bob, head=1)
+    assert bob.got == [2, "typing"]
+
+
+def test_a_first_joiner_gets_what_came_while_the_snapshot_was_read(hub: Hub, gaps: list[str]) -> None:
+    alice = Member()
+    hub.join(ROOM, alice)
+    deliver(hub, 7, 6, 5)
+    hub.admit(ROOM, alice, head=5)
+    assert (alice.got, gaps, hub.has_gap(ROOM)) == ([6, 7], [], False)
+
+
+def test_a_gap_that_shows_when_the_first_joiner_is_admitted_is_asked_for(hub: Hub, gaps: list[str]) -> None:
+    alice = Member()
+    hub.join(ROOM, alice)
+    deliver(hub, 7)
+    hub.admit(ROOM, alice, head=5)
+    assert (alice.got, gaps) == ([], [ROOM])
+
+
+def test_a_joiner_whose_snapshot_is_ahead_gets_no_event_twice(hub: Hub) -> None:
+    alice = member_at(hub, 2, "alice")
+    bob = member_at(hub, 4, "bob")
+    deliver(hub, 3)
+    hub.deliver(ephemeral("typing"))
+    deliver(hub, 4, 5)
+    assert alice.got == [3, "typing", 4, 5]
+    assert bob.got == ["typing", 5]
+
+
+def test_a_joiner_who_read_less_than_the_first_one_must_read_again(hub: Hub) -> None:
+    """Both read the room while nobody was here; what the first one has seen is never delivered to the second."""
+    alice, bob = Member("alice"), Member("bob")
+    hub.join(ROOM, alice)
+    hub.join(ROOM, bob)
+    assert hub.start(ROOM) == 0, "nobody has read anything yet"
+    hub.admit(ROOM, alice, head=5)
+    assert hub.start(ROOM) == 5
+    deliver(hub, 6)
+    assert hub.start(ROOM) == 5, "6 is held for bob"
+
+
+def test_somebody_who_leaves_while_joining_gets_nothing(hub: Hub) -> None:
+    bob = Member("bob")
+    hub.join(ROOM, bob)
+    hub.leave(ROOM, bob)
+    hub.admit(ROOM, bob, head=3)
+    deliver(hub, 4)
+    assert bob.got == []
+    assert ROOM not in hub
+
+
+def test_a_room_is_forgotten_with_its_last_member(hub: Hub) -> None:
+    alice, bob = member_at(hub, 0, "alice"), member_at(hub, 9, "bob")
+    hub.leave(ROOM, alice)
+    assert hub.topics() == [ROOM]
+    hub.leave(ROOM, bob)
+    assert (hub.topics(), hub.seq(ROOM)) == ([], None)
+    hub.leave(ROOM, bob)
+
+
+def test_a_member_who_joins_again_starts_from_the_new_snapshot(hub: Hub) -> None:
+    alice = member_at(hub, 0)
+    deliver(hub, 1)
+    hub.join(ROOM, alice)
+    deliver(hub, 2, 3)
+    hub.admit(ROOM, alice, head=2)
+    assert alice.got == [1, 3]
+
+
+def test_an_event_passes_by_the_connection_it_names(hub: Hub) -> None:
+    alice, bob, carol = member_at(hub, 0, "alice"), member_at(hub, 0, "bob"), Member("carol")
+    hub.join(ROOM, carol)
+    for name in ("alice", "carol"):
+        hub.deliver(ephemeral(f"{name} joined", skip=name))
+    hub.admit(ROOM, carol)
+    assert (alice.got, bob.got) == (["carol joined"], ["alice joined", "carol joined"])
+    assert carol.got == ["alice joined"]
+
+
+def test_an_event_stays_in_its_topic(hub: Hub) -> None:
+    member = member_at(hub, 0)
+    hub.deliver(change(1, "room.2"))
+    assert member.got == []
+    assert "room.2" not in hub
+
+
+def test_early_events_are_held_up_to_a_bound(hub: Hub, gaps: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "MAX_EARLY", 2)
+    member = member_at(hub, 0)
+    deliver(hub, 3, 4, 5)
+    hub.repair(ROOM, [change(1), change(2)], head=2)
+    assert member.got == [1, 2, 3, 4]
+    deliver(hub, 6)
+    assert gaps[-1] == ROOM, "5 was let go, and is asked for when it shows"
+
+
+# --- Any interleaving -------------------------------------------------------------------------------------------------
+class Reader(Member):
+    """A member who holds what it is told against its snapshot: the very next change, or one is lost or doubled."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.state = "out"
+        self.seq = 0
+
+    def offer(self, frame: Encoded, *, ephemeral: bool = False) -> None:
+        assert self.state == "member", "offered before its snapshot was sent"
+        assert int(frame.text) == self.seq + 1, f"{self.id} is at {self.seq} and was sent {frame.text}"
+        self.seq += 1
+
+
+class World:
+    """A room in a database, a network that shuffles, doubles and loses, and people who come and go in between."""
+
+    def __init__(self) -> None:
+        self.hub = Hub(lambda _: self.ask())
+        self.last_seq = 0
+        self.network: list[Event] = []
+        self.readers = [Reader("alice"), Reader("bob"), Reader("carol")]
+        self.asked = False
+        self.changes: tuple[list[Event], int] | None = None
+
+    def steps(self) -> list[Callable[[], None]]:
+        """Everything that can happen next."""
+        steps: list[Callable[[], None]] = [self.commit]
+        for event in self.network[-4:]:
+            steps += [
+                partial(self.arrive, event),
+                partial(self.hub.deliver, event),
+                partial(self.network.remove, event),
+            ]
+        for reader in self.readers:
+            if reader.state == "joining":
+                steps.append(partial(self.read_snapshot, reader))
+            if reader.state == "has read":
+                steps.append(partial(self.admit, reader))
+            steps.append(partial(self.join, reader) if reader.state == "out" else partial(self.leave, reader))
+            if reader.state == "member":
+                steps.append(partial(self.join, reader))
+        if self.asked:
+            steps.append(self.read_changes if self.changes is None else self.repair)
+        return steps
+
+    def ask(self) -> None:
+        self.asked = True
+
+    def commit(self) -> None:
+        self.last_seq += 1
+        self.network.append(change(self.last_seq))
+
+    def arrive(self, event: Event) -> None:
+        self.network.remove(event)
+        self.hub.deliver(event)
+
+    def join(self, reader: Reader) -> None:
+        reader.state = "joining"
+        self.hub.join(ROOM, reader)
+
+    def read_snapshot(self, reader: Reader) -> None:
+        reader.state, reader.seq = "has read", self.last_seq
+
+    def admit(self, reader: Reader) -> None:
+        if reader.seq < self.hub.start(ROOM):
+            self.read_snapshot(reader)
+        reader.state = "member"
+        self.hub.admit(ROOM, reader, reader.seq)
+
+    def leave(self, reader: Reader) -> None:
+        reader.state = "out"
+        self.hub.leave(ROOM, reader)
+
+    def read_changes(self) -> None:
+        after = self.hub.seq(ROOM) or 0
+        self.changes = [change(seq) for seq in range(after + 1, self.last_seq + 1)], self.last_seq
+
+    def repair(self) -> None:
+        assert self.changes
+        self.hub.repair(ROOM, *self.changes)
+        self.changes, self.asked = None, self.hub.has_gap(ROOM)
+
+    def settle(self) -> None:
+        """One more change arrives, and what is asked for is given."""
+        self.commit()
+        self.hub.deliver(self.network[-1])
+        while self.asked:
+            self.changes = None
+            self.read_changes()
+            self.repair()
+
+
+@given(choices=st.binary(min_size=80, max_size=80))
+@settings(max_examples=300, deadline=None)
+def test_in_any_interleaving_everybody_gets_everything_once_and_in_order(choices: bytes) -> None:
+    world = World()
+    for choice in choices:
+        steps = world.steps()
+        steps[choice % len(steps)]()
+        if world.hub.seq(ROOM) is not None and world.hub.has_gap(ROOM):
+            assert world.asked, "something is held back and nobody asks for what is missing"
+    if any(reader.state == "member" for reader in world.readers):
+        world.settle()
+    assert {reader.seq for reader in world.readers if reader.state == "member"} <= {world.last_seq}
