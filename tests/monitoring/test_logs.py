@@ -1,5 +1,6 @@
 """One shape for all records: what is written, where to, and what never is."""
 
+import asyncio
 import io
 import json
 import logging
@@ -8,12 +9,15 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
 from monitoring import logs
+from tests.support.client import ChatClient
+from tests.support.servers import Person, ServerProcess
 
 JWT = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VySWQiOiIxIn0.c2lnbmF0dXJl"
 LOGGERS = ("", *logs.OUR_PACKAGES, *logs.SERVER_LOGGERS)
@@ -167,3 +171,32 @@ def test_warnings_are_log_records(console: Callable[[], str]) -> None:
     [line] = parsed(console())
     assert line["logger"] == "py.warnings"
     assert "old ways" in line["event"]
+
+
+async def talk(server: ServerProcess, person: Person, said: str) -> None:
+    """Brings the token and the words everywhere a client can: the URL, a header, good frames and bad ones."""
+    url = f"{server.ws_url}?token={person.token}"
+    async with ChatClient.connect(url, person.token, headers={"Authorization": f"Bearer {person.token}"}) as client:
+        await client.call("join-room", roomId="lobby")
+        await client.call("chat-message", roomId="lobby", content=said)
+        await client.send_text(f'{{"type": "chat-message", "content": "{said}"')  # not JSON
+        await client.expect("error")
+        await client.send("auth", token=person.token + said)
+        await client.expect("auth-failed")
+
+
+@pytest.mark.parametrize("kind", ["uvicorn", "daphne"])
+def test_real_servers_log_no_token_and_no_message_text(
+    kind: str, make_server: Callable[..., ServerProcess], tmp_path: Path
+) -> None:
+    server = make_server(kind, LOG_DIR=tmp_path / "logs", LOG_LEVEL="DEBUG")
+    person, said = server.person("alice"), "words-nobody-may-read"
+    asyncio.run(talk(server, person, said))
+    urlopen(f"{server.url}/metrics?access_token={person.token}", timeout=10).close()  # noqa: S310 - our own address
+    server.terminate()
+    written = "".join(path.read_text() for path in tmp_path.rglob("*.log"))
+    assert "socket.opened" in written
+    assert "socket.closed" in written
+    assert said not in written
+    assert person.token not in written
+    assert person.token.split(".")[2] not in written
