@@ -14,6 +14,8 @@ from chatsite.closes import SHUTDOWN
 
 
 class ChatProtocol(WebSocketProtocol):
+    failByDrop = False  # noqa: N815 - autobahn's name: a bad frame is answered by its close code, not by a dropped line
+
     def handle_reply(self, message: dict[str, Any]) -> None:
         if message.get("type") == "websocket.close" and self.state == self.STATE_OPEN:
             self.take_leave(message.get("code", 1000), message.get("reason", ""))
