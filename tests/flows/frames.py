@@ -1,10 +1,12 @@
 """The frames that flows expect, written out: what varies from run to run compares by its form."""
 
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 from tests.support.client import ChatClient, Frame
-from tests.support.servers import Person
+from tests.support.servers import Person, ServerProcess
 
 
 class Form:
@@ -51,3 +53,16 @@ async def enter(client: ChatClient, room: str) -> list[Frame]:
     await client.send("join-room", roomId=room)
     await client.expect("room-joined", roomId=room)
     return (await client.expect("message-history", roomId=room))["messages"]
+
+
+@asynccontextmanager
+async def undisturbed(server: ServerProcess, person: Person, room: str) -> AsyncIterator[None]:
+    """Somebody in a room who in the end has got nothing but what they asked for, and still can talk."""
+    async with ChatClient.connect(server.ws_url, person.token) as witness:
+        await enter(witness, room)
+        before = len(witness.log)
+        yield
+        await witness.send("chat-message", roomId=room, content="undisturbed")
+        await witness.expect("chat-message")
+        kinds = [frame["type"] for frame in witness.log[before:]]
+        assert [kind for kind in kinds if kind not in ("user-joined", "user-left")] == ["chat-message"]

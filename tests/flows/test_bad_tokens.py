@@ -1,0 +1,51 @@
+"""Tokens that sign nobody in: the socket is told why, and closed."""
+
+from time import time
+
+import jwt
+import pytest
+from django.conf import settings
+
+from tests.support.client import ChatClient
+from tests.support.servers import Person, ServerProcess
+
+
+def _token(kind: str, person: Person) -> str:
+    from accounts.models import User
+
+    if kind == "of a deleted user":
+        User.objects.filter(pk=person.id).delete()
+        return person.token
+    if kind == "of a deactivated user":
+        User.objects.filter(pk=person.id).update(is_active=False)
+        return person.token
+    if kind == "expired":
+        return _minted(person, seconds=-1)
+    if kind == "signed by somebody else":
+        return _minted(person, key="another secret of more than 32 characters")
+    if kind == "signed by nobody":
+        return jwt.encode(jwt.decode(person.token, options={"verify_signature": False}), None, algorithm="none")
+    return {"garbage": "gar.ba.ge", "empty": "", "with NUL": "a\0.b.c", "beyond ASCII": "é.é.é", "long": "x" * 4096}[
+        kind
+    ]
+
+
+def _minted(person: Person, *, seconds: float = 60, key: str = "") -> str:
+    key = key or settings.JWT_SECRET
+    claims = jwt.decode(person.token, options={"verify_signature": False}) | {"exp": int(time() + seconds)}
+    return jwt.encode(claims, key, algorithm="HS256")
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["of a deleted user", "of a deactivated user", "expired", "signed by somebody else", "signed by nobody",
+     "garbage", "empty", "with NUL", "beyond ASCII", "long"],
+)  # fmt: skip
+async def test_a_token_that_is_not_good_signs_nobody_in(server: ServerProcess, alice: Person, kind: str) -> None:
+    token = server.database.run(_token, kind, alice)
+    async with ChatClient.connect(server.ws_url) as client:
+        await client.send("auth", token=token)
+        assert await client.closed() == (1008, "Authentication failed")
+    assert [frame["type"] for frame in client.log] == ["welcome", "auth-failed"]
+    assert client.log[1]["message"]
+    assert client.log[1].get("code") == ("auth-expired" if kind == "expired" else None)
