@@ -26,7 +26,7 @@ SIGN_IN_NAME = SignIn._meta.verbose_name  # noqa: SLF001 - Django documents _met
 class IsSetFilter(admin.EmptyFieldListFilter):
     """Filters by whether a moment is set, in words people use: `By revoked: Yes`."""
 
-    def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
+    def choices(self, changelist: ChangeList) -> Iterator[Any]:
         for text, choice in zip((_("All"), _("No"), _("Yes")), super().choices(changelist), strict=True):
             yield {**choice, "display": text}
 

@@ -67,7 +67,8 @@ def test_critical_is_503(client: Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["/health", "/metrics"])
-def test_health_and_metrics_can_only_be_read(client: Client, path: str) -> None:
+def test_health_and_metrics_can_only_be_read(path: str) -> None:
+    client = Client(enforce_csrf_checks=True)
     assert client.head(path).status_code == 200
     assert [getattr(client, verb)(path).status_code for verb in ("post", "put", "delete", "patch")] == [405] * 4
 
