@@ -99,16 +99,16 @@ def redis(_redis: "Redis") -> "Redis":
 
 
 @pytest.fixture(scope="session")
-def _postgres(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> Iterator["Postgres"]:
+def _postgres(django_db_blocker: Any) -> Iterator["Postgres"]:
     from tests.support.servers import Database
     from tests.support.services import Postgres
 
-    service = Postgres(tmp_path_factory.mktemp("postgres"))
+    service = Postgres()
     database = Database(service.new_database(POSTGRES_TEMPLATE), django_db_blocker)
     database.migrate()
     database.close()
     yield service
-    service.terminate()
+    service.close()
 
 
 @pytest.fixture
