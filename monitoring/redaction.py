@@ -10,10 +10,10 @@ from urllib.parse import unquote_plus
 
 REDACTED = "[redacted]"
 _SECRET_NAME = re.compile(
-    r"token|passw|secret|cookie|authorization|credential|api_?key|session_?(key|id)"
-    r"|^(content|contents|message|messages|text|body|frame|payload|data|jwt|refresh|access)$",
+    r"token|passw|secret|cookie|authorization|credential|api_?key|session_?(key|id)|^(jwt|refresh|access)$",
     re.IGNORECASE,
 )
+_TEXT_NAME = re.compile(r"^(contents?|messages?|texts?|body|frames?|payload|data)$", re.IGNORECASE)
 _QUERY_PARAMETER = re.compile(r"(?<=[?&;])([^\s?&;=\"'<>]+)=([^\s&;\"'<>]*)")
 _BARE_SECRETS = (
     re.compile(r"\beyJ[\w-]*\.[\w-]+\.[\w-]*"),  # a JWT, wherever it stands
@@ -25,7 +25,7 @@ _BARE_SECRETS = (
 
 def guard(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
     """A structlog processor: drops fields named like secrets or message text, and cleans every text left."""
-    return {name: _clean(value) for name, value in event.items() if name == "event" or not _SECRET_NAME.search(name)}
+    return {name: _clean(value) for name, value in event.items() if name == "event" or not _is_private(name, value)}
 
 
 def clean(text: str) -> str:
@@ -36,11 +36,16 @@ def clean(text: str) -> str:
     return text
 
 
+def _is_private(name: str, value: Any) -> bool:
+    """`messages=3` is a count, and may be told."""
+    return bool(_SECRET_NAME.search(name) or (_TEXT_NAME.search(name) and not isinstance(value, int | float)))
+
+
 def _clean(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Mapping):
-        return {str(name): _clean(item) for name, item in value.items() if not _SECRET_NAME.search(str(name))}
+        return {str(name): _clean(item) for name, item in value.items() if not _is_private(str(name), item)}
     if isinstance(value, list | tuple | set | frozenset):
         return [_clean(item) for item in value]
     return clean(value if isinstance(value, str) else repr(value))

@@ -1,4 +1,4 @@
-"""HTTP doors of monitoring: health and metrics for machines (they know no CSRF token), the monitoring page for staff."""
+"""HTTP doors of monitoring: health and metrics for machines (without a CSRF token), the monitoring page for staff."""
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, JsonResponse

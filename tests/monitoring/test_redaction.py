@@ -24,6 +24,10 @@ def test_fields_named_like_secrets_or_message_text_are_dropped(name: str) -> Non
     assert guarded(**{name: "hidden"}, room="lobby") == {"event": "socket.opened", "room": "lobby"}
 
 
+def test_counts_are_not_text() -> None:
+    assert guarded(messages=3, frames=7, token=5) == {"event": "socket.opened", "messages": 3, "frames": 7}
+
+
 def test_nested_fields_are_dropped_too() -> None:
     fields = guarded(headers={"Cookie": "hidden", "Host": "here"}, commands=[{"content": "hidden", "id": "1"}])
     assert fields["headers"] == {"Host": "here"}
