@@ -43,5 +43,5 @@ def parameters(kind: type[msgspec.Struct]) -> list[OpenApiParameter]:
 
 
 def responses(answers: Mapping[int, Any], *refusals: int) -> dict[int, Any]:
-    """The documented answers of an endpoint: its own, and the statuses of those that refuse."""
-    return {**answers, **dict.fromkeys(refusals, Refusal)}
+    """The documented answers of an endpoint: its own, and the statuses of those that refuse; 503 is always one."""
+    return {**answers, **dict.fromkeys((*refusals, 503), Refusal)}

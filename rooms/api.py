@@ -92,12 +92,13 @@ class RoomsView(APIView):
         """The rooms the caller may know of."""
         query = rest.query(request.query_params, RoomsQuery)
         limit = min(query.limit, rest.PAGE_MAX)
-        rows = access.visible_rooms(caller(request).pk).filter(name__gt=query.after).order_by("name")[: limit + 1]
-        rooms, more = list(rows[:limit]), len(rows) > limit
-        return _answer(RoomPage(_details(rooms), rooms[-1].name if more else None))
+        found = access.visible_rooms(caller(request).pk).filter(name__gt=query.after).order_by("name")
+        rooms = list(found[: limit + 1])  # one more than is shown tells whether there is a next page
+        page = rooms[:limit]
+        return _answer(RoomPage(_details(page), page[-1].name if len(rooms) > limit else None))
 
     @extend_schema(
-        request=NewRoom, responses=responses({200: RoomDetail, 201: RoomDetail}, 400, 401, 404), tags=["rooms"]
+        request=NewRoom, responses=responses({200: RoomDetail, 201: RoomDetail}, 400, 401, 403, 404), tags=["rooms"]
     )
     def post(self, request: Request) -> Response:
         """Makes a room. 200 and the room as it is when there is one of this name that the caller may know of."""
@@ -134,7 +135,7 @@ class MessagesView(APIView):
 
     @extend_schema(
         request=PostMessage,
-        responses=responses({201: ANY_MESSAGE, 200: REPEATED}, 400, 401, 403, 404, 413, 503),
+        responses=responses({201: ANY_MESSAGE, 200: REPEATED}, 400, 401, 403, 404, 413),
         tags=["rooms"],
     )
     def post(self, request: Request, name: str) -> Response:
