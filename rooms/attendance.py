@@ -60,8 +60,8 @@ def _watch_expiry(connection: Connection, identity: Identity) -> None:
     connection.set_timer(max(0.0, identity.expires_at - time() - EXPIRY_WARNING_S), warn)
 
 
-async def join(node: Node, connection: Connection, name: str) -> tuple[Room, int, Snapshot]:
-    """Enters a room, made if there is none. Answers it, how many people are in it, and its newest page.
+async def join(node: Node, connection: Connection, name: str, after: int | None = None) -> tuple[Room, int, Snapshot]:
+    """Enters a room, made if there is none. Answers it, how many people are in it, and what to show.
 
     The caller sends these and then calls `admit`; until then the hub holds back what is said.
     """
@@ -74,9 +74,9 @@ async def join(node: Node, connection: Connection, name: str) -> tuple[Room, int
             await leave(node, connection, name)
         try:
             count = await _take_seat(node, connection, room)
-            snapshot = await database.call(services.snapshot, room=room)
+            snapshot = await database.call(services.snapshot, room=room, after=after)
             if snapshot is not None and snapshot.head < node.hub.start(services.topic(room.pk)):
-                snapshot = await database.call(services.snapshot, room=room)
+                snapshot = await database.call(services.snapshot, room=room, after=after)
         except Exception:
             await leave(node, connection, name)
             raise

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from http.cookies import CookieError, SimpleCookie
 from time import monotonic, time
 from typing import Any, cast
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import structlog
 from channels.consumer import AsyncConsumer
@@ -70,10 +70,12 @@ class ChatConsumer(AsyncConsumer):
     async def _open(self, scope: Scope) -> None:
         self._log("socket.opened", address=self.connection.address)
         if 0 < settings.CHAT_MAX_CONNECTIONS < len(self.node.connections):
-            refusal = Unavailable(OVERLOADED.reason)  # no failure of ours: health must not fall with every guest too many
+            refusal = Unavailable(OVERLOADED.reason)  # not counted as failed: guests too many are no fault of ours
             self.connection.send(protocol.Error(message=refusal.message, code=refusal.code, retryable=True))
             self.connection.close(OVERLOADED)
             return
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        self.connection.accepts = protocol.accepted(",".join(query.get("accept", [])).split(","))
         now = timezone.now()
         self.connection.send(
             protocol.Welcome(

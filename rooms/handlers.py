@@ -51,6 +51,7 @@ async def ping(_node: Node, connection: Connection, command: protocol.Ping) -> N
 
 
 async def auth(node: Node, connection: Connection, command: protocol.Auth) -> None:
+    connection.accepts |= protocol.accepted(command.accept)
     await authenticate(node, connection, command.token, command.id)
 
 
@@ -80,9 +81,12 @@ async def create_room(_node: Node, connection: Connection, command: protocol.Cre
 
 
 async def join_room(node: Node, connection: Connection, command: protocol.JoinRoom) -> None:
-    room, count, snapshot = await attendance.join(node, connection, command.name)
-    connection.send(protocol.RoomJoined(id=command.id, room_id=room.name, member_count=count))
-    connection.send(_page(room.name, snapshot.messages))
+    room, count, snapshot = await attendance.join(node, connection, command.name, command.after)
+    joined = protocol.RoomJoined(id=command.id, room_id=room.name, member_count=count)
+    if command.after is not None:
+        joined.recovered, joined.head_seq = snapshot.recovered, snapshot.head
+    connection.send(joined)
+    connection.send(_page(room.name, snapshot.messages, after=command.after if snapshot.recovered else None))
     attendance.admit(node, connection, room, snapshot)
 
 
@@ -150,8 +154,16 @@ def _history(user_id: int, command: protocol.GetHistory) -> list[Message]:
     return Message.objects.page(room.pk, limit=limit, before=command.before, after=command.after)
 
 
-def _page(room_name: str, messages: list[Message], command_id: str | None = None) -> protocol.MessageHistory:
-    frames = [services.message_frame(message, room_name) for message in messages]
+def _page(
+    room_name: str, messages: list[Message], command_id: str | None = None, after: int | None = None
+) -> protocol.MessageHistory:
+    """Messages as they are, or, for somebody who knows the room up to `after`, as what changed since."""
+    frames = [
+        services.message_frame(message, room_name)
+        if after is None
+        else services.change_frame(message, room_name, after=after)
+        for message in messages
+    ]
     return protocol.MessageHistory(id=command_id, room_id=room_name, messages=frames)
 
 

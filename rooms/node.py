@@ -55,6 +55,7 @@ class Node:
     def start(self) -> None:
         self.bus.start()
         self.spawn(self._upkeep())
+        self.spawn(self._sweep())
 
     async def stop(self) -> None:
         """Stores what was submitted, gives up the lease, leaves the groups."""
@@ -78,6 +79,23 @@ class Node:
             await self.bus.reconcile()
             metrics.rooms_active(sum(topic.startswith("room.") for topic in self.hub.topics()))
             await asyncio.sleep(settings.CHAT_PRESENCE_LEASE_S / 3)
+
+    async def _sweep(self) -> None:
+        """Finds events that were lost on the way: where the database is ahead of the hub, what is missing is read."""
+        while True:
+            await asyncio.sleep(settings.CHAT_HEADS_INTERVAL_S)
+            topics = {int(topic[5:]): topic for topic in self.hub.topics() if topic.startswith("room.")}
+            try:
+                heads = await database.call(services.heads, room_ids=list(topics))
+            except ChatError as error:
+                log.warning("heads.unread", code=error.code)
+                continue
+            for room_id, head in heads.items():
+                self.hub.expect(topics[room_id], head)
+            for connection in list(self.connections.values()):
+                if "heads" in connection.accepts and connection.rooms:
+                    rooms = {name: heads[room.pk] for name, room in connection.rooms.items() if room.pk in heads}
+                    connection.send(protocol.Heads(rooms=rooms))
 
     async def _tell_left(self, room_id: int, person: Online) -> None:
         """Tells a room of somebody who left it because their process died."""

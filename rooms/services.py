@@ -6,8 +6,9 @@ commit. A room's next seq is given while the room's row is locked, and rooms are
 
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F
@@ -19,6 +20,13 @@ from rooms.delivery.bus import publish
 from rooms.delivery.events import Event
 from rooms.models import Membership, Message, Room
 
+CHANGES = 2_000  # rows of changes read at once, at most
+MessageFrame = protocol.ChatMessage | protocol.RoomMessage
+ChangeFrame = MessageFrame | protocol.MessageEdited | protocol.MessageDeleted
+FRAMES: dict[str, type[MessageFrame]] = {
+    Message.Kind.CHAT: protocol.ChatMessage,
+    Message.Kind.ROOM: protocol.RoomMessage,
+}
 TRIES = 3  # for writes that can meet the same write of another process; the second try finds what that one wrote
 
 
@@ -32,10 +40,14 @@ class NewMessage:
 
 
 class Snapshot(NamedTuple):
-    """The newest page of a room, and the seq up to which it is complete."""
+    """What somebody who enters is shown: the newest page, or (`recovered`) all that changed since they were last there.
+
+    It is complete up to the seq `head`.
+    """
 
     head: int
     messages: list[Message]
+    recovered: bool = False
 
 
 def topic(room_id: int) -> str:
@@ -43,20 +55,24 @@ def topic(room_id: int) -> str:
     return f"room.{room_id}"
 
 
-def message_frame(message: Message, room_name: str) -> protocol.ChatMessage | protocol.RoomMessage:
+def message_frame(message: Message, room_name: str) -> MessageFrame:
     """A stored message as it is shown everywhere; the author of a message whose user is gone has id `0`."""
-    frame = protocol.RoomMessage if message.kind == Message.Kind.ROOM else protocol.ChatMessage
+    return FRAMES[message.kind](**_fields(message, room_name))
+
+
+def _fields(message: Message, room_name: str) -> dict[str, Any]:
     author = message.author
-    return frame(
-        room_id=room_name,
-        user=protocol.UserRef(str(author.pk), author.username) if author else protocol.UserRef("0", "deleted user"),
-        content=message.content,
-        timestamp=protocol.timestamp(message.created_at),
-        message_id=str(message.pk),
-        seq=message.seq,
-        changed_seq=message.changed_seq,
-        client_id=message.client_id,
-    )
+    return {
+        "room_id": room_name,
+        "user": protocol.UserRef(str(author.pk), author.username) if author else protocol.UserRef("0", "deleted user"),
+        "content": message.content,
+        "timestamp": protocol.timestamp(message.created_at),
+        "message_id": str(message.pk),
+        "seq": message.seq,
+        "changed_seq": message.changed_seq,
+        "client_id": message.client_id,
+        "edited_at": protocol.timestamp(message.edited_at) if message.edited_at else None,
+    }
 
 
 # --- Rooms ------------------------------------------------------------------------------------------------------------
@@ -86,18 +102,28 @@ def enter_room(*, user_id: int, name: str) -> Room:
     return room
 
 
-def snapshot(*, room: Room) -> Snapshot | None:
-    """The newest page for somebody who is entering and counted in already; None when the room has just disappeared.
+def snapshot(*, room: Room, after: int | None = None) -> Snapshot | None:
+    """For somebody who is entering and counted in already, resuming after a seq; None when the room has disappeared.
 
-    An entry into a transient room is written down, so that `remove_unused` sees it: presence first, then this.
+    An entry into a room that may disappear is written down, so that `remove_unused` sees it: presence first, then this.
     """
-    if room.transient and not Room.objects.filter(pk=room.pk).update(entries=F("entries") + 1):
+    unused = room.transient and not room.last_seq
+    if unused and not Room.objects.filter(pk=room.pk).update(entries=F("entries") + 1):
         return None
     head = Room.objects.filter(pk=room.pk).values_list("last_seq", flat=True).first()
     if head is None:
         return None
+    if after is not None and 0 <= head - after <= settings.CHAT_RESUME_MESSAGES:
+        changed = Message.objects.changed(room.pk, after=after, limit=CHANGES)
+        if len(changed) < CHANGES:
+            return Snapshot(max([head, *(message.changed_seq for message in changed)]), changed, recovered=True)
     messages = Message.objects.page(room.pk, limit=protocol.HISTORY_DEFAULT)
     return Snapshot(max([head, *(message.seq for message in messages)]), messages)
+
+
+def heads(*, room_ids: list[int]) -> dict[int, int]:
+    """The last seq of each of these rooms."""
+    return dict(Room.objects.filter(pk__in=room_ids).values_list("pk", "last_seq"))
 
 
 def unused_entries(*, room_id: int) -> int | None:
@@ -210,39 +236,57 @@ class _Posting:
         transaction.on_commit(partial(publish, events), robust=True)
 
 
+def edit_message(*, message_id: int, content: str) -> None:
+    """Replaces a message's text; nothing when it is gone."""
+    _change(message_id, content=protocol.text_content(content), edited_at=timezone.now())
+
+
 def delete_message(*, message_id: int) -> None:
     """Takes a message away for good: its text is erased, its place in the order stays. Twice is once."""
+    _change(message_id, content="", deleted_at=timezone.now())
+
+
+def _change(message_id: int, **changes: Any) -> None:
+    """Changes a message that is not deleted, as the next change of its room."""
     with transaction.atomic():
-        message = Message.objects.filter(pk=message_id).first()
+        message = Message.objects.filter(pk=message_id).select_related("author").first()
         if message is None:
             return
         room = Room.objects.select_for_update().get(pk=message.room_id)
-        message.changed_seq, message.deleted_at, message.content = room.last_seq + 1, timezone.now(), ""
-        changes = {"changed_seq": message.changed_seq, "deleted_at": message.deleted_at, "content": ""}
+        changes["changed_seq"] = room.last_seq + 1
         if not Message.objects.filter(pk=message_id, deleted_at=None).update(**changes):
             return
-        Room.objects.filter(pk=room.pk).update(last_seq=message.changed_seq)
+        Room.objects.filter(pk=room.pk).update(last_seq=changes["changed_seq"])
+        for name, value in changes.items():
+            setattr(message, name, value)
         transaction.on_commit(partial(publish, [change_event(message, room.name)]), robust=True)
 
 
 # --- Changes ----------------------------------------------------------------------------------------------------------
-def change_event(message: Message, room_name: str) -> Event:
-    """What the members of a room are told of the last change of a message."""
-    frame: protocol.Frame = message_frame(message, room_name)
+def change_frame(message: Message, room_name: str, *, after: int) -> ChangeFrame:
+    """What somebody who knows a room up to the seq `after` is told of a message that changed since."""
     if message.deleted_at:
-        frame = protocol.MessageDeleted(
+        return protocol.MessageDeleted(
             room_id=room_name, message_id=str(message.pk), seq=message.seq, changed_seq=message.changed_seq
         )
+    if message.seq <= after:
+        return protocol.MessageEdited(**_fields(message, room_name))
+    return message_frame(message, room_name)
+
+
+def change_event(message: Message, room_name: str) -> Event:
+    """What the members of a room are told of the last change of a message."""
+    frame = change_frame(message, room_name, after=message.changed_seq - 1)
     return Event(topic(message.room_id), protocol.encode(frame), message.changed_seq)
 
 
-def changes(*, room_id: int, after: int, limit: int = 1000) -> tuple[int, list[Event]]:
+def changes(*, room_id: int, after: int, limit: int = CHANGES) -> tuple[int, list[Event]]:
     """What changed in a room after a seq, in order, and the seq up to which that is complete."""
     room = Room.objects.filter(pk=room_id).first()
     if room is None:
         return after, []
     messages = Message.objects.changed(room_id, after=after, limit=limit)
     last = messages[-1].changed_seq if messages else after
-    return (last if len(messages) == limit else max(last, room.last_seq)), [
-        change_event(message, room.name) for message in messages
-    ]
+    frames = [(change_frame(message, room.name, after=after), message.changed_seq) for message in messages]
+    events = [Event(topic(room_id), protocol.encode(frame), changed_seq) for frame, changed_seq in frames]
+    return last if len(messages) == limit else max(last, room.last_seq), events

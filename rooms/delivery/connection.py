@@ -31,7 +31,7 @@ class FrameSocket(Protocol):
 class Connection:
     __slots__ = (
         "__weakref__", "_cut", "_limit", "_outbox", "_outbox_bytes", "_pump", "_send", "_settled", "_socket",
-        "address", "closing", "id", "identity", "pending", "rooms", "timer",
+        "accepts", "address", "closing", "id", "identity", "pending", "rooms", "timer",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +46,7 @@ class Connection:
         """`limit_bytes` bounds what waits for a slow reader (0: no bound); `on_cut` ends the owner's loop by force."""
         self.id = uuid.uuid4().hex
         self.address = address
+        self.accepts: frozenset[str] = frozenset()  # additions to the base protocol that this client understands
         self.identity: Any = None
         self.rooms: dict[str, Any] = {}
         self.timer: asyncio.TimerHandle | None = None

@@ -21,7 +21,7 @@ class Recipient(Protocol):
 class Topic:
     """`joining` hold back what arrives while their snapshot is read; `ahead` have a snapshot newer than `seq`."""
 
-    __slots__ = ("ahead", "early", "joining", "members", "seq", "start")
+    __slots__ = ("ahead", "early", "expected", "joining", "members", "seq", "start")
 
     def __init__(self) -> None:
         self.members: dict[Recipient, None] = {}
@@ -30,6 +30,7 @@ class Topic:
         self.seq: int | None = None  # the last one delivered; None until the first snapshot tells where the room stands
         self.start = 0  # the first snapshot's head: what came up to it was not held back for anybody
         self.early: dict[int, Event] = {}
+        self.expected = 0  # where the database was seen to stand
 
     def drop(self, recipient: Recipient) -> None:
         self.members.pop(recipient, None)
@@ -59,10 +60,17 @@ class Hub:
         found = self._topics.get(topic)
         return found.start if found else 0
 
-    def has_gap(self, topic: str) -> bool:
-        """Whether something is held back until what was before it comes."""
+    def expect(self, topic: str, head: int) -> None:
+        """The database stands at `head` in this topic: asks for what has not come."""
         found = self._topics.get(topic)
-        return bool(found and found.early)
+        if found is not None and found.seq is not None and head > found.seq:
+            found.expected = max(found.expected, head)
+            self._on_gap(topic)
+
+    def has_gap(self, topic: str) -> bool:
+        """Whether something is known to be missing."""
+        found = self._topics.get(topic)
+        return found is not None and found.seq is not None and bool(found.early or found.expected > found.seq)
 
     def join(self, topic: str, recipient: Recipient) -> None:
         """Takes a recipient in before its snapshot is read: from now on events are held back for it."""

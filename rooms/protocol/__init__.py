@@ -37,8 +37,10 @@ from rooms.protocol.frames import (
     ChatMessage,
     Error,
     Frame,
+    Heads,
     Message,
     MessageDeleted,
+    MessageEdited,
     MessageHistory,
     OnlineUser,
     OnlineUsers,
@@ -55,7 +57,7 @@ from rooms.protocol.frames import (
     UserRef,
     Welcome,
 )
-from rooms.protocol.rules import room_name, text_content, timestamp
+from rooms.protocol.rules import accepted, room_name, text_content, timestamp
 
 __all__ = [
     "COMMANDS",
@@ -81,10 +83,12 @@ __all__ = [
     "GetHistory",
     "GetOnlineUsers",
     "GetRooms",
+    "Heads",
     "JoinRoom",
     "LeaveRoom",
     "Message",
     "MessageDeleted",
+    "MessageEdited",
     "MessageHistory",
     "OnlineUser",
     "OnlineUsers",
@@ -106,6 +110,7 @@ __all__ = [
     "UserLeft",
     "UserRef",
     "Welcome",
+    "accepted",
     "decode",
     "encode",
     "inflate",

@@ -8,7 +8,7 @@ from chatsite.errors import BadFrame
 from rooms.protocol.rules import room_name, text_content
 
 HISTORY_DEFAULT, HISTORY_MAX = 50, 200
-Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]  # PostgreSQL stores no NUL
 Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]  # what a JavaScript number holds exactly
 Limit = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
 
@@ -49,10 +49,14 @@ class Ping(Command, tag="ping"):
 
 
 class Auth(Command, tag="auth"):
-    """Signs in with an access token, or replaces it in place. Answer: `auth-success`, or `auth-failed` and a close."""
+    """Signs in with an access token, or replaces it in place. Answer: `auth-success`, or `auth-failed` and a close.
+
+    `accept` adds to what the connection accepts beyond the base protocol, as `?accept=heads` on the URL does.
+    """
 
     before_auth = True
     token: Annotated[str, msgspec.Meta(max_length=4096)]
+    accept: list[str] = []
 
 
 class CreateRoom(RoomCommand, tag="create-room"):
@@ -60,7 +64,12 @@ class CreateRoom(RoomCommand, tag="create-room"):
 
 
 class JoinRoom(EitherRoomCommand, tag="join-room"):
-    """Enters a room (`roomId` or `room`), made if there is none. Answer: `room-joined`, then `message-history`."""
+    """Enters a room (`roomId` or `room`), made if there is none. Answer: `room-joined`, then `message-history`.
+
+    With `after`, the last seq the client has seen, the history is all that changed since then, in order of the changes.
+    """
+
+    after: Seq | None = None
 
 
 class LeaveRoom(EitherRoomCommand, tag="leave-room"):
@@ -83,7 +92,7 @@ class SendRoomMessage(SendMessage, tag="room-message"):
 
 
 class SendChat(Command, tag="chat"):
-    """Says something (`message` or `content`) to everybody signed in; not stored. Answer (when it has an `id`): `ack`."""
+    """Says something (`message` or `content`) to everybody signed in; not stored. Answer to an `id`: `ack`."""
 
     message: str | None = None
     content: str | None = None

@@ -70,10 +70,16 @@ class RoomCreated(Frame, tag="room-created"):
 
 
 class RoomJoined(Frame, tag="room-joined"):
-    """Answers `join-room`. `memberCount` counts people in the room across all processes, not sockets."""
+    """Answers `join-room`. `memberCount` counts people in the room across all processes, not sockets.
+
+    To a `join-room` with `after`: `recovered` tells whether the history that follows has all that changed since (else
+    it is the newest page, as for a newcomer), and `headSeq` up to which seq it is complete.
+    """
 
     room_id: str
     member_count: int
+    recovered: bool | None = None
+    head_seq: int | None = None
 
 
 class RoomLeft(Frame, tag="room-left"):
@@ -109,6 +115,7 @@ class Message(Frame):
     seq: int
     changed_seq: int
     client_id: str | None = None
+    edited_at: str | None = None
 
 
 class ChatMessage(Message, tag="chat-message"):
@@ -117,6 +124,10 @@ class ChatMessage(Message, tag="chat-message"):
 
 class RoomMessage(Message, tag="room-message"):
     """The same, sent under the older name."""
+
+
+class MessageEdited(Message, tag="message-edited"):
+    """A message was changed; it is told whole, as it is now. `changedSeq` is the room's seq of this change."""
 
 
 class MessageDeleted(Frame, tag="message-deleted"):
@@ -129,10 +140,19 @@ class MessageDeleted(Frame, tag="message-deleted"):
 
 
 class MessageHistory(Frame, tag="message-history"):
-    """A page of a room's messages, oldest first. Follows `room-joined` with the last 50; answers `get-history`."""
+    """A page of a room's messages, oldest first. Follows `room-joined` with the last 50; answers `get-history`.
+
+    After a `join-room` with `after` it has edited and deleted messages too, by `changedSeq`.
+    """
 
     room_id: str
-    messages: list[ChatMessage | RoomMessage]
+    messages: list[ChatMessage | RoomMessage | MessageEdited | MessageDeleted]
+
+
+class Heads(Frame, tag="heads"):
+    """The last seq of each joined room, at a fixed interval, for connections that accept `heads`."""
+
+    rooms: dict[str, int]
 
 
 class Chat(Frame, tag="chat"):
@@ -182,5 +202,6 @@ class Error(Frame, tag="error"):
 
 FRAMES: tuple[type[Frame], ...] = (
     Welcome, Pong, AuthSuccess, AuthFailed, AuthExpiring, RoomCreated, RoomJoined, RoomLeft, UserJoined, UserLeft,
-    ChatMessage, RoomMessage, MessageDeleted, MessageHistory, Chat, RoomsList, OnlineUsers, AdminMessage, Ack, Error,
+    ChatMessage, RoomMessage, MessageEdited, MessageDeleted, MessageHistory, Heads, Chat, RoomsList, OnlineUsers,
+    AdminMessage, Ack, Error,
 )  # fmt: skip

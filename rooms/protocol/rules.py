@@ -1,11 +1,14 @@
 """What a name, a text and a time must look like on the wire."""
 
 import unicodedata
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from django.conf import settings
 
 from chatsite.errors import BadFrame, TooLarge
+
+ADDITIONS = frozenset({"heads"})  # beyond the base protocol, sent only to a client that accepts them
 
 
 def room_name(value: str) -> str:
@@ -27,6 +30,11 @@ def text_content(value: str) -> str:
     if 0 < settings.CHAT_MAX_CONTENT_CHARS < len(value):
         raise TooLarge(f"Message content is over {settings.CHAT_MAX_CONTENT_CHARS} characters")
     return value
+
+
+def accepted(names: Iterable[str]) -> frozenset[str]:
+    """Those of the additions a client says it accepts that there are."""
+    return ADDITIONS & frozenset(names)
 
 
 def timestamp(moment: datetime) -> str:
