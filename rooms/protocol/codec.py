@@ -65,7 +65,7 @@ def _explain(text: str | bytes, error: msgspec.ValidationError) -> CommandError:
         envelope = _envelope_decoder.decode(text)
     except msgspec.ValidationError:
         return CommandError(BadFrame("A frame is one JSON object"))
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         return CommandError(BadJson())
     known_id = envelope.id if isinstance(envelope.id, str) and 1 <= len(envelope.id) <= 64 else None
     if isinstance(envelope.type, str) and envelope.type not in _types:
