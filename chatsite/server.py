@@ -4,6 +4,7 @@ Run as `python -m chatsite.server`; `make serve` prepares the database and the s
 """
 
 import os
+import signal
 import sys
 
 import uvicorn
@@ -53,6 +54,7 @@ def main() -> None:
     workers = environment.number("WORKERS", default=1, minimum=1)
     if workers > 1 and not settings.REDIS_URL:
         sys.exit("WORKERS is over 1: set REDIS_URL (or REDIS_HOST), by which the processes reach each other.")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again when all is done, to end with 143
     uvicorn.run(
         "chatsite.asgi:application",
         host=environment.text("HOST", default="127.0.0.1"),

@@ -1,16 +1,19 @@
 """`manage.py runserver`: daphne, with the close reasons, the heartbeat and the frame limit that the protocol promises.
 
-Daphne drops the reason of a close and says no goodbye when it stops; it is for development, see chatsite.server.
+Daphne has no back-pressure and no workers: it is for development, see chatsite.server.
 """
 
+import asyncio
 from typing import Any
 
 from daphne.management.commands.runserver import Command as DaphneCommand
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from django.conf import settings
+from twisted.internet.defer import Deferred
 
 from chatsite.closes import SHUTDOWN
+from rooms import node
 
 
 class ChatProtocol(WebSocketProtocol):
@@ -38,10 +41,15 @@ class ChatServer(Server):
         super().run()
 
     def kill_all_applications(self) -> Any:
-        for protocol in list(self.connections):
+        """Says goodbye on every socket and stores what was submitted, before the reactor stops."""
+        ended = asyncio.get_event_loop().create_future()
+        ended.set_result(None)
+        for protocol, details in self.connections.items():
+            details.setdefault("application_instance", ended)  # daphne trips over requests that have none any more
             if isinstance(protocol, ChatProtocol) and protocol.state == protocol.STATE_OPEN:
                 protocol.take_leave(SHUTDOWN.code, SHUTDOWN.reason)
-        return super().kill_all_applications()
+        killed = super().kill_all_applications()
+        return killed.addCallback(lambda _: Deferred.fromFuture(asyncio.ensure_future(node.stop())))
 
 
 class Command(DaphneCommand):
