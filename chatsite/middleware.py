@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import structlog
 from django.core import exceptions
-from django.db import InterfaceError, OperationalError
+from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework.exceptions import (
     APIException,
@@ -71,6 +71,9 @@ def _chat_error(exc: Exception) -> ChatError | None:  # noqa: PLR0911 - a table,
         case Throttled():
             wait_s: float | None = getattr(exc, "wait", None)
             return RateLimited(retry_after_ms=math.ceil(wait_s * 1000) if wait_s else None)
+        case DataError():  # PostgreSQL stores no NUL, and a session cookie may hold one
+            log.warning("database.refused", exc_info=exc)
+            return BadFrame("The request has a value that cannot be stored")
         case OperationalError() | InterfaceError():
             log.warning("database.failed", exc_info=exc)
             return Unavailable("The database does not answer")

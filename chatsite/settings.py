@@ -42,6 +42,8 @@ CHAT_OUTBOX_BYTES = environment.number(
     "CHAT_OUTBOX_BYTES", default=1_048_576
 )  # unsent to one slow reader: half of 2 MiB
 CHAT_HEARTBEAT_S = environment.number("CHAT_HEARTBEAT_S", default=30, minimum=1)  # ping; no pong by the next one: cut
+CHAT_LEAVE_DELAY_S = environment.number("CHAT_LEAVE_DELAY_S", default=2)  # a page that is reloaded has not left
+CHAT_DRAIN_S = environment.number("CHAT_DRAIN_S", default=5)  # a stopping process closes its sockets over this time
 CHAT_PRESENCE_LEASE_S = environment.number(
     "CHAT_PRESENCE_LEASE_S", default=15, minimum=2
 )  # a dead process counts so long
@@ -132,7 +134,7 @@ LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "chat"
 LOGOUT_REDIRECT_URL = "sign-in"
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "accounts.hashers.Argon2Hasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [

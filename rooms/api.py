@@ -17,6 +17,7 @@ from rooms.models import Message, Room
 from rooms.protocol.commands import Id, Seq
 
 Title = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00]*$")]
+After = Annotated[str, msgspec.Meta(max_length=80, pattern=r"^[^\x00]*$")]
 Kind = Literal["public", "private", "direct"]
 ANY_MESSAGE = {"anyOf": [{"$ref": "#/components/schemas/ChatMessage"}, {"$ref": "#/components/schemas/RoomMessage"}]}
 REPEATED = OpenApiResponse(ANY_MESSAGE, "The message of this `clientId`, which was stored before.")
@@ -25,7 +26,7 @@ REPEATED = OpenApiResponse(ANY_MESSAGE, "The message of this `clientId`, which w
 class RoomsQuery(msgspec.Struct):
     """`after` is the last name of the page before."""
 
-    after: str = ""
+    after: After = ""
     limit: rest.Limit = 50
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from django.core import exceptions as django
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404
 from django.test import Client
 from rest_framework import exceptions as drf
@@ -53,6 +53,7 @@ def test_waiting_is_told_in_the_body_and_in_the_header() -> None:
         (django.SuspiciousOperation(), 400, "bad-json"),
         (django.PermissionDenied(), 403, "forbidden"),
         (Http404(), 404, "not-found"),
+        (DataError(), 400, "bad-frame"),
         (OperationalError(), 503, "unavailable"),
         (InterfaceError(), 503, "unavailable"),
         (IntegrityError(), 500, "internal"),

@@ -131,6 +131,11 @@ def test_a_query_outside_its_rule_is_refused(api: Client, room: Room, path: str,
     assert refused(api.get(f"{path}?{query}"), 400, "bad-frame")
 
 
+@pytest.mark.parametrize("after", ["%00", "x" * 81])
+def test_a_name_to_go_on_from_that_none_can_have_is_refused(api: Client, after: str) -> None:
+    assert refused(api.get(f"/api/rooms?after={after}"), 400, "bad-frame")
+
+
 def test_the_rooms_of_others_are_not_shown(api: Client, alice: User) -> None:
     make_room("secret", kind="private")
     mine, barred = make_room("mine", kind="private"), make_room("barred")
