@@ -1,4 +1,4 @@
-"""The pages for signing in, out, and registering. A browser keeps Django's session cookie; tokens are not known here."""
+"""The pages for signing in, out, and registering. A browser keeps Django's session cookie; tokens are unknown here."""
 
 from typing import Any
 

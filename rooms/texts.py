@@ -1,4 +1,4 @@
-"""The texts that the page's script shows, by the key it knows them under. A text with `{name}` is filled in by the script.
+"""The texts that the page's script shows, by the key it knows them under. It fills in `{name}`.
 
 One with `one` and `other` is chosen by the language's own plural rule, in the browser.
 """

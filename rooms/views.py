@@ -1,5 +1,7 @@
 """The chat page. It brings what the script needs to begin; rooms and messages come over the socket."""
 
+from typing import cast
+
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -19,14 +21,14 @@ from rooms.texts import TEXTS
 @never_cache
 @login_required
 def chat(request: HttpRequest, name: str | None = None) -> HttpResponse:
-    """The page, with this room open; 404 for what can be no room's name. Whether there is such a room the socket says."""
+    """The page, with this room open; 404 for what can be no room's name. Whether it exists the socket says."""
     try:
         room = room_name(name) if name is not None else None
     except BadFrame as error:
         raise Http404 from error
-    assert isinstance(request.user, User)
+    user = cast(User, request.user)
     page = {
-        "me": {"id": str(request.user.pk), "username": request.user.username},
+        "me": {"id": str(user.pk), "username": user.username},
         "room": room,
         "language": get_language(),
         "maxContentChars": settings.CHAT_MAX_CONTENT_CHARS,

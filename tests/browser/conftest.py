@@ -9,7 +9,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, WebSocketRoute, async_playwright, expect
 
@@ -39,8 +38,8 @@ async def enter(browser: Browser, uvicorn_server: "ServerProcess") -> AsyncItera
     """
     contexts, faults = [], []
 
-    async def enter(username: str, path: str = "/", **options: Any) -> Page:
-        person = uvicorn_server.person(username)
+    async def enter(username: str, path: str = "/", *, is_superuser: bool = False, **options: Any) -> Page:
+        person = uvicorn_server.person(username, is_superuser=is_superuser)
         context = await browser.new_context(base_url=uvicorn_server.url, **options)
         contexts.append(context)
         page = await context.new_page()
@@ -119,7 +118,9 @@ async def line(browser: Browser) -> AsyncIterator[Line]:
     line = Line(page)
     await page.clock.install()
     await page.route_web_socket(re.compile(r"/ws$"), line.opened)
-    await page.route("http://chat.test/", lambda route: route.fulfill(content_type="text/html", body="<title>x</title>"))
+    await page.route(
+        "http://chat.test/", lambda route: route.fulfill(content_type="text/html", body="<title>x</title>")
+    )
     await page.route("http://chat.test/chat-client.js", lambda route: route.fulfill(path=CLIENT))
     await page.goto("http://chat.test/")
     await page.evaluate(

@@ -1,0 +1,85 @@
+"""The page and a server that goes away: nothing is lost or doubled, and one is told what is going on."""
+
+import pytest
+from django.utils import timezone
+from playwright.async_api import expect
+
+from rooms.models import Room
+from tests.browser.test_chat import Enter, in_room, say
+from tests.support.factories import make_message, make_user
+from tests.support.servers import ServerProcess
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def test_after_a_killed_server_the_talk_goes_on_without_a_gap_or_a_double(
+    enter: Enter, uvicorn_server: ServerProcess
+) -> None:
+    alice, bob = await enter("alice", "/rooms/general/"), await enter("bob", "/rooms/general/")
+    await in_room(alice)
+    await in_room(bob)
+    await say(alice, "one")
+    await expect(bob.locator(".content")).to_have_text(["one"])
+    uvicorn_server.kill()
+    await expect(alice.locator("#connection")).to_be_visible()
+    await say(alice, "two")
+    await say(bob, "three")
+    await expect(alice.locator(".unsent .content")).to_have_text(["two"])
+    uvicorn_server.start()
+    for page in (alice, bob):
+        await page.evaluate("dispatchEvent(new Event('online'))")
+        await expect(page.locator("#state[data-state=ready]")).to_be_visible()
+        await expect(page.locator(".unsent, .failed")).to_have_count(0)
+        await expect(page.locator("#connection")).to_be_hidden()
+    await say(alice, "four")
+    for page in (alice, bob):
+        await expect(page.locator(".content")).to_have_count(4)
+        said = await page.locator(".content").all_inner_texts()
+        assert (said[0], sorted(said[1:3]), said[3]) == ("one", ["three", "two"], "four")
+
+
+async def test_a_page_that_was_away_fetches_what_it_missed(enter: Enter, uvicorn_server: ServerProcess) -> None:
+    alice = await enter("alice", "/rooms/general/")
+    await in_room(alice)
+    await say(alice, "message 1")
+    await expect(alice.locator(".message:not(.unsent)")).to_have_count(1)
+    uvicorn_server.kill()
+    uvicorn_server.database.run(_said_meanwhile, 250)
+    uvicorn_server.start()
+    await alice.evaluate("dispatchEvent(new Event('online'))")
+    await expect(alice.locator(".content")).to_have_count(251)
+    assert await alice.locator(".content").all_inner_texts() == [f"message {number}" for number in range(1, 252)]
+
+
+def _said_meanwhile(count: int) -> None:
+    room, author = Room.objects.get(name="general"), make_user("bob")
+    for _ in range(count):
+        make_message(room, author)
+
+
+async def test_a_refused_message_can_be_tried_again_or_discarded(enter: Enter, uvicorn_server: ServerProcess) -> None:
+    alice = await enter("alice", "/rooms/general/")
+    await in_room(alice)
+    uvicorn_server.database.run(_close_room, True)
+    await say(alice, "too late")
+    await expect(alice.locator(".failed .delivery-text")).to_contain_text("Not sent.")
+    await alice.locator(".retry").click()
+    await expect(alice.locator(".failed")).to_have_count(1)
+    uvicorn_server.database.run(_close_room, False)
+    await alice.locator(".retry").click()
+    await expect(alice.locator(".failed")).to_have_count(0)
+    await expect(alice.locator(".content")).to_have_text(["too late"])
+
+
+def _close_room(is_closed: bool) -> None:
+    Room.objects.filter(name="general").update(closed_at=timezone.now() if is_closed else None)
+
+
+async def test_who_is_signed_out_is_told_and_not_reconnected(enter: Enter, uvicorn_server: ServerProcess) -> None:
+    alice = await enter("alice", "/rooms/general/")
+    await in_room(alice)
+    await alice.context.clear_cookies()
+    uvicorn_server.kill()
+    uvicorn_server.start()
+    await alice.evaluate("dispatchEvent(new Event('online'))")
+    await expect(alice.locator("#connection-sign-in")).to_be_visible()
