@@ -47,7 +47,7 @@ class Journal(Generic[T, R]):
                 batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
                 answers = await self._commit([item for item, _ in batch])
                 for (_, reply), answer in zip(batch, answers, strict=True):
-                    reply(answer)
+                    _answer(reply, answer)
         finally:
             self._writer = None
 
@@ -65,3 +65,10 @@ class Journal(Generic[T, R]):
             return [Internal()]
         metrics.stored(len(items), perf_counter() - start)
         return answers
+
+
+def _answer(reply: Callable[[R | ChatError], None], answer: R | ChatError) -> None:
+    try:
+        reply(answer)
+    except Exception:  # one socket's fault: the others of the batch still get their answers
+        log.exception("journal.unanswered")
