@@ -1,0 +1,182 @@
+"""The queue of messages waiting to be stored: batches, answers, and one bad item that costs the others nothing."""
+
+import asyncio
+
+import pytest
+
+from chatsite.errors import ChatError, Internal, Muted, Unavailable
+from rooms.delivery import journal as journal_module
+from rooms.delivery.journal import Journal
+from tests.support.machine import eventually
+
+
+class Storage:
+    """Stores texts in upper case, batch by batch; it can be held up, and it breaks at `poison`."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.error: Exception | None = None
+        self.open = asyncio.Event()
+        self.open.set()
+        self.running = 0
+
+    async def store(self, texts: list[str]) -> list[str | ChatError]:
+        self.batches.append(texts)
+        self.running += 1
+        assert self.running == 1, "one transaction at a time"
+        try:
+            await self.open.wait()
+        finally:
+            self.running -= 1
+        if self.error is not None:
+            raise self.error
+        if "poison" in texts:
+            raise ValueError("poison")
+        return [Muted() if text == "muted" else text.upper() for text in texts]
+
+
+@pytest.fixture
+async def storage() -> Storage:
+    return Storage()
+
+
+@pytest.fixture
+async def answers() -> list[str]:
+    return []
+
+
+@pytest.fixture
+async def journal(storage: Storage) -> Journal[str, str]:
+    return Journal(storage.store, capacity=1_000)
+
+
+def submit(journal: Journal[str, str], answers: list[str], *texts: str) -> None:
+    for text in texts:
+        journal.submit(text, lambda answer: answers.append(answer.code if isinstance(answer, ChatError) else answer))
+
+
+async def test_an_item_is_answered_after_it_is_stored(
+    journal: Journal[str, str], storage: Storage, answers: list[str]
+) -> None:
+    storage.open.clear()
+    submit(journal, answers, "a")
+    await eventually(lambda: storage.batches)
+    assert answers == []
+    storage.open.set()
+    await journal.flush()
+    assert answers == ["A"]
+
+
+async def test_the_next_batch_gathers_while_one_is_stored(
+    journal: Journal[str, str], storage: Storage, answers: list[str]
+) -> None:
+    storage.open.clear()
+    submit(journal, answers, "a")
+    await eventually(lambda: storage.batches)
+    submit(journal, answers, "b", "c", "d")
+    storage.open.set()
+    await journal.flush()
+    assert storage.batches == [["a"], ["b", "c", "d"]]
+    assert answers == ["A", "B", "C", "D"]
+
+
+async def test_a_batch_has_its_bound(
+    journal: Journal[str, str], storage: Storage, answers: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "BATCH", 2)
+    submit(journal, answers, *"abcde")
+    await journal.flush()
+    assert storage.batches == [["a", "b"], ["c", "d"], ["e"]]
+    assert answers == list("ABCDE")
+
+
+async def test_an_idle_journal_starts_again(journal: Journal[str, str], answers: list[str]) -> None:
+    for text in ("a", "b"):
+        submit(journal, answers, text)
+        await journal.flush()
+    assert answers == ["A", "B"]
+
+
+async def test_what_is_refused_is_told_its_sender_alone(journal: Journal[str, str], answers: list[str]) -> None:
+    submit(journal, answers, "a", "muted", "b")
+    await journal.flush()
+    assert answers == ["A", "muted", "B"]
+
+
+async def test_a_full_journal_refuses_and_goes_on(storage: Storage, answers: list[str]) -> None:
+    journal = Journal(storage.store, capacity=2)
+    submit(journal, answers, "a", "b")
+    with pytest.raises(Unavailable) as refused:
+        submit(journal, answers, "c")
+    assert refused.value.retryable
+    assert refused.value.retry_after_ms
+    await journal.flush()
+    submit(journal, answers, "d")
+    await journal.flush()
+    assert answers == ["A", "B", "D"]
+
+
+async def test_a_failing_item_harms_no_other(journal: Journal[str, str], storage: Storage, answers: list[str]) -> None:
+    submit(journal, answers, "a", "poison", "b")
+    await journal.flush()
+    assert answers == ["A", Internal.code, "B"]
+    assert storage.batches == [["a", "poison", "b"], ["a"], ["poison"], ["b"]]
+    submit(journal, answers, "c")
+    await journal.flush()
+    assert answers[-1] == "C"
+
+
+async def test_a_lost_database_is_told_to_all_without_trying_each(
+    journal: Journal[str, str], storage: Storage, answers: list[str]
+) -> None:
+    storage.error = Unavailable()
+    submit(journal, answers, "a", "b", "c")
+    await journal.flush()
+    assert answers == [Unavailable.code] * 3
+    assert len(storage.batches) == 1
+    storage.error = None
+    submit(journal, answers, "d")
+    await journal.flush()
+    assert answers[-1] == "D"
+
+
+async def test_flush_waits_for_what_comes_while_it_waits(
+    journal: Journal[str, str], storage: Storage, answers: list[str]
+) -> None:
+    storage.open.clear()
+    submit(journal, answers, "a")
+    flush = asyncio.ensure_future(journal.flush())
+    await eventually(lambda: storage.batches)
+    submit(journal, answers, "b")
+    storage.open.set()
+    await flush
+    assert answers == ["A", "B"]
+
+
+async def test_a_flush_that_is_given_up_stops_no_storing(
+    journal: Journal[str, str], storage: Storage, answers: list[str]
+) -> None:
+    storage.open.clear()
+    submit(journal, answers, "a")
+    flush = asyncio.ensure_future(journal.flush())
+    await eventually(lambda: storage.batches)
+    flush.cancel()
+    await asyncio.gather(flush, return_exceptions=True)
+    storage.open.set()
+    await eventually(lambda: answers)
+    assert answers == ["A"]
+
+
+async def test_flushing_an_idle_journal_returns_at_once(journal: Journal[str, str], storage: Storage) -> None:
+    await journal.flush()
+    assert storage.batches == []
+
+
+async def test_an_answer_that_cannot_be_given_harms_no_other(journal: Journal[str, str], answers: list[str]) -> None:
+    def broken(_: object) -> None:
+        raise RuntimeError("the socket broke in an unheard-of way")
+
+    journal.submit("a", broken)
+    submit(journal, answers, "b")
+    await journal.flush()
+    assert answers == ["B"]
