@@ -1,6 +1,8 @@
 """The roof: which door an ASGI scope goes to, and what starts and stops with the server."""
 
 import os
+import signal
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,7 +14,7 @@ pages = get_asgi_application()  # sets Django up, so it comes before everything 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
-from rooms import node  # noqa: E402
+from rooms import attendance, node  # noqa: E402
 from rooms.consumers import ChatConsumer  # noqa: E402
 
 Scope = dict[str, Any]
@@ -23,11 +25,29 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 async def lifespan(_scope: Scope, receive: Receive, send: Send) -> None:
     """Starts this process's node with the server, and stops it after the last socket. Daphne has no lifespan."""
     await receive()
-    node.running()
+    _drain_first(attendance.running())
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await node.stop()
     await send({"type": "lifespan.shutdown.complete"})
+
+
+def _drain_first(running: node.Node) -> None:
+    """Puts the node's leave-taking before the server's own answer to SIGTERM."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    stop = signal.getsignal(signal.SIGTERM)
+
+    async def drain(number: int) -> None:
+        await running.drain()
+        if callable(stop):
+            stop(number, None)
+
+    def on_signal(number: int, _: object) -> None:
+        if not running.draining:
+            running.loop.call_soon_threadsafe(lambda: running.spawn(drain(number)))
+
+    signal.signal(signal.SIGTERM, on_signal)
 
 
 application = ProtocolTypeRouter(

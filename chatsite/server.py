@@ -3,9 +3,11 @@
 Run as `python -m chatsite.server`; `make serve` prepares the database and the static files first.
 """
 
+import logging
 import os
 import signal
 import sys
+from typing import Any
 
 import uvicorn
 from django.conf import settings
@@ -15,11 +17,17 @@ from websockets.http11 import Request
 from chatsite import environment
 from chatsite.closes import SHUTDOWN
 
+quiet = logging.getLogger("uvicorn.websockets")
+quiet.setLevel(logging.WARNING)
 GRACE_S = 20  # time to store what is under way and to take leave, before what is left is cut
 
 
 class ChatProtocol(WebSocketsSansIOProtocol):
     """uvicorn's protocol, which also writes frames that are encoded already: 6.7 → 4.4 us for each recipient."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.logger = self.conn.logger = quiet  # `socket.opened` and `socket.closed` say it all
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -49,7 +57,7 @@ class ChatProtocol(WebSocketsSansIOProtocol):
 
 
 def main() -> None:
-    """Starts WORKERS processes (default 1) on HOST (default 127.0.0.1) and PORT; more than one needs Redis."""
+    """Starts WORKERS processes (default 1) on CHAT_HOST (default 127.0.0.1) and PORT; more than one needs Redis."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsite.settings")
     workers = environment.number("WORKERS", default=1, minimum=1)
     if workers > 1 and not settings.REDIS_URL:
@@ -57,7 +65,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again when all is done, to end with 143
     uvicorn.run(
         "chatsite.asgi:application",
-        host=environment.text("HOST", default="127.0.0.1"),
+        host=environment.text("CHAT_HOST", default="127.0.0.1"),
         port=settings.PORT,
         workers=workers,
         loop="uvloop",

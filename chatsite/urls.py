@@ -41,6 +41,7 @@ urlpatterns = [
     path("", include(pages)),
     path("api/", include(api)),
     re_path(r"^health/?$", monitoring.views.health, name="health"),
+    re_path(r"^ready/?$", monitoring.views.ready, name="ready"),
     re_path(r"^metrics/?$", monitoring.views.metrics, name="metrics"),
     path("admin/monitoring/", monitoring.views.dashboard, name="monitoring"),
     path("admin/monitoring/data/", monitoring.views.dashboard_data, name="monitoring-data"),

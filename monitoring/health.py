@@ -86,7 +86,7 @@ def measure() -> dict[str, Any]:
 
 
 def report() -> Report:
-    if _database_answers():
+    if database_answers():
         numbers = measure()
         return Report(tuple(_reasons(numbers)), numbers)
     numbers = metrics.snapshot()
@@ -105,7 +105,7 @@ def _reasons(numbers: dict[str, Any]) -> Iterator[Reason]:
         yield Reason.CONNECTIONS
 
 
-def _database_answers() -> bool:
+def database_answers() -> bool:
     try:
         with db.connection.cursor() as cursor:
             cursor.execute("SELECT 1")

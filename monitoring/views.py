@@ -12,6 +12,7 @@ from chatsite.errors import ChatError
 from monitoring import health as process_health
 from monitoring import metrics as instruments
 from monitoring.dashboard import collect
+from rooms import node
 
 JSON_TYPE = "application/json"
 # Prometheus asks for text/plain by version, a person for text/plain as such.
@@ -41,6 +42,21 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if _wants_text(request):
         return HttpResponse(instruments.text(), content_type=instruments.TEXT_TYPE)
     return JsonResponse(process_health.measure())
+
+
+@csrf_exempt
+@never_cache
+@require_safe
+def ready(_request: HttpRequest) -> HttpResponse:
+    """May a proxy send new clients here? Not while the process takes leave of its own, nor without the database.
+
+    A Redis that does not answer is told, but is no reason: it is away for every process alike, and each goes on alone.
+    """
+    reasons = ["draining"] if node.draining() else [] if process_health.database_answers() else ["database-down"]
+    degraded = ["redis-down"] if node.alone() else []
+    return JsonResponse(
+        {"ready": not reasons, "reasons": reasons, "degraded": degraded}, status=503 if reasons else 200
+    )
 
 
 def _wants_text(request: HttpRequest) -> bool:

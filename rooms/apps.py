@@ -1,8 +1,11 @@
 """Ties rooms to what they listen to."""
 
+from functools import partial
 from typing import Any
 
 from django.apps import AppConfig
+from django.db import transaction
+from django.db.models.signals import post_delete, post_save
 from django.utils.translation import gettext_lazy as _
 
 
@@ -14,9 +17,17 @@ class RoomsConfig(AppConfig):
         from accounts.signals import access_changed
 
         access_changed.connect(_check_user, dispatch_uid="rooms.check_user")
+        for signal in (post_save, post_delete):
+            signal.connect(_membership_changed, sender="rooms.Membership", dispatch_uid="rooms.membership_changed")
 
 
 def _check_user(user_id: int, **_: Any) -> None:
     from rooms import node
 
     node.check_user(user_id)
+
+
+def _membership_changed(instance: Any, created: bool = False, **_: Any) -> None:
+    """A ban or a membership taken away acts on open sockets; a new one only lets in."""
+    if not created or instance.banned_until:
+        transaction.on_commit(partial(_check_user, instance.user_id), robust=True)

@@ -3,16 +3,21 @@
 Nothing passes a joiner by: the hub holds events back for them from before their snapshot is read until it was sent.
 """
 
+import asyncio
+from contextlib import suppress
 from time import time
 
+import structlog
 from django.conf import settings
 from django.utils import timezone
 
+from accounts import authentication
 from accounts.authentication import Identity
 from chatsite import database
-from chatsite.closes import TOKEN_EXPIRED
-from chatsite.errors import Forbidden, NotInRoom, Unavailable
-from rooms import protocol, services
+from chatsite.closes import BANNED, SIGNED_OUT, TOKEN_EXPIRED
+from chatsite.errors import Banned, ChatError, Forbidden, NoSuchRoom, NotInRoom, Unavailable
+from rooms import access, protocol, services
+from rooms import node as process
 from rooms.delivery.bus import EVERYONE
 from rooms.delivery.connection import Connection
 from rooms.delivery.events import Event
@@ -21,6 +26,7 @@ from rooms.models import Room
 from rooms.node import Node
 from rooms.services import Snapshot
 
+log = structlog.get_logger(__name__)
 TRIES = 3  # a transient room can disappear while somebody enters it; they then make it again
 EXPIRY_WARNING_S = 60.0
 
@@ -112,15 +118,24 @@ async def leave(node: Node, connection: Connection, name: str) -> None:
     room: Room | None = connection.rooms.pop(name, None)
     if room is None:
         raise NotInRoom
+    await _go_out(node, connection, room)
+    await _give_up_seat(node, connection.identity, room)
+
+
+async def _go_out(node: Node, connection: Connection, room: Room) -> None:
     topic = services.topic(room.pk)
     node.hub.leave(topic, connection)
     if topic not in node.hub:
         await node.bus.follow(topic)
-    news, count = await node.presence.leave(room.pk, connection.identity.user_id)
+
+
+async def _give_up_seat(node: Node, identity: Identity, room: Room) -> None:
+    news, count = await node.presence.leave(room.pk, identity.user_id)
     if news and count:
-        user, now = user_ref(connection.identity), protocol.timestamp(timezone.now())
-        frame = protocol.UserLeft(room_id=room.name, user=user, timestamp=now)
-        node.bus.publish([Event(topic, protocol.encode(frame))])
+        frame = protocol.UserLeft(
+            room_id=room.name, user=user_ref(identity), timestamp=protocol.timestamp(timezone.now())
+        )
+        node.bus.publish([Event(services.topic(room.pk), protocol.encode(frame))])
     if room.transient and not count:
         await _remove_unused(node, room.pk)
 
@@ -133,13 +148,50 @@ async def _remove_unused(node: Node, room_id: int) -> None:
 
 
 async def forget(node: Node, connection: Connection) -> None:
-    """The connection is gone: leaves its rooms and signs it out."""
+    """The connection is gone. Its user counts as there for CHAT_LEAVE_DELAY_S more: a reloaded page is back by then."""
     connection.ended()
-    for name in list(connection.rooms):
-        try:
-            await leave(node, connection, name)
-        except Unavailable:
-            continue  # the database is away: an unused room stays, nothing else is missed
+    rooms = list(connection.rooms.values())
+    connection.rooms.clear()
+    for room in rooms:
+        await _go_out(node, connection, room)
     if connection.identity is not None:
         node.hub.leave(EVERYONE, connection)
-        await node.presence.depart(connection.identity.user_id)
+        node.spawn(_take_leave(node, connection.identity, rooms))
+
+
+async def _take_leave(node: Node, identity: Identity, rooms: list[Room]) -> None:
+    await asyncio.sleep(settings.CHAT_LEAVE_DELAY_S)
+    for room in rooms:
+        with suppress(Unavailable):  # the database is away: an unused room stays, nothing else is missed
+            await _give_up_seat(node, identity, room)
+    await node.presence.depart(identity.user_id)
+
+
+async def check(node: Node, connection: Connection) -> None:
+    """Holds an open connection against the database: it goes on with today's roles and rooms, or is closed."""
+    identity = connection.identity
+    try:
+        today = await database.call(authentication.refreshed, identity)
+        if connection.identity is identity:
+            connection.identity = today
+        for name in list(connection.rooms):
+            await _check_room(node, connection, name)
+    except Unavailable:
+        log.warning("connection.unchecked", user=identity.user_id)
+    except ChatError as error:
+        connection.close(BANNED if isinstance(error, Banned) else SIGNED_OUT)
+
+
+async def _check_room(node: Node, connection: Connection, name: str) -> None:
+    try:
+        await database.call(access.room, connection.identity.user_id, name)
+    except (Banned, NoSuchRoom) as error:
+        if name in connection.rooms:
+            await leave(node, connection, name)
+            connection.send(protocol.Error(message=error.message, code=error.code, retryable=False))
+            connection.send(protocol.RoomLeft(room_id=name))
+
+
+def running() -> Node:
+    """This process's node, started by the first call."""
+    return process.running(check)

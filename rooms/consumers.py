@@ -18,10 +18,10 @@ from django.utils import timezone
 
 from accounts import authentication
 from chatsite import database
-from chatsite.closes import OVERLOADED, TOO_BIG
+from chatsite.closes import OVERLOADED, SHUTDOWN, TOO_BIG
 from chatsite.errors import AuthRequired, BadFrame, ChatError, Internal, TooLarge, Unavailable
 from monitoring import metrics
-from rooms import attendance, handlers, node, protocol
+from rooms import attendance, handlers, protocol
 from rooms.delivery.connection import Connection, FrameSocket
 from rooms.node import Node
 
@@ -43,7 +43,7 @@ class ChatConsumer(AsyncConsumer):
         await receive()  # websocket.connect
         await send({"type": "websocket.accept"})
         task = cast("asyncio.Task[None]", asyncio.current_task())
-        self.node = node.running()
+        self.node = attendance.running()
         self.connection = Connection(
             send,
             limit_bytes=settings.CHAT_OUTBOX_BYTES,
@@ -73,6 +73,9 @@ class ChatConsumer(AsyncConsumer):
             refusal = Unavailable(OVERLOADED.reason)  # not counted as failed: guests too many are no fault of ours
             self.connection.send(protocol.Error(message=refusal.message, code=refusal.code, retryable=True))
             self.connection.close(OVERLOADED)
+            return
+        if self.node.draining:
+            self.connection.close(SHUTDOWN)
             return
         query = parse_qs(scope["query_string"].decode("latin-1"))
         self.connection.accepts = protocol.accepted(",".join(query.get("accept", [])).split(","))

@@ -5,6 +5,7 @@ where by the functions at the end.
 """
 
 import asyncio
+import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
@@ -14,11 +15,9 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.utils import timezone
 
-from accounts import authentication
-from accounts.authentication import Identity
 from chatsite import database
-from chatsite.closes import BANNED, SIGNED_OUT
-from chatsite.errors import Banned, ChatError, Unavailable
+from chatsite.closes import SHUTDOWN
+from chatsite.errors import ChatError, Unavailable
 from monitoring import metrics
 from rooms import protocol, services
 from rooms.delivery.bus import CONTROL, Bus, publish
@@ -36,10 +35,17 @@ R = TypeVar("R")
 GAP_WAIT_S = 0.05  # an event of another process that is only late has come by then
 RETRY_S = 1.0
 ASK_TIMEOUT_S = 5.0
+TAKE_LEAVE_S = 2.0  # for the last ones to answer their close
+
+
+Check = Callable[["Node", Connection], Coroutine[Any, Any, None]]
 
 
 class Node:
-    def __init__(self) -> None:
+    def __init__(self, check: Check) -> None:
+        """`check` holds a connection against the database when its user's rights may have changed."""
+        self.check = check
+        self.draining = False
         self.loop = asyncio.get_running_loop()
         self.connections: dict[str, Connection] = {}
         self.hub = Hub(self._on_gap)
@@ -63,8 +69,21 @@ class Node:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self.presence.close()
+        for room_id, person in await self.presence.close():
+            await self._tell_left(room_id, person)
         await self.bus.stop()
+
+    async def drain(self) -> None:
+        """Takes leave of every connection over CHAT_DRAIN_S seconds; what they sent is stored, new ones are refused."""
+        self.draining = True
+        for connection in list(self.connections.values()):
+            delay_s = random.uniform(0, settings.CHAT_DRAIN_S)  # noqa: S311 - spreads a load, hides nothing
+            connection.send(protocol.ServerDraining(reconnect_in_ms=int(delay_s * 1000)))
+            self.loop.call_later(delay_s, connection.close, SHUTDOWN)
+        end = self.loop.time() + settings.CHAT_DRAIN_S + TAKE_LEAVE_S
+        while self.connections and self.loop.time() < end:  # noqa: ASYNC110 - once in a process's life
+            await asyncio.sleep(0.05)
+        await self.journal.flush()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs work beside everything else, until it ends or the node stops."""
@@ -132,29 +151,17 @@ class Node:
         user_id = msgspec.json.decode(payload, type=int)
         for connection in self.connections.values():
             if connection.identity is not None and connection.identity.user_id == user_id:
-                self.spawn(self._check(connection, connection.identity))
-
-    async def _check(self, connection: Connection, identity: Identity) -> None:
-        """Holds an open socket against the database: goes on with today's roles, or closes it."""
-        try:
-            today = await database.call(authentication.refreshed, identity)
-        except Unavailable:
-            log.warning("socket.unchecked", user=identity.user_id)
-        except ChatError as error:
-            connection.close(BANNED if isinstance(error, Banned) else SIGNED_OUT)
-        else:
-            if connection.identity is identity:
-                connection.identity = today
+                self.spawn(self.check(self, connection))
 
 
 _node: Node | None = None
 
 
-def running() -> Node:
+def running(check: Check) -> Node:
     """The node of the running event loop; the first call starts it."""
     global _node  # noqa: PLW0603 - a process has one node, and its threads must find it
     if _node is None or _node.loop is not asyncio.get_running_loop():
-        _node = Node()
+        _node = Node(check)
         _node.start()
     return _node
 
@@ -170,6 +177,16 @@ async def stop() -> None:
 def check_user(user_id: int) -> None:
     """Has every process hold this user's open sockets against the database. From any thread, after the commit."""
     publish([Event(CONTROL, msgspec.json.encode(user_id))])
+
+
+def draining() -> bool:
+    """Whether this process is taking leave of its clients."""
+    return _node is not None and _node.draining
+
+
+def alone() -> bool:
+    """Whether this process cannot reach the others now; its own people are served all the same."""
+    return _node is not None and not _node.presence.reachable()
 
 
 # --- Who is where, for threads ----------------------------------------------------------------------------------------

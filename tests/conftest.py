@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.support.servers import ServerProcess
     from tests.support.services import Postgres, Redis
 
-OURS = {"ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "DATABASE_URL", "HOST", "JWT_SECRET", "PORT", "SECRET_KEY", "WORKERS"}
+OURS = {"ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "DATABASE_URL", "JWT_SECRET", "PORT", "SECRET_KEY", "WORKERS"}
 for name in [name for name in os.environ if name.startswith(("CHAT_", "LOG_", "REDIS_")) or name in OURS]:
     del os.environ[name]
 os.environ["CHAT_ENV_FILE"] = ""  # a developer's .env stays out

@@ -54,8 +54,11 @@ class Presence(Protocol):
     async def beat(self) -> list[tuple[int, Online]]:
         """Keeps this process's lease. Answers who left which room because their process died and this call noticed."""
 
-    async def close(self) -> None:
-        """Takes back all that this process counted."""
+    async def close(self) -> list[tuple[int, Online]]:
+        """Takes back all that this process counted. Answers who thereby left which room."""
+
+    def reachable(self) -> bool:
+        """Whether the last call reached what is shared by all processes."""
 
 
 class MemoryPresence:
@@ -91,9 +94,13 @@ class MemoryPresence:
     async def beat(self) -> list[tuple[int, Online]]:
         return []
 
-    async def close(self) -> None:
+    async def close(self) -> list[tuple[int, Online]]:
         self.places.clear()
         self.people.clear()
+        return []
+
+    def reachable(self) -> bool:
+        return True
 
     def add(self, place: int, user_id: int, person: Online | None = None) -> Change:
         users = self.places.setdefault(place, {})

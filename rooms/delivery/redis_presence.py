@@ -22,7 +22,10 @@ TIMEOUT_S = 2.0  # a Redis that hangs delays a join by this at most
 # chat:share:<process> "place user" → sockets counted by that process; chat:leases process → when its lease ends (ms).
 CHANGE = """
 local place, user, delta, person, process = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
-local key = 'chat:place:' .. place
+local key, share, field = 'chat:place:' .. place, 'chat:share:' .. process, place .. ' ' .. user
+local mine = redis.call('HINCRBY', share, field, delta)
+if mine <= 0 then redis.call('HDEL', share, field) end
+if mine < 0 then delta = 0 end -- its process was taken for dead, so what leaves is not counted any more
 local sockets = redis.call('HINCRBY', key, user, delta)
 if person ~= '' then redis.call('HSETNX', 'chat:people', user, person) end
 if sockets <= 0 then
@@ -31,8 +34,6 @@ if sockets <= 0 then
 end
 local count = redis.call('HLEN', key)
 redis.call(count > 0 and 'SADD' or 'SREM', 'chat:places', place)
-local share, field = 'chat:share:' .. process, place .. ' ' .. user
-if redis.call('HINCRBY', share, field, delta) <= 0 then redis.call('HDEL', share, field) end
 return {sockets, count}
 """
 # Takes back all one process counted; answers place, user, person for all who so left.
@@ -73,6 +74,7 @@ class RedisPresence:
         self._lease_ms = int(lease_s * 1000)
         self._mine = MemoryPresence()
         self._stale = False  # Redis may not know all of `_mine`
+        self._under_way = 0  # changes that Redis has not answered
         self._change, self._drop, self._beat = (self._redis.register_script(script) for script in (CHANGE, DROP, BEAT))
 
     async def arrive(self, person: Online) -> Change:
@@ -130,31 +132,40 @@ class RedisPresence:
             log.warning("presence.unreachable", error=repr(error))
             self._stale = True
             return []
-        triples = [one for answer in left for one in zip(answer[::3], answer[2::3], strict=True)]
-        return [(int(place), _online(person)) for place, person in triples if person and place != str(HERE)]
+        return [one for answer in left for one in _left(answer)]
 
-    async def close(self) -> None:
+    async def close(self) -> list[tuple[int, Online]]:
         try:
-            await self._drop(args=[self._process])
+            return _left(await self._drop(args=[self._process]))
         except RedisError as error:
             log.warning("presence.unreachable", error=repr(error))
-        await self.disconnect()
+            return []
+        finally:
+            await self.disconnect()
+
+    def reachable(self) -> bool:
+        return not self._stale
 
     async def disconnect(self) -> None:
         await self._redis.aclose()
 
     async def _count(self, mine: Change, place: int, user_id: int, delta: int, person: str = "") -> Change:
+        self._under_way += 1
         try:
             sockets, count = await self._change(args=[place, user_id, delta, person, self._process])
         except RedisError as error:
             log.warning("presence.unreachable", error=repr(error))
             self._stale = True
             return mine
+        finally:
+            self._under_way -= 1
         return Change(sockets == 1 if delta > 0 else sockets <= 0, count)
 
     async def _write_anew(self) -> None:
         """Replaces this process's share by what it knows itself, in one transaction."""
-        self._stale = False
+        self._stale = (
+            self._under_way > 0
+        )  # what is under way may be counted twice now: then the next beat does it again
         pipe = self._redis.pipeline(transaction=True)
         pipe.eval(DROP, 0, self._process)
         for place, users in self._mine.places.items():
@@ -167,6 +178,12 @@ class RedisPresence:
     async def _people(self) -> dict[str, Online]:
         found = await cast(Any, self._redis.hgetall("chat:people"))
         return {user: _online(person) for user, person in found.items()}
+
+
+def _left(answer: list[str]) -> list[tuple[int, Online]]:
+    """The rooms and people in the answer of DROP; a person whose record was lost cannot be named."""
+    pairs = zip(answer[::3], answer[2::3], strict=True)
+    return [(int(place), _online(person)) for place, person in pairs if person and place != str(HERE)]
 
 
 def _online(person: str) -> Online:

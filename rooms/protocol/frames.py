@@ -182,6 +182,12 @@ class AdminMessage(Frame, tag="admin-message"):
     sender: str = msgspec.field(name="from")
 
 
+class ServerDraining(Frame, tag="server-draining"):
+    """This process is stopping: a close with 1001 follows within `reconnectInMs` milliseconds. Reconnect then."""
+
+    reconnect_in_ms: int
+
+
 class Ack(Frame, tag="ack"):
     """The command with this `id` is done. For a message: it is stored, under this `seq`."""
 
@@ -203,5 +209,5 @@ class Error(Frame, tag="error"):
 FRAMES: tuple[type[Frame], ...] = (
     Welcome, Pong, AuthSuccess, AuthFailed, AuthExpiring, RoomCreated, RoomJoined, RoomLeft, UserJoined, UserLeft,
     ChatMessage, RoomMessage, MessageEdited, MessageDeleted, MessageHistory, Heads, Chat, RoomsList, OnlineUsers,
-    AdminMessage, Ack, Error,
+    AdminMessage, ServerDraining, Ack, Error,
 )  # fmt: skip
