@@ -47,6 +47,8 @@ TEXTS = {
     "membersOfRoom": {"one": _("{room}, {count} person"), "other": _("{room}, {count} people")},
     "unreadOfRoom": {"one": _("{count} unread message"), "other": _("{count} unread messages")},
     "createRoom": _("Create “{room}”"),
+    "rooms": _("Rooms"),
+    "otherRooms": _("Other rooms"),
     "noRooms": _("No rooms yet. Type a name above to create the first."),
     "noMatch": _("No room has this in its name."),
     "moreRooms": _("{count} more. Type to find them."),

@@ -19,6 +19,7 @@ CLIENT = Path(__file__).resolve().parents[2] / "rooms/static/rooms/chat-client.j
 QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 QUIET += ["--disable-component-update", "--disable-sync"]  # a test's browser talks to the test's server alone
 Frame = dict[str, Any]
+SIGNED_IN = {"type": "auth-success", "user": {"id": "1", "username": "alice", "roles": ["user"]}}
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -64,9 +65,11 @@ class Line:
     def __init__(self, page: Page) -> None:
         self.page = page
         self.sockets: list[WebSocketRoute] = []
+        self.knows_cookie = True
         self.received: list[Frame] = []
         self.answers: dict[str, Callable[[Frame], list[Frame]]] = {}
         self.answer("ping", lambda frame: [{"type": "pong"}])
+        self.answer("auth", lambda frame: [SIGNED_IN])
         self.answer("join-room", self._joined)
 
     def answer(self, type_: str, make: Callable[[Frame], list[Frame]]) -> None:
@@ -82,7 +85,8 @@ class Line:
         self.sockets.append(socket)
         socket.on_message(lambda text: self._receive(socket, json.loads(text)))
         socket.send('{"type":"welcome"}')
-        socket.send('{"type":"auth-success","user":{"id":"1","username":"alice","roles":["user"]}}')
+        if self.knows_cookie:
+            socket.send(json.dumps(SIGNED_IN))
 
     def _receive(self, socket: WebSocketRoute, frame: Frame) -> None:
         self.received.append(frame)
@@ -126,6 +130,7 @@ async def line(browser: Browser) -> AsyncIterator[Line]:
     await page.evaluate(
         """async () => {
             const { ChatClient } = await import("/chat-client.js");
+            window.ChatClient = ChatClient;
             window.client = new ChatClient(undefined, { backoffMs: 1 });
             window.seen = [];
             window.states = [];

@@ -42,6 +42,37 @@ async def test_a_refusal_rejects_it_with_the_code(line: Line) -> None:
         await join(line)
 
 
+async def test_without_a_cookie_a_token_signs_in(line: Line) -> None:
+    line.knows_cookie = False
+    await line.run("window.other = new ChatClient(undefined, { token: async () => 'abc' });")
+    user = await line.page.evaluate("other.connect()")
+    assert user["username"] == "alice"
+    assert [frame["token"] for frame in line.of("auth")] == ["abc"]
+
+
+async def test_without_either_it_says_so_until_somebody_signs_in(line: Line) -> None:
+    line.knows_cookie = False
+    await line.run("window.other = new ChatClient(); window.ready = other.connect();")
+    await line.until("other.state === 'anonymous'")
+    await line.run("await other.send('auth', { token: 'abc' }); await ready;")
+    assert await line.page.evaluate("other.state") == "ready"
+
+
+async def test_a_bad_token_ends_it(line: Line) -> None:
+    line.knows_cookie = False
+    line.answer("auth", lambda frame: [{"type": "auth-failed", "message": "No"}])
+    await line.run("window.other = new ChatClient(undefined, { token: 'bad' }); other.connect().catch(() => {});")
+    await line.until("other.state === 'connecting'")
+    await line.cut(1008, "Authentication failed")
+    await line.until("other.state === 'closed'")
+
+
+async def test_a_command_sent_too_early_waits_for_the_connection(line: Line) -> None:
+    line.answer("get-rooms", lambda frame: [{"type": "rooms-list", "rooms": []}])
+    await line.run("window.other = new ChatClient(); window.early = other.send('get-rooms'); other.connect();")
+    assert (await line.page.evaluate("early"))["type"] == "rooms-list"
+
+
 async def test_a_handler_that_throws_harms_no_other(line: Line) -> None:
     await line.run("client.on('chat', () => { throw new Error('mine'); })")
     await line.run("client.on('chat', ({ message }) => seen.push(message))")

@@ -34,7 +34,7 @@ export class RoomList {
     }
   }
 
-  /** `mine`: name → {name, unread} of the rooms I am in; `current`: the open one's name, or null. */
+  /** `mine`: name → {memberCount, unread} of the rooms I am in; `current`: the open one's name, or null. */
   show({ rooms = this.#rooms, mine, current }) {
     this.#rooms = rooms;
     this.#mine = mine;
@@ -67,11 +67,13 @@ export class RoomList {
 
   #paint() {
     const counts = new Map(this.#rooms.map((room) => [room.id, room.memberCount]));
+    for (const [name, room] of this.#mine) counts.set(name, room.memberCount);
     const wanted = this.#input.value.trim().toLocaleLowerCase();
     const matching = (names) => [...names].filter((name) => name.toLocaleLowerCase().includes(wanted)).sort(collator.compare);
     const mine = matching(this.#mine.keys());
     const others = matching(counts.keys()).filter((name) => !this.#mine.has(name));
     byId("joined-section").hidden = mine.length === 0;
+    byId("other-heading").textContent = mine.length ? say("otherRooms") : say("rooms");
     this.#paintList(byId("joined-rooms"), mine, counts);
     this.#paintList(byId("other-rooms"), others.slice(0, SHOWN), counts);
     this.#paintNotes(mine, others);
@@ -96,7 +98,7 @@ export class RoomList {
     const known = new Map([...list.children].map((item) => [item.firstElementChild.dataset.room, item]));
     const items = names.map((name) => known.get(name) ?? roomItem(name));
     items.forEach((item, index) => {
-      this.#paintItem(item.firstElementChild, counts.get(names[index]) ?? 0);
+      this.#paintItem(item.firstElementChild, counts.get(names[index]));
       if (list.children[index] !== item) list.insertBefore(item, list.children[index] ?? null);
     });
     while (list.children.length > items.length) list.lastElementChild.remove();
