@@ -163,9 +163,7 @@ class RedisPresence:
 
     async def _write_anew(self) -> None:
         """Replaces this process's share by what it knows itself, in one transaction."""
-        self._stale = (
-            self._under_way > 0
-        )  # what is under way may be counted twice now: then the next beat does it again
+        self._stale = self._under_way > 0  # it may now be counted twice: then the next beat does this again
         pipe = self._redis.pipeline(transaction=True)
         pipe.eval(DROP, 0, self._process)
         for place, users in self._mine.places.items():
