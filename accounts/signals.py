@@ -1,7 +1,6 @@
 """Says, after commit, whose rights may have changed. Who listens, and what they do about it, is not known here."""
 
 from collections.abc import Iterable
-from functools import partial
 from typing import Any
 
 from django.contrib.auth.models import Group
@@ -17,7 +16,7 @@ access_changed = Signal()  # sent with `user_id`
 
 def announce(user_id: int) -> None:
     """Sends `access_changed` once the present transaction is committed; a listener that fails harms nobody else."""
-    transaction.on_commit(partial(access_changed.send, sender=User, user_id=user_id), robust=True)
+    transaction.on_commit(lambda: access_changed.send_robust(sender=User, user_id=user_id))
 
 
 def connect() -> None:

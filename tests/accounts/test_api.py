@@ -198,6 +198,15 @@ def test_a_foreign_page_cannot_sign_a_session_out(alice: User) -> None:
     assert client.get("/api/me").status_code == 200
 
 
+def test_a_token_needs_no_proof_of_a_pages_origin_beside_a_session(alice: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(alice)
+    answer = sign_in().json()
+    assert post("/api/auth/logout", {"refresh": answer["refresh"]}, client=client).status_code == 204
+    assert refused(me(answer["token"]), 401, "auth-required")
+    assert client.get("/api/me").status_code == 200
+
+
 @pytest.mark.parametrize("body", [{}, {"refresh": None}, {"refresh": "nonsense"}])
 def test_nothing_to_sign_out_of_is_no_error(body: dict[str, Any]) -> None:
     response = post("/api/auth/logout", body)

@@ -91,6 +91,11 @@ def test_a_session_key_of_nobody_gives_nobody(key: str) -> None:
     assert authentication.by_session(key) is None
 
 
+def test_a_session_key_that_postgresql_could_not_store_is_not_looked_up(django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        authentication.by_session("nul\0nul\0nul")
+
+
 def test_an_anonymous_session_gives_nobody() -> None:
     client = Client()
     session = client.session

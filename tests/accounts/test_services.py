@@ -281,6 +281,21 @@ def test_what_changes_no_rights_is_not_told(
     assert changed == []
 
 
+def test_a_listener_that_fails_harms_neither_the_caller_nor_the_next(
+    alice: User, changed: list[int], django_capture_on_commit_callbacks: Any
+) -> None:
+    def fails(**_: Any) -> None:
+        raise ZeroDivisionError
+
+    access_changed.connect(fails)
+    try:
+        with django_capture_on_commit_callbacks(execute=True):
+            services.sign_out_everywhere(user_id=alice.pk)
+    finally:
+        access_changed.disconnect(fails)
+    assert changed == [alice.pk]
+
+
 # --- Load tests -------------------------------------------------------------------------------------------------------
 def test_load_test_users_are_made_once_and_come_in_order() -> None:
     first = services.load_test_users(count=3)
