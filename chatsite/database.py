@@ -49,5 +49,6 @@ def _guarded(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         raise Unavailable("The database does not answer") from error
     finally:
         for connection in connections.all(initialized_only=True):
+            connection.queries_log.clear()  # with DEBUG Django keeps 9,000 statements with their texts
             if connection.errors_occurred:
                 connection.close_if_unusable_or_obsolete()
