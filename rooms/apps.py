@@ -1,6 +1,5 @@
 """Ties rooms to what they listen to."""
 
-from functools import partial
 from typing import Any
 
 from django.apps import AppConfig
@@ -30,4 +29,4 @@ def _check_user(user_id: int, **_: Any) -> None:
 def _membership_changed(instance: Any, created: bool = False, **_: Any) -> None:
     """A ban or a membership taken away acts on open sockets; a new one only lets in."""
     if not created or instance.banned_until:
-        transaction.on_commit(partial(_check_user, instance.user_id), robust=True)
+        transaction.on_commit(lambda: _check_user(instance.user_id), robust=True)
