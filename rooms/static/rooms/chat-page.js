@@ -8,10 +8,13 @@ import { Conversation } from "./conversation.js";
 import { JoinedRoom } from "./joined-room.js";
 import { byId, firstRoom, me, paintAvatar, recall, remember, say, sayError } from "./page.js";
 import { People } from "./people.js";
+import { PolledList } from "./polled-list.js";
 import { RoomList, roomPath } from "./room-list.js";
 
 const HISTORY_PAGE = 50;
 const REFRESH_MS = 20_000;
+const SPREAD_MS = 500;
+const SPREAD_MS_PER_MEMBER = 20; // a thousand people who see somebody come do not all ask in the same second
 const withFinePointer = matchMedia("(pointer: fine)");
 
 const client = new ChatClient();
@@ -118,10 +121,11 @@ function cameOrWent({ roomId, user, timestamp }, { key }) {
   if (!room) return;
   if (key === "joined") room.people.set(user.id, user);
   else room.people.delete(user.id);
+  room.memberCount += key === "joined" ? 1 : -1;
   room.log.addNotice(say(key, { name: user.username }), user, new Date(timestamp));
   conversation.added(room, { isMessage: false });
   paintSoon();
-  refreshSoon(room.memberCount);
+  refresh(SPREAD_MS + SPREAD_MS_PER_MEMBER * room.memberCount);
 }
 
 client.on("chat-message", received);
@@ -133,7 +137,7 @@ client.on("room-joined", ({ roomId, memberCount }) => {
   const room = rooms.get(roomId);
   if (!room) return;
   Object.assign(room, { joined: true, memberCount });
-  refreshSoon(memberCount);
+  refresh(SPREAD_MS);
   paint();
 });
 client.on("message-history", (frame) => {
@@ -150,30 +154,24 @@ client.on("admin-message", (frame) =>
 
 // --- Who is where --------------------------------------------------------------------------------------------------------
 
-let refreshTimer = null;
+const listedRooms = new PolledList(async () => {
+  const { rooms: listed } = await client.send("get-rooms");
+  for (const { id, memberCount } of listed) if (rooms.has(id)) rooms.get(id).memberCount = memberCount;
+  roomList.show({ rooms: listed, mine: rooms, current: current?.name ?? null });
+  paint();
+  return listed.length;
+});
 
-/** Asks again soon, once for many reasons. The more people hear of the same thing, the more their questions are spread. */
-function refreshSoon(memberCount) {
-  refreshTimer ??= setTimeout(refresh, 200 + Math.random() * (500 + 20 * memberCount));
-}
+const onlinePeople = new PolledList(async () => {
+  const { users } = await client.send("get-online-users");
+  people.showOnline(users);
+  return users.length;
+});
 
-function refresh() {
-  clearTimeout(refreshTimer);
-  refreshTimer = null;
+function refresh(spreadMs = 0) {
   if (client.state !== "ready") return;
-  refreshRooms();
-  client.send("get-online-users").then(({ users }) => people.showOnline(users), () => {});
-}
-
-async function refreshRooms() {
-  try {
-    const { rooms: listed } = await client.send("get-rooms");
-    for (const { id, memberCount } of listed) if (rooms.has(id)) rooms.get(id).memberCount = memberCount;
-    roomList.show({ rooms: listed, mine: rooms, current: current?.name ?? null });
-    paint();
-  } catch {
-    // The next round asks again.
-  }
+  listedRooms.soon(spreadMs);
+  onlinePeople.soon(spreadMs);
 }
 
 // --- The page as a whole -------------------------------------------------------------------------------------------------
@@ -206,7 +204,7 @@ document.addEventListener("visibilitychange", () => {
   paint();
   refresh();
 });
-setInterval(() => document.hidden || refresh(), REFRESH_MS);
+setInterval(() => document.hidden || refresh(SPREAD_MS), REFRESH_MS);
 addEventListener("popstate", ({ state }) => showRoom(state?.room ?? null));
 addEventListener("beforeunload", (event) => {
   if ([...rooms.values()].some((room) => room.log.hasUnsent)) event.preventDefault();
