@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
+from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import Group
-from django.contrib.auth.signals import user_logged_out
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete
 from django.dispatch import Signal
@@ -27,7 +28,7 @@ def connect() -> None:
     m2m_changed.connect(_groups_changed, sender=User.groups.through)
     post_save.connect(_group_changed, sender=Group)
     pre_delete.connect(_group_changed, sender=Group)
-    user_logged_out.connect(_session_ended)
+    post_delete.connect(_session_deleted, sender=Session)  # `user_logged_out` comes while it still is good
 
 
 def _user_saved(instance: User, created: bool, update_fields: Iterable[str] | None, **_: Any) -> None:
@@ -65,6 +66,7 @@ def _group_changed(instance: User | Group, **_: Any) -> None:
         announce(user_id)
 
 
-def _session_ended(user: User | None, **_: Any) -> None:
-    if user is not None:
-        announce(user.pk)
+def _session_deleted(instance: Session, **_: Any) -> None:
+    user_id = instance.get_decoded().get(SESSION_KEY)
+    if user_id is not None:
+        announce(int(user_id))
