@@ -1,0 +1,248 @@
+"""Who may speak in whose name: by cookie, by header, by frame; and for how long."""
+
+import asyncio
+import json
+import urllib.request
+from collections.abc import Callable
+from time import time
+from typing import Any
+
+import jwt
+import pytest
+from django.conf import settings
+
+from tests.flows.frames import user
+from tests.support.client import ChatClient
+from tests.support.servers import Person, ServerProcess
+
+WITHIN = 1.0  # seconds in which a change of rights reaches an open socket
+
+
+# --- By the browser's cookie ------------------------------------------------------------------------------------------
+def _session(server: ServerProcess, person: Person) -> dict[str, str]:
+    """The header by which a browser shows that this person has signed in on our page."""
+
+    def sign_in() -> str:
+        from django.test import Client
+
+        from accounts.models import User
+
+        client = Client()
+        client.force_login(User.objects.get(pk=person.id))
+        return client.cookies["sessionid"].value
+
+    return {"Cookie": f"sessionid={server.database.run(sign_in)}"}
+
+
+async def test_the_page_is_signed_in_unasked(server: ServerProcess, alice: Person) -> None:
+    async with ChatClient.connect(server.ws_url, headers=_session(server, alice), origin=server.url) as client:
+        await client.expect("auth-success", user={**user(alice), "roles": ["user"]})
+        await client.call("get-rooms")
+    assert [frame["type"] for frame in client.log] == ["welcome", "auth-success", "rooms-list"]
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        None,
+        "null",
+        "http://evil.example",
+        "http://127.0.0.1:1",
+        "http://localhost:{port}",
+        "ws://127.0.0.1:{port}",
+        "http://127.0.0.1.evil.example:{port}",
+        "http://evil.example/http://127.0.0.1:{port}",
+        "http://evil@127.0.0.1:{port}",
+    ],
+)
+async def test_another_page_cannot_use_the_cookie(server: ServerProcess, alice: Person, origin: str | None) -> None:
+    origin = origin and origin.format(port=server.port)
+    async with ChatClient.connect(server.ws_url, headers=_session(server, alice), origin=origin) as client:
+        assert (await client.call("get-rooms"))["code"] == "auth-required"
+        await client.call("auth", token=alice.token)
+        await client.call("get-rooms")
+    assert [frame["type"] for frame in client.log] == ["welcome", "error", "auth-success", "rooms-list"]
+
+
+async def test_behind_tls_the_cookie_is_good_on_https_pages_and_named_ones_only(
+    make_server: Callable[..., ServerProcess],
+) -> None:
+    server = make_server("uvicorn", CHAT_HTTPS=1, CHAT_ALLOWED_ORIGINS="https://app.example")
+    cookie = _session(server, server.person("alice"))
+    origins = {
+        f"https://127.0.0.1:{server.port}": True,
+        f"http://127.0.0.1:{server.port}": False,
+        "https://app.example": True,
+        "http://app.example": False,
+        "https://app.example:8443": False,
+    }
+    for origin, good in origins.items():
+        async with ChatClient.connect(server.ws_url, headers=cookie, origin=origin) as client:
+            answer = await client.call("get-rooms")
+            assert (origin, answer["type"]) == (origin, "rooms-list" if good else "error")
+
+
+@pytest.mark.parametrize(
+    "cookie", ["sessionid=", "sessionid=nobody", "sessionid=../../x", "sessionid=\x80; ;=", "a b=,"]
+)
+async def test_a_cookie_of_nobody_signs_nobody_in(server: ServerProcess, cookie: str) -> None:
+    async with ChatClient.connect(server.ws_url, headers={"Cookie": cookie}, origin=server.url) as client:
+        assert (await client.call("get-rooms"))["code"] == "auth-required"
+
+
+# --- By header --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer"])
+async def test_a_program_signs_in_by_header(server: ServerProcess, alice: Person, scheme: str) -> None:
+    async with ChatClient.connect(server.ws_url, headers={"Authorization": f"{scheme} {alice.token}"}) as client:
+        await client.expect("auth-success", user={**user(alice), "roles": ["user"]})
+    assert [frame["type"] for frame in client.log] == ["welcome", "auth-success"]
+
+
+async def test_a_bad_token_in_the_header_is_told_and_closed(server: ServerProcess) -> None:
+    async with ChatClient.connect(server.ws_url, headers={"Authorization": "Bearer nonsense"}) as client:
+        assert await client.closed() == (1008, "Authentication failed")
+    assert [frame["type"] for frame in client.log] == ["welcome", "auth-failed"]
+
+
+async def test_another_scheme_is_left_alone(server: ServerProcess, alice: Person) -> None:
+    async with ChatClient.connect(server.ws_url, alice.token, headers={"Authorization": "Basic YTpi"}) as client:
+        await client.call("get-rooms")
+
+
+# --- For how long -----------------------------------------------------------------------------------------------------
+def _post(server: ServerProcess, path: str, body: dict[str, Any], **headers: str) -> dict[str, Any]:
+    headers |= {"Content-Type": "application/json"}
+    request = urllib.request.Request(f"{server.url}{path}", json.dumps(body).encode(), headers)  # noqa: S310 - ours
+    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - ours
+        return json.loads(answer.read() or "{}")
+
+
+async def test_signing_out_closes_the_sockets_of_that_sign_in_alone(server: ServerProcess, alice: Person) -> None:
+    credentials = {"username": alice.username, "password": alice.password}
+    phone, laptop = [await asyncio.to_thread(_post, server, "/api/auth", credentials) for _ in range(2)]
+    async with (
+        ChatClient.connect(server.ws_url, phone["token"]) as first,
+        ChatClient.connect(server.ws_url, laptop["token"]) as second,
+    ):
+        await asyncio.to_thread(_post, server, "/api/auth/logout", {"refresh": phone["refresh"]})
+        assert await first.closed(WITHIN) == (4101, "Signed out")
+        await second.call("get-rooms")
+
+
+async def test_signing_out_on_the_page_closes_its_sockets(server: ServerProcess, alice: Person) -> None:
+    cookie = _session(server, alice)
+    async with (
+        ChatClient.connect(server.ws_url, headers=cookie, origin=server.url) as page,
+        ChatClient.connect(server.ws_url, alice.token) as program,
+    ):
+        await page.expect("auth-success")
+        csrf = "x" * 32
+        headers = {"Cookie": f"{cookie['Cookie']}; csrftoken={csrf}", "X-CSRFToken": csrf}
+        await asyncio.to_thread(_post, server, "/api/auth/logout", {}, **headers)
+        assert await page.closed(WITHIN) == (4101, "Signed out")
+        await program.call("get-rooms")
+
+
+@pytest.mark.parametrize(
+    ("change", "close"),
+    [
+        ("deactivated", (4102, "Banned")),
+        ("signed out everywhere", (4101, "Signed out")),
+        ("new password", (4101, "Signed out")),
+        ("deleted", (4101, "Signed out")),
+    ],
+)
+async def test_what_another_process_changes_closes_sockets(
+    by_redis: tuple[ServerProcess, Callable[..., None]], change: str, close: tuple[int, str]
+) -> None:
+    server, elsewhere = by_redis
+    person, other = server.person(f"alice {change}".replace(" ", "-")), server.person(f"bob {change}".replace(" ", "-"))
+    cookie = _session(server, person)
+    async with (
+        ChatClient.connect(server.ws_url, person.token) as program,
+        ChatClient.connect(server.ws_url, headers=cookie, origin=server.url) as page,
+        ChatClient.connect(server.ws_url, other.token) as untouched,
+    ):
+        await page.expect("auth-success")
+        await asyncio.to_thread(elsewhere, change, person)
+        for client in (program, page):
+            assert await client.closed(WITHIN) == close
+        await untouched.call("get-rooms")
+    async with ChatClient.connect(server.ws_url) as again:
+        await again.send("auth", token=person.token)
+        assert await again.closed() == (1008, "Authentication failed")
+
+
+async def test_new_roles_reach_an_open_socket(by_redis: tuple[ServerProcess, Callable[..., None]]) -> None:
+    server, elsewhere = by_redis
+    person = server.person("promoted")
+    async with ChatClient.connect(server.ws_url, person.token) as client:
+        assert (await client.call("admin-broadcast", content="x"))["code"] == "forbidden"
+        await asyncio.to_thread(elsewhere, "admin", person)
+        async with asyncio.timeout(WITHIN):
+            while (await client.call("admin-broadcast", content="x"))["type"] != "ack":
+                pass
+        await asyncio.to_thread(elsewhere, "no admin", person)
+        async with asyncio.timeout(WITHIN):
+            while (await client.call("admin-broadcast", content="x"))["type"] == "ack":
+                pass
+
+
+@pytest.fixture
+def by_redis(make_server: Callable[..., ServerProcess], redis: Any) -> tuple[ServerProcess, Callable[..., None]]:
+    """A server with Redis, and a way to change a user as another process does, that knows the server by Redis only."""
+    server = make_server("uvicorn", REDIS_URL=redis.url)
+    layer = {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [redis.url]}}
+
+    def elsewhere(change: str, person: Person) -> None:
+        server.database.run(_change, change, person.id, {"default": layer})
+
+    return server, elsewhere
+
+
+def _change(change: str, user_id: int, layers: dict[str, Any]) -> None:
+    from django.test import override_settings
+
+    from accounts import services
+    from accounts.models import User
+
+    with override_settings(CHANNEL_LAYERS=layers):
+        person = User.objects.get(pk=user_id)
+        if change == "signed out everywhere":
+            services.sign_out_everywhere(user_id=user_id)
+        elif change == "deleted":
+            person.delete()
+        else:
+            if change == "deactivated":
+                person.is_active = False
+            elif change == "new password":
+                person.set_password("quite another one")
+            else:
+                person.is_superuser = change == "admin"
+            person.save()
+
+
+async def test_a_token_that_expires_is_announced_and_ends_the_socket(server: ServerProcess, alice: Person) -> None:
+    async with ChatClient.connect(server.ws_url, _ending(alice, in_s=2)) as client:
+        warning = await client.expect("auth-expiring")
+        assert 0 < warning["inMs"] <= 2000
+        assert warning.keys() == {"type", "inMs"}
+        await client.call("get-rooms")
+        assert await client.closed() == (4100, "Token expired")
+
+
+async def test_a_new_token_in_time_keeps_the_socket(server: ServerProcess, alice: Person) -> None:
+    ending, lasting = _ending(alice, in_s=2), alice.token
+    async with (
+        ChatClient.connect(server.ws_url, ending) as ends,
+        ChatClient.connect(server.ws_url, ending) as stays,
+    ):
+        await stays.expect("auth-expiring")
+        await stays.call("auth", token=lasting)
+        await ends.closed()
+        await stays.call("get-rooms")
+
+
+def _ending(person: Person, *, in_s: int) -> str:
+    claims = jwt.decode(person.token, options={"verify_signature": False}) | {"exp": int(time() + in_s)}
+    return jwt.encode(claims, settings.JWT_SECRET, algorithm="HS256")
