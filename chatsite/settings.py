@@ -36,6 +36,7 @@ CHAT_MAX_PENDING_MESSAGES = environment.number(
     "CHAT_MAX_PENDING_MESSAGES", default=64
 )  # sent, unstored, one connection
 CHAT_RESUME_MESSAGES = environment.number("CHAT_RESUME_MESSAGES", default=1_000)  # a larger gap gets the newest page
+CHAT_HISTORY_LIMIT = environment.number("CHAT_HISTORY_LIMIT", default=0)  # messages `prune_history` leaves in a room
 CHAT_HEADS_INTERVAL_S = environment.number("CHAT_HEADS_INTERVAL_S", default=5, minimum=1)  # a lost event shows so soon
 CHAT_JOURNAL_MESSAGES = environment.number("CHAT_JOURNAL_MESSAGES", default=10_000, minimum=1)  # waiting, one process
 CHAT_OUTBOX_BYTES = environment.number(

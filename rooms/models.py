@@ -21,6 +21,10 @@ class RoomQuerySet(models.QuerySet["Room"]):
         banned = mine.filter(banned_until__gt=now).values("room_id")
         return self.filter(Q(kind=Room.Kind.PUBLIC) | Q(pk__in=mine.values("room_id"))).exclude(pk__in=banned)
 
+    def has_pruned(self, room_id: int, *, after: int) -> bool:
+        """Whether changes after a seq are gone with pruned messages. Ask once they are read: pruning may go on."""
+        return self.filter(pk=room_id, pruned_seq__gt=after).exists()
+
 
 class Room(models.Model):
     class Kind(models.TextChoices):
@@ -32,6 +36,12 @@ class Room(models.Model):
     title = models.CharField(_("title"), max_length=200, blank=True)
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, default=Kind.PUBLIC)
     last_seq = models.PositiveBigIntegerField(_("last seq"), default=0, editable=False)
+    pruned_seq = models.PositiveBigIntegerField(
+        _("pruned seq"),
+        default=0,
+        editable=False,
+        help_text=_("The last change that went with pruned messages: who knows less cannot resume."),
+    )
     transient = models.BooleanField(
         _("transient"), default=False, help_text=_("Made by joining: disappears when empty and nothing was said.")
     )
@@ -114,6 +124,11 @@ class MessageQuerySet(models.QuerySet["Message"]):
         """What changed in a room after a seq, in the order of the changes, deleted messages included."""
         rows = self.filter(room_id=room_id, changed_seq__gt=after).select_related("author")
         return list(rows.order_by("changed_seq")[:limit])
+
+    def oldest_of(self, room_id: int, *, newest: int) -> int | None:
+        """The seq of the oldest of a room's so many newest undeleted messages; None when there are fewer."""
+        seqs = self.filter(room_id=room_id, deleted_at=None).order_by("-seq").values_list("seq", flat=True)
+        return seqs[newest - 1 : newest].first()
 
 
 class Message(models.Model):

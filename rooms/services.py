@@ -114,7 +114,7 @@ def snapshot(*, room: Room, after: int | None = None) -> Snapshot | None:
         return None
     if after is not None and 0 <= head - after <= settings.CHAT_RESUME_MESSAGES:
         changed = Message.objects.changed(room.pk, after=after, limit=CHANGES)
-        if len(changed) < CHANGES:
+        if len(changed) < CHANGES and not Room.objects.has_pruned(room.pk, after=after):
             return Snapshot(max([head, *(message.changed_seq for message in changed)]), changed, recovered=True)
     messages = Message.objects.page(room.pk, limit=protocol.HISTORY_DEFAULT)
     return Snapshot(max([head, *(message.seq for message in messages)]), messages)

@@ -36,6 +36,15 @@ class Migration(migrations.Migration):
                 ),
                 ("last_seq", models.PositiveBigIntegerField(default=0, editable=False, verbose_name="last seq")),
                 (
+                    "pruned_seq",
+                    models.PositiveBigIntegerField(
+                        default=0,
+                        editable=False,
+                        help_text="The last change that went with pruned messages: who knows less cannot resume.",
+                        verbose_name="pruned seq",
+                    ),
+                ),
+                (
                     "transient",
                     models.BooleanField(
                         default=False,
