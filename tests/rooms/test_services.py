@@ -28,6 +28,8 @@ from tests.support.servers import Database
 
 Run = Callable[..., Any]
 Writers = Callable[[], Database]
+on_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)  # where the database makes no difference
+on_postgres = pytest.mark.parametrize("url", ["postgres"], indirect=True)  # where only several writers at once show it
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -150,6 +152,7 @@ def test_messages_take_the_rooms_next_seqs_and_are_told_in_order(
     }
 
 
+@on_sqlite
 def test_what_was_told_is_what_is_stored(run: Run, world: SimpleNamespace, published: list[Event]) -> None:
     text = "हिन्दी <b>😀</b>\n" + "x" * 3_000
     run(services.post_messages, [new(world, text, kind="room-message")])
@@ -159,6 +162,7 @@ def test_what_was_told_is_what_is_stored(run: Run, world: SimpleNamespace, publi
     assert frames(published)[0]["type"] == "room-message"
 
 
+@on_sqlite
 def test_nothing_is_told_of_what_was_not_committed(
     run: Run, world: SimpleNamespace, published: list[Event], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -173,6 +177,7 @@ def test_nothing_is_told_of_what_was_not_committed(
     assert run(lambda: Room.objects.get(pk=world.room.pk).last_seq) == 0
 
 
+@on_sqlite
 def test_a_listener_that_fails_does_not_unsay_a_message(
     run: Run, world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,6 +189,7 @@ def test_a_listener_that_fails_does_not_unsay_a_message(
     assert answer.seq == 1
 
 
+@on_sqlite
 def test_posting_nothing_is_nothing(run: Run, world: SimpleNamespace, published: list[Event]) -> None:
     assert run(services.post_messages, []) == []
     assert published == []
@@ -215,12 +221,14 @@ def test_each_is_refused_for_its_own_reason_and_harms_no_other(
     assert 3_500_000 < refused[-1].retry_after_ms <= 3_600_000
 
 
+@on_sqlite
 def test_a_mute_and_a_ban_end(run: Run, world: SimpleNamespace) -> None:
     restrict(run, world.room, world.bob, muted_until=an_hour_ago(), banned_until=an_hour_ago())
     [answer] = run(services.post_messages, [new(world, author_id=world.bob.pk)])
     assert answer.seq == 1
 
 
+@on_sqlite
 def test_one_message_is_posted_or_its_refusal_raised(run: Run, world: SimpleNamespace) -> None:
     who = {"room_id": world.room.pk, "author_id": world.alice.pk}
     assert run(services.post_message, **who, content="hi").seq == 1
@@ -260,11 +268,13 @@ def test_a_client_id_repeated_within_a_batch_stores_one(
     assert (third.seq, len(published)) == (2, 2)
 
 
+@on_sqlite
 def test_a_client_id_is_its_authors_own(run: Run, world: SimpleNamespace) -> None:
     batch = [new(world, client_id="c"), new(world, client_id="c", author_id=world.bob.pk), new(world), new(world)]
     assert [answer.seq for answer in run(services.post_messages, batch)] == [1, 2, 3, 4]
 
 
+@on_sqlite
 def test_a_repeated_message_is_acknowledged_though_its_author_was_muted_since(run: Run, world: SimpleNamespace) -> None:
     run(services.post_messages, [new(world, client_id="c")])
     restrict(run, world.room, world.alice, muted_until=in_an_hour())
@@ -306,7 +316,7 @@ def test_the_same_client_id_in_two_rooms_at_once_is_stored_once(
     assert answers[rooms[0]] == answers[rooms[1]]
 
 
-@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+@on_postgres
 def test_writers_of_each_others_client_ids_do_not_wait_for_each_other(
     run: Run, world: SimpleNamespace, writers: Writers, url: str
 ) -> None:
@@ -347,6 +357,7 @@ def test_a_deleted_message_leaves_no_text_and_keeps_its_place(
     ]
 
 
+@on_sqlite
 def test_deleting_twice_or_what_is_not_there_is_nothing(
     run: Run, world: SimpleNamespace, published: list[Event]
 ) -> None:
@@ -358,6 +369,7 @@ def test_deleting_twice_or_what_is_not_there_is_nothing(
     assert run(lambda: Room.objects.get(pk=world.room.pk).last_seq) == 2
 
 
+@on_sqlite
 def test_an_edited_message_is_told_whole(run: Run, world: SimpleNamespace, published: list[Event]) -> None:
     [message] = run(services.post_messages, [new(world, "frist")])
     run(services.edit_message, message_id=message.pk, content="first")
@@ -368,6 +380,7 @@ def test_an_edited_message_is_told_whole(run: Run, world: SimpleNamespace, publi
         run(services.edit_message, message_id=message.pk, content=" ")
 
 
+@on_sqlite
 def test_a_deleted_message_cannot_be_edited(run: Run, world: SimpleNamespace, published: list[Event]) -> None:
     [message] = run(services.post_messages, [new(world)])
     run(services.delete_message, message_id=message.pk)
@@ -401,6 +414,7 @@ def test_changes_are_what_was_told_in_the_end(run: Run, world: SimpleNamespace, 
     assert run(services.changes, room_id=99_999, after=3) == (3, [])
 
 
+@on_sqlite
 def test_changes_come_in_pages_that_are_complete_as_far_as_they_say(run: Run, world: SimpleNamespace) -> None:
     run(services.post_messages, [new(world) for _ in range(5)])
     head, events = run(services.changes, room_id=world.room.pk, after=1, limit=2)
@@ -409,6 +423,7 @@ def test_changes_come_in_pages_that_are_complete_as_far_as_they_say(run: Run, wo
     assert (head, [event.seq for event in events]) == (5, [4, 5])
 
 
+@on_sqlite
 def test_changes_reach_the_head_where_messages_have_vanished(run: Run, world: SimpleNamespace) -> None:
     """Somebody removed rows by hand: who waits for their seqs must not wait for ever."""
     messages = run(services.post_messages, [new(world) for _ in range(3)])
@@ -440,6 +455,7 @@ def test_of_two_who_make_a_room_at_once_one_has_made_it(run: Run, world: SimpleN
     assert run(lambda: Room.objects.filter(name__startswith="new-").count()) == 5
 
 
+@on_sqlite
 def test_entering_a_room_that_is_not_there_makes_it_for_the_visit(run: Run, world: SimpleNamespace) -> None:
     room = run(services.enter_room, user_id=world.alice.pk, name="new")
     assert (room.transient, room.created_by_id) == (True, world.alice.pk)
@@ -447,12 +463,14 @@ def test_entering_a_room_that_is_not_there_makes_it_for_the_visit(run: Run, worl
     assert not run(services.enter_room, user_id=world.bob.pk, name="hall").transient
 
 
+@on_sqlite
 def test_a_private_room_is_not_there_for_others(run: Run, world: SimpleNamespace) -> None:
     assert run(services.enter_room, user_id=world.alice.pk, name="private").pk == world.private.pk
     with pytest.raises(NoSuchRoom):
         run(services.enter_room, user_id=world.bob.pk, name="private")
 
 
+@on_sqlite
 def test_a_closed_room_can_be_read_and_opened_again(run: Run, world: SimpleNamespace) -> None:
     run(services.post_messages, [new(world)])
     run(services.close_room, room_id=world.room.pk)
@@ -487,6 +505,7 @@ def test_somebody_who_comes_back_is_shown_what_changed(run: Run, world: SimpleNa
     assert run(services.snapshot, room=world.room, after=4) == (4, [], True)
 
 
+@on_sqlite
 @pytest.mark.parametrize(("after", "recovered"), [(0, False), (1, True), (4, True), (5, False), (10**15, False)])
 def test_a_gap_beyond_the_limit_or_from_the_future_gets_the_newest_page(
     run: Run, world: SimpleNamespace, settings: LazySettings, after: int, recovered: bool
@@ -497,12 +516,14 @@ def test_a_gap_beyond_the_limit_or_from_the_future_gets_the_newest_page(
     assert (snapshot.head, snapshot.recovered, len(snapshot.messages)) == (4, recovered, 4 - after if recovered else 4)
 
 
+@on_sqlite
 def test_a_room_that_disappeared_has_no_snapshot(run: Run, world: SimpleNamespace) -> None:
     for room in (world.room, run(services.enter_room, user_id=world.alice.pk, name="new")):
         run(lambda room=room: Room.objects.filter(pk=room.pk).delete())
         assert run(services.snapshot, room=room) is None
 
 
+@on_sqlite
 def test_heads_are_told_for_the_rooms_asked_for(run: Run, world: SimpleNamespace) -> None:
     run(services.post_messages, [new(world), new(world)])
     assert run(services.heads, room_ids=[world.room.pk, 99_999]) == {world.room.pk: 2}
@@ -519,6 +540,7 @@ def test_a_room_in_which_nothing_was_said_disappears(run: Run, world: SimpleName
     assert run(services.room_name, room_id=room.pk) is None
 
 
+@on_sqlite
 def test_any_other_room_stays(run: Run, world: SimpleNamespace) -> None:
     used = run(services.enter_room, user_id=world.alice.pk, name="new")
     entries = run(services.unused_entries, room_id=used.pk)
@@ -536,7 +558,7 @@ def test_an_entry_between_reading_and_removing_keeps_the_room(run: Run, world: S
     assert run(services.room_name, room_id=room.pk) == "new"
 
 
-@pytest.mark.parametrize("url", ["postgres"], indirect=True)
+@on_postgres
 @pytest.mark.parametrize("field", ["entries", "last_seq"])
 def test_what_is_under_way_while_a_room_is_removed_keeps_it(
     run: Run, world: SimpleNamespace, writers: Writers, url: str, field: str
