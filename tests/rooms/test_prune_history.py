@@ -1,0 +1,76 @@
+"""`manage.py prune_history`: what it is told, what it does, and what it says."""
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from rooms.models import Message
+from tests.support.factories import make_message, make_room
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def rooms(people) -> None:
+    """Five messages in `lobby`, four in `中文`, two in `quiet`."""
+    for name, count in (("lobby", 5), ("中文", 4), ("quiet", 2)):
+        room = make_room(name)
+        for _ in range(count):
+            make_message(room, people.alice)
+
+
+@pytest.fixture(autouse=True)
+def limit(settings) -> None:
+    settings.CHAT_HISTORY_LIMIT = 3
+
+
+def prune_history(**options: Any) -> list[str]:
+    out = StringIO()
+    call_command("prune_history", stdout=out, **{"pause_ms": 0, **options})
+    return out.getvalue().splitlines()
+
+
+def left() -> list[int]:
+    return [Message.objects.filter(room__name=name).count() for name in ("lobby", "中文", "quiet")]
+
+
+def test_each_room_keeps_its_newest_and_what_went_is_told() -> None:
+    said = prune_history()
+    assert left() == [3, 3, 2]
+    assert said == ["lobby: 2", "中文: 1", "Messages deleted: 3, in rooms: 2. Kept in each: the newest 3."]
+
+
+def test_a_second_run_finds_nothing() -> None:
+    prune_history()
+    assert prune_history() == ["Messages deleted: 0, in rooms: 0. Kept in each: the newest 3."]
+
+
+def test_a_dry_run_says_the_same_and_deletes_nothing() -> None:
+    said = prune_history(dry_run=True)
+    assert left() == [5, 4, 2]
+    assert said == ["lobby: 2", "中文: 1", "Messages would be deleted: 3, in rooms: 2. Kept in each: the newest 3."]
+
+
+def test_only_the_named_room_is_pruned() -> None:
+    prune_history(room="中文")
+    assert left() == [5, 3, 2]
+
+
+def test_a_room_that_does_not_exist_is_an_error() -> None:
+    with pytest.raises(CommandError, match="There is no room 'nowhere'"):
+        prune_history(room="nowhere")
+
+
+def test_without_a_limit_every_message_is_kept(settings) -> None:
+    settings.CHAT_HISTORY_LIMIT = 0
+    assert prune_history() == ["CHAT_HISTORY_LIMIT is 0: every message is kept."]
+    assert left() == [5, 4, 2]
+
+
+def test_it_pauses_between_transactions(monkeypatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr("rooms.management.commands.prune_history.time.sleep", pauses.append)
+    prune_history(pause_ms=250)
+    assert pauses == [0.25, 0.25]
