@@ -19,30 +19,30 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def _start(
     tmp_path_factory: pytest.TempPathFactory, _sqlite_template: Path, django_db_blocker: Any
-) -> Iterator[Callable[[str], "ServerProcess"]]:
-    """Starts a server of a kind when it is first asked for."""
+) -> Iterator[Callable[..., "ServerProcess"]]:
+    """A server of a kind and with these variables, started when it is first asked for."""
     from tests.support.servers import Database, ServerProcess
 
     with ExitStack() as started:
 
         @cache
-        def start(kind: Any) -> ServerProcess:
+        def start(kind: Any, **variables: str) -> ServerProcess:
             folder = tmp_path_factory.mktemp(kind)
             path = shutil.copyfile(_sqlite_template, folder / "chat.sqlite3")
             database = Database(f"sqlite:///{path}", django_db_blocker)
-            return started.enter_context(ServerProcess(kind, folder=folder, database=database))
+            return started.enter_context(ServerProcess(kind, folder=folder, database=database, env=variables))
 
         yield start
 
 
 @pytest.fixture(params=["uvicorn", "daphne"])
-def server(request: pytest.FixtureRequest, _start: Callable[[str], "ServerProcess"]) -> "ServerProcess":
+def server(request: pytest.FixtureRequest, _start: Callable[..., "ServerProcess"]) -> "ServerProcess":
     """Each of the two servers in turn, with default settings. All flows share them: stop and starve only your own."""
     return _start(request.param)
 
 
 @pytest.fixture
-def uvicorn_server(_start: Callable[[str], "ServerProcess"]) -> "ServerProcess":
+def uvicorn_server(_start: Callable[..., "ServerProcess"]) -> "ServerProcess":
     """The production server, shared as `server` is."""
     return _start("uvicorn")
 

@@ -189,9 +189,9 @@ async def test_new_roles_reach_an_open_socket(by_redis: tuple[ServerProcess, Cal
 
 
 @pytest.fixture
-def by_redis(make_server: Callable[..., ServerProcess], redis: Any) -> tuple[ServerProcess, Callable[..., None]]:
+def by_redis(_start: Callable[..., ServerProcess], redis: Any) -> tuple[ServerProcess, Callable[..., None]]:
     """A server with Redis, and a way to change a user as another process does, that knows the server by Redis only."""
-    server = make_server("uvicorn", REDIS_URL=redis.url)
+    server = _start("uvicorn", REDIS_URL=redis.url)
     layer = {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [redis.url]}}
 
     def elsewhere(change: str, person: Person) -> None:
