@@ -2,6 +2,7 @@
 
 import os
 import re
+from ipaddress import ip_network
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -42,6 +43,17 @@ def words(name: str, *, default: list[str]) -> list[str]:
     """Words separated by commas."""
     value = text(name, default="")
     return [word.strip() for word in value.split(",") if word.strip()] if value else default
+
+
+def networks(name: str, *, default: list[str]) -> list[str]:
+    """IP addresses and networks (`10.0.0.0/8`) separated by commas."""
+    values = words(name, default=default)
+    for value in values:
+        try:
+            ip_network(value)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name} must be addresses or networks by commas: {error}.") from None
+    return values
 
 
 def choice(name: str, *, default: str, options: list[str]) -> str:

@@ -75,6 +75,7 @@ def main() -> None:
         ws_ping_timeout=settings.CHAT_HEARTBEAT_S,
         ws_per_message_deflate=False,  # 37 KB a socket, and the same frame deflated for each recipient
         timeout_graceful_shutdown=GRACE_S,
+        forwarded_allow_ips=environment.networks("CHAT_TRUSTED_PROXIES", default=["127.0.0.1", "::1"]),
         log_config=None,
         access_log=False,
         server_header=False,

@@ -49,6 +49,13 @@ def test_a_number_outside_its_rule_is_refused_by_name(given, value: str) -> None
         environment.number(VARIABLE, default=5, maximum=100)
 
 
+@pytest.mark.parametrize("value", ["10.0.0.1/8", "localhost", "*", "10.0.0"])
+def test_a_network_that_is_none_is_refused_by_name(given, value: str) -> None:
+    given(f"127.0.0.1, 10.0.0.0/8, ::1, {value}")
+    with pytest.raises(ImproperlyConfigured, match=f"^{VARIABLE} must be addresses or networks by commas: "):
+        environment.networks(VARIABLE, default=[])
+
+
 def test_a_choice_is_read_in_any_case_and_refused_outside_its_options(given) -> None:
     given("info")
     assert environment.choice(VARIABLE, default="ERROR", options=["INFO", "ERROR"]) == "INFO"

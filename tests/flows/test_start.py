@@ -44,6 +44,10 @@ def _start(program: list[str], **variables: str) -> str:
         ({"CHAT_MAX_CONNECTIONS": "many"}, "CHAT_MAX_CONNECTIONS must be a whole number from 0, not 'many'."),
         ({"DATABASE_URL": "mysql://x/y"}, "DATABASE_URL must begin with sqlite:/// or postgres://."),
         ({"REDIS_URL": "http://x"}, "REDIS_URL must begin with redis://, rediss:// or unix://."),
+        (
+            {"CHAT_TRUSTED_PROXIES": "10.0.0.1, proxy"},
+            "CHAT_TRUSTED_PROXIES must be addresses or networks by commas: 'proxy' does not appear to be an IPv4 or IPv6",
+        ),
         ({"WORKERS": "0"}, "WORKERS must be a whole number from 1, not 0."),
         (
             {"WORKERS": "2"},

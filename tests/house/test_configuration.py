@@ -5,7 +5,8 @@ import re
 
 from tests.house.tree import ROOT, modules
 
-READERS = {"text", "flag", "number", "words", "choice", "secret", "database", "get"}  # `get` is os.environ.get
+# `get` is os.environ.get
+READERS = {"text", "flag", "number", "words", "networks", "choice", "secret", "database", "get"}
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]+")
 
 
