@@ -46,7 +46,7 @@ def _start(program: list[str], **variables: str) -> str:
         ({"REDIS_URL": "http://x"}, "REDIS_URL must begin with redis://, rediss:// or unix://."),
         (
             {"CHAT_TRUSTED_PROXIES": "10.0.0.1, proxy"},
-            "CHAT_TRUSTED_PROXIES must be addresses or networks by commas: 'proxy' does not appear to be an IPv4 or IPv6",
+            "CHAT_TRUSTED_PROXIES must be addresses or networks by commas: 'proxy' does not appear to be",
         ),
         ({"WORKERS": "0"}, "WORKERS must be a whole number from 1, not 0."),
         (
