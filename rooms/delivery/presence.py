@@ -34,13 +34,13 @@ class Presence(Protocol):
         """One more socket of this person is signed in."""
 
     async def depart(self, user_id: int) -> Change:
-        """One socket less; the caller has called `arrive` for it."""
+        """One socket less; nothing when it was not counted."""
 
     async def enter(self, room: int, user_id: int) -> Change:
         """One more socket of a signed-in person is in this room."""
 
     async def leave(self, room: int, user_id: int) -> Change:
-        """One socket less; the caller has called `enter` for it."""
+        """One socket less; nothing when it was not counted."""
 
     async def counts(self, rooms: Iterable[int]) -> dict[int, int]:
         """How many people are in each of these rooms."""
@@ -110,7 +110,9 @@ class MemoryPresence:
         return Change(users[user_id] == 1, len(users))
 
     def remove(self, place: int, user_id: int) -> Change:
-        users = self.places[place]
+        users = self.places.get(place, {})
+        if user_id not in users:  # cut off before they were counted
+            return Change(False, len(users))
         users[user_id] -= 1
         if users[user_id]:
             return Change(False, len(users))
