@@ -125,6 +125,17 @@ async def test_a_person_is_shown_by_their_first_socket(presence: Presence) -> No
     assert await presence.online() == [later]
 
 
+async def test_somebody_who_was_not_counted_leaves_nothing_behind(presence: Presence) -> None:
+    """As one who was cut off while entering."""
+    await presence.arrive(ALICE)
+    await presence.enter(KITCHEN, 1)
+    assert (await presence.leave(KITCHEN, 2)).people == 1
+    assert (await presence.leave(HALL, 1)).people == 0
+    assert (await presence.depart(2)).people == 1
+    assert await presence.rooms() == {KITCHEN: [ALICE]}
+    assert await presence.online() == [ALICE]
+
+
 async def test_nothing_is_left_after_closing(presence: Presence) -> None:
     await presence.arrive(ALICE)
     await presence.enter(KITCHEN, 1)
