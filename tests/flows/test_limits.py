@@ -2,16 +2,14 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from django.conf import settings
-from websockets.client import ClientProtocol
-from websockets.uri import parse_uri
 
 from tests.flows.frames import enter
+from tests.flows.line import joined_line
 from tests.support.client import ChatClient
 from tests.support.servers import Person, ServerProcess
 
@@ -92,7 +90,7 @@ async def test_a_reader_that_stops_is_cut_off_and_costs_nobody_anything(
         await enter(reader, "busy")
         await _talk(BEFORE, sender, reader)
         before = _resident_bytes(server)  # with all that the talk itself takes
-        with await asyncio.to_thread(_stopped_reader, server, people[2].token, "busy"):
+        with await asyncio.to_thread(joined_line, server, people[2].token, "busy"):
             await reader.expect("user-joined")
             await _talk(AFTER, sender, reader)
             growth = _resident_bytes(server) - before
@@ -110,25 +108,6 @@ async def _talk(messages: int, sender: ChatClient, reader: ChatClient) -> None:
             for client in (sender, reader):
                 for _ in range(50):
                     await client.expect("chat-message", within=10)
-
-
-def _stopped_reader(server: ServerProcess, token: str, room: str) -> socket.socket:
-    """A socket that has joined a room and then reads nothing more; its own buffer is small."""
-    line = socket.socket()
-    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    line.connect(("127.0.0.1", server.port))
-    protocol = ClientProtocol(parse_uri(server.ws_url))
-    protocol.send_request(protocol.connect())
-    line.sendall(b"".join(protocol.data_to_send()))
-    received = b""
-    while b"\r\n\r\n" not in received:
-        received += line.recv(4096)
-    protocol.receive_data(received)
-    assert protocol.handshake_exc is None
-    for text in (f'{{"type": "auth", "token": "{token}"}}', f'{{"type": "join-room", "roomId": "{room}"}}'):
-        protocol.send_text(text.encode())
-        line.sendall(b"".join(protocol.data_to_send()))
-    return line
 
 
 def _resident_bytes(server: ServerProcess) -> int:

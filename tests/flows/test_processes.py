@@ -16,7 +16,12 @@ LEASE_S = 2  # how long the people of a killed process still count
 
 @pytest.fixture
 def pair(make_server: Callable[..., ServerProcess], postgres_url: str, redis: Any) -> tuple[ServerProcess, ...]:
-    settings = {"database_url": postgres_url, "REDIS_URL": redis.url, "CHAT_PRESENCE_LEASE_S": LEASE_S}
+    settings = {
+        "database_url": postgres_url,
+        "REDIS_URL": redis.url,
+        "CHAT_PRESENCE_LEASE_S": LEASE_S,
+        "CHAT_LEAVE_DELAY_S": 0,
+    }
     return tuple(make_server("uvicorn", **settings) for _ in range(2))
 
 
@@ -115,7 +120,7 @@ async def test_the_people_of_a_killed_process_are_gone(pair: tuple[ServerProcess
 async def test_workers_of_one_server_are_one_chat(
     make_server: Callable[..., ServerProcess], postgres_url: str, redis: Any
 ) -> None:
-    server = make_server("uvicorn", database_url=postgres_url, REDIS_URL=redis.url, WORKERS=2)
+    server = make_server("uvicorn", database_url=postgres_url, REDIS_URL=redis.url, WORKERS=2, CHAT_DRAIN_S=1)
     async with AsyncExitStack() as stack:
         clients = []
         for number in range(8):

@@ -16,7 +16,7 @@ GOODBYE = (1001, "Server shutdown")
 @pytest.fixture(params=["uvicorn", "daphne"])
 def server(request: pytest.FixtureRequest, make_server: Callable[..., ServerProcess]) -> ServerProcess:
     """A server of this flow alone, for it is stopped."""
-    return make_server(request.param)
+    return make_server(request.param, CHAT_DRAIN_S=1)
 
 
 async def test_everybody_is_told_goodbye(server: ServerProcess) -> None:
