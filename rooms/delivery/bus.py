@@ -25,6 +25,7 @@ EVERYONE = "everyone"  # the topic of every signed-in connection
 CONTROL = "control"  # what processes tell each other; its payload is for them, not for clients
 ALWAYS = (EVERYONE, CONTROL)
 RETRY_S = 1.0
+TIMEOUT_S = 2.0  # a layer that hangs delays a join by this at most
 MAX_OUTGOING = 10_000  # events waiting for the layer; what is beyond is dropped and repaired by seq
 
 
@@ -38,6 +39,7 @@ class Bus:
         self._channel = ""
         self._groups: set[str] = set()
         self._lock = asyncio.Lock()
+        self._retry_at = 0.0  # until then a layer that failed is not asked to follow anything
         self._outgoing: deque[Event] = deque()
         self._sender: asyncio.Task[None] | None = None
         self._relay: asyncio.Task[None] | None = None
@@ -71,18 +73,23 @@ class Bus:
         """Joins or leaves the topic's group as the hub has members of it or not; `reconcile` tries again what fails."""
         async with self._lock:
             wanted = topic in ALWAYS or topic in self._hub
-            if not self._channel or wanted == (topic in self._groups):
+            if not self._channel or wanted == (topic in self._groups) or self.loop.time() < self._retry_at:
                 return
             try:
-                if wanted:
-                    await self._layer.group_add(topic, self._channel)
-                    self._groups.add(topic)
-                else:
-                    await self._layer.group_discard(topic, self._channel)
-                    self._groups.discard(topic)
+                async with asyncio.timeout(TIMEOUT_S):
+                    await self._follow(topic, wanted)
             except Exception as error:  # noqa: BLE001 - whatever the layer raises: local members are served
+                self._retry_at = self.loop.time() + RETRY_S
                 metrics.publish_failed()
                 log.warning("bus.group_failed", topic=topic, error=repr(error))
+
+    async def _follow(self, topic: str, wanted: bool) -> None:
+        if wanted:
+            await self._layer.group_add(topic, self._channel)
+            self._groups.add(topic)
+        else:
+            await self._layer.group_discard(topic, self._channel)
+            self._groups.discard(topic)
 
     async def reconcile(self) -> None:
         """Brings every group in step with the hub."""
@@ -136,7 +143,8 @@ async def _send_all(layer: Any, origin: str, events: list[Event]) -> None:
     """One layer message for each topic; one that fails is counted, and the next is tried."""
     for topic, group in groupby(events, key=_topic):
         try:
-            await layer.group_send(topic, {"type": "relay", "origin": origin, "events": pack(list(group))})
+            async with asyncio.timeout(TIMEOUT_S):
+                await layer.group_send(topic, {"type": "relay", "origin": origin, "events": pack(list(group))})
         except Exception as error:  # noqa: BLE001 - whatever the layer raises, the next topic gets its turn
             metrics.publish_failed()
             log.warning("bus.publish_failed", topic=topic, error=repr(error))
