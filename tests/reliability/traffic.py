@@ -90,7 +90,7 @@ class Traffic:
         self._talking = False
         async with asyncio.timeout(within):
             await asyncio.gather(*self._talks)
-        rows = database.run(_stored)
+        rows = database.run(_stored, self.rooms)
         heads = {room: max((seq for name, seq, _, _ in rows if name == room), default=0) for room in self.rooms}
         await eventually(lambda: all(client.seqs == heads for client in self.clients), within=within, what=f"{heads}")
         return self._counts(rows)
@@ -126,10 +126,10 @@ def _turned(log: list[Frame]) -> int:
     return turned
 
 
-def _stored() -> list[Row]:
+def _stored(rooms: Sequence[str]) -> list[Row]:
     from django.db import connection
     from rooms.models import Message
 
     connection.close()  # the server it led to may have been killed
-    rows = Message.objects.order_by("room", "changed_seq")
+    rows = Message.objects.filter(room__name__in=rooms).order_by("room", "changed_seq")
     return list(rows.values_list("room__name", "changed_seq", "pk", "client_id"))

@@ -1,0 +1,32 @@
+"""A Redis channel layer that loses what it is told to lose, and says nothing: neither to the sender nor to the reader."""
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
+
+from channels_redis.pubsub import RedisPubSubChannelLayer
+
+
+class FaultyLayer(RedisPubSubChannelLayer):
+    """Of every `lose_every` publishes to a room one goes nowhere; of `miss_every` that arrive here one is not handed on.
+
+    0 is none, 1 is all.
+    """
+
+    def __init__(self, *args: Any, lose_every: int = 0, miss_every: int = 0, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._lost, self._missed = _every(lose_every), _every(miss_every)
+
+    async def group_send(self, group: str, message: dict[str, Any]) -> None:
+        if not (group.startswith("room.") and next(self._lost)):
+            await self._get_layer().group_send(group, message)
+
+    async def receive(self, channel: str) -> dict[str, Any]:
+        while True:
+            message = await self._get_layer().receive(channel)
+            if not next(self._missed):
+                return message
+
+
+def _every(turn: int) -> Iterator[bool]:
+    return (bool(turn) and number % turn == 0 for number in count(1))
