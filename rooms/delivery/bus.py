@@ -53,6 +53,8 @@ class Bus:
         global _running  # noqa: PLW0603 - a process has one bus, and its threads must find it
         if _running is self:
             _running = None
+        if self._sender is not None:  # its last words: who has left with this process
+            await asyncio.wait([self._sender], timeout=TIMEOUT_S)
         for task in (self._sender, self._relay):
             if task is not None:
                 task.cancel()
