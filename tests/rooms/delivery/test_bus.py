@@ -188,6 +188,40 @@ async def test_a_stopped_bus_is_not_the_running_one(here: Process) -> None:
     assert bus_module._running is None
 
 
+async def test_a_bus_that_stops_sends_its_last_words(here: Process, there: Process) -> None:
+    far = await there.enter(ROOM)
+    here.bus.publish([change(1)])
+    await here.bus.stop()
+    await eventually(lambda: far.got)
+
+
+async def test_a_layer_that_hangs_does_not_keep_a_bus_from_stopping(
+    here: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(bus_module, "TIMEOUT_S", 0.01)
+    monkeypatch.setattr(here.layer, "group_send", hang, raising=False)
+    here.bus.publish([change(1)])
+    await here.bus.stop()
+    assert here.bus._sender is None
+
+
+async def test_a_layer_that_hangs_delays_an_entry_and_does_not_stop_it(
+    here: Process, monkeypatch: pytest.MonkeyPatch, failures: list[None]
+) -> None:
+    async def hang(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(bus_module, "TIMEOUT_S", 0.01)
+    monkeypatch.setattr(here.layer, "group_add", hang, raising=False)
+    near, other = await here.enter(ROOM), await here.enter(OTHER)
+    assert len(failures) == 1, "a layer that has just failed is left alone for a while"
+    here.bus.publish([change(1), change(1, OTHER)])
+    assert near.got == other.got == ["1"]
+
+
 async def test_one_commit_is_one_layer_message_for_each_topic(
     here: Process, there: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,6 +278,7 @@ async def test_a_group_that_could_not_be_joined_or_left_is_joined_or_left_later(
     async def fail(*_: str) -> None:
         raise ConnectionError
 
+    monkeypatch.setattr(bus_module, "RETRY_S", 0)
     member = await here.enter(ROOM)
     with monkeypatch.context() as patch:
         patch.setattr(here.layer, "group_add", fail, raising=False)
