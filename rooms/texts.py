@@ -55,6 +55,7 @@ TEXTS = {
     "badRoomName": _("A name has 1 to 80 letters, digits, dots, dashes or underscores."),
     "joined": _("{name} joined"),
     "left": _("{name} left"),
+    "edited": _("(edited)"),
     "messageTo": _("Message to {room}"),
     "emptyRoom": _("Nothing has been said here yet. Say hello!"),
     "beginning": _("This is where {room} begins."),

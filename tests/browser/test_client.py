@@ -16,14 +16,18 @@ def message(seq: int, content: str = "") -> Frame:
     return {"type": "chat-message", "seq": seq, "changedSeq": seq, "content": content or f"m{seq}", **names}
 
 
-def stored(*messages: Frame) -> Any:
-    """A `get-history` that answers from these messages, by `after` and `limit`."""
+def stored(*changes: Frame, recovered: bool = True) -> Any:
+    """A `join-room` that answers from these changes, as one that resumes is answered."""
 
-    def page(frame: Frame) -> list[Frame]:
-        found = [m for m in messages if m["seq"] > frame.get("after", 0)][: frame["limit"]]
-        return [{"type": "message-history", "roomId": "general", "messages": found}]
+    def answer(frame: Frame) -> list[Frame]:
+        found = [change for change in changes if change["changedSeq"] > frame.get("after", 0)]
+        resumed = {"recovered": recovered, "headSeq": changes[-1]["changedSeq"]} if "after" in frame else {}
+        return [
+            {"type": "room-joined", "roomId": "general", "memberCount": 1, **resumed},
+            {"type": "message-history", "roomId": "general", "messages": found if recovered else changes},
+        ]
 
-    return page
+    return answer
 
 
 async def join(line: Line) -> None:
@@ -90,22 +94,53 @@ async def test_a_handler_that_was_taken_off_hears_nothing(line: Line) -> None:
 
 async def test_a_double_is_dropped_and_a_gap_is_fetched_in_order(line: Line) -> None:
     await join(line)
-    line.answer("get-history", stored(*(message(seq) for seq in range(1, 7))))
+    line.answer("join-room", stored(*(message(seq) for seq in range(1, 7))))
     for seq in (1, 1, 2, 6, 3):
         line.send(message(seq))
     await line.until("seen.length >= 6")
     assert await line.page.evaluate("seen") == ["m1", "m2", "m3", "m4", "m5", "m6"]
 
 
-async def test_after_a_reconnect_it_resumes_page_by_page_where_it_stopped(line: Line) -> None:
+async def test_after_a_reconnect_it_resumes_where_it_stopped(line: Line) -> None:
     await join(line)
     line.send(message(1))
     await line.until("seen.length === 1")
-    line.answer("get-history", stored(*(message(seq) for seq in range(1, 452))))
+    line.answer("join-room", stored(*(message(seq) for seq in range(1, 452))))
     await line.cut(1012)
     await line.until("seen.length >= 451")
     assert await line.page.evaluate("seen") == [f"m{seq}" for seq in range(1, 452)]
-    assert [frame["after"] for frame in line.of("get-history")] == [1, 201, 401]
+    assert [frame.get("after") for frame in line.of("join-room")] == [None, 1]
+
+
+async def test_what_was_edited_and_deleted_meanwhile_is_told_too(line: Line) -> None:
+    await join(line)
+    for kind in ("message-edited", "message-deleted"):
+        await line.run(f"client.on('{kind}', ({{ type, seq }}) => seen.push(`${{type}} ${{seq}}`))")
+    line.send(message(1))
+    line.send(message(2))
+    await line.until("seen.length === 2")
+    edited = {**message(1, "new"), "type": "message-edited", "changedSeq": 3}
+    deleted = {"type": "message-deleted", "roomId": "general", "messageId": "2", "seq": 2, "changedSeq": 4}
+    line.answer("join-room", stored(message(1), message(2), edited, deleted))
+    await line.cut(1012)
+    await line.until("seen.length >= 4")
+    assert await line.page.evaluate("seen") == ["m1", "m2", "message-edited 1", "message-deleted 2"]
+
+
+async def test_a_gap_too_large_to_tell_begins_the_room_anew(line: Line) -> None:
+    await join(line)
+    await line.run("client.on('room-reset', ({ roomId }) => seen.push(`reset ${roomId}`))")
+    await line.run(
+        "client.on('message-history', ({ messages }) => seen.push(...messages.map(({ content }) => content)))"
+    )
+    line.send(message(1))
+    await line.until("seen.length === 1")
+    line.answer("join-room", stored(message(5000), message(5001), recovered=False))
+    await line.cut(1012)
+    await line.until("seen.length >= 4")
+    line.send(message(5002))
+    await line.until("seen.length >= 5")
+    assert await line.page.evaluate("seen") == ["m1", "reset general", "m5000", "m5001", "m5002"]
 
 
 async def test_an_unacknowledged_message_is_sent_again_under_the_same_client_id(line: Line) -> None:
@@ -113,7 +148,6 @@ async def test_an_unacknowledged_message_is_sent_again_under_the_same_client_id(
     await line.run("window.sent = client.send('chat-message', { roomId: 'general', content: 'hi' });")
     await line.cut(1001)
     line.answer("chat-message", lambda frame: [{"type": "ack", "roomId": "general", "seq": 1, "messageId": "1"}])
-    line.answer("get-history", stored())
     assert (await line.page.evaluate("sent"))["seq"] == 1
     first, second = line.of("chat-message")
     assert first == second

@@ -10,10 +10,11 @@
  *   const { seq } = await client.send("chat-message", { roomId: "general", content: "Hello" });
  *
  * It reconnects by itself, joins its rooms again, fetches what it missed, and sends unacknowledged messages again under
- * the same `clientId`. Each message of a joined room reaches the handlers once and in order.
+ * the same `clientId`. Each change of a joined room reaches the handlers once and in order.
  *
- * Besides the server's frames it emits `state {state, …}` and `room-lost {roomId, code, message}` (a room that could not
- * be joined again). `state` is one of:
+ * Besides the server's frames it emits `state {state, …}`, `room-lost {roomId, code, message}` (a room that could not be
+ * joined again) and `room-reset {roomId}` (more has changed than can be told: forget its messages, a `message-history`
+ * with the newest page follows). `state` is one of:
  *   idle        nobody has called connect() yet
  *   connecting  a socket is being opened, signed in, and led back into its rooms
  *   anonymous   the socket is open, but nobody is signed in: send("auth", { token })
@@ -23,7 +24,6 @@
  */
 
 const DEFAULTS = { token: null, heartbeatMs: 20_000, heartbeatTimeoutMs: 10_000, backoffMs: 500, maxBackoffMs: 30_000 };
-const HISTORY_PAGE = 200;
 const STABLE_MS = 10_000; // a connection that held this long was a good one: the next back-off starts small again
 const NO_HEARTBEAT = 4002;
 const STORED = new Set(["chat-message", "room-message"]);
@@ -59,7 +59,7 @@ export class ChatClient {
   #socket = null;
   #handlers = new Map(); // type → Set of functions
   #commands = new Map(); // id → {frame, sent, repeatable, internal, promise, resolve, reject}
-  #rooms = new Map(); // roomId → {seq, live, held}; seq is null until the first history is there
+  #rooms = new Map(); // roomId → {seq, live, held, recovered, headSeq}; seq is null until the first history is there
   #attempt = 0;
   #readyAt = Infinity;
   #retryTimer;
@@ -140,7 +140,7 @@ export class ChatClient {
     this.user = user;
     if (this.state === "ready") return; // a new token on an open socket
     const socket = this.#socket;
-    await Promise.all([...this.#rooms].map(([roomId, room]) => this.#rejoin(roomId, room)));
+    await Promise.all([...this.#rooms].map(([roomId, room]) => this.#resume(roomId, room)));
     if (socket !== this.#socket) return;
     this.#readyAt = Date.now();
     this.#setState("ready");
@@ -249,13 +249,11 @@ export class ChatClient {
     const command = this.#commands.get(frame.id);
     if (command) this.#settle(command, frame);
     if (frame.type === "auth-success") this.#signedIn(frame);
+    if (frame.type === "room-joined") this.#joined(frame);
     if (command?.internal) return;
     if (frame.type === "welcome") this.#askWhetherSignedIn();
     if (frame.type === "auth-expiring") this.#authenticate(this.#socket);
     if (frame.type === "room-left") this.#rooms.delete(frame.roomId);
-    if (frame.type === "room-joined" && !this.#rooms.has(frame.roomId)) {
-      this.#rooms.set(frame.roomId, { seq: null, live: false, held: [] });
-    }
     if (frame.type === "message-history" && !command) this.#snapshot(frame);
     else if (positionOf(frame) !== undefined && this.#rooms.has(frame.roomId)) this.#change(frame);
     else this.#emit(frame);
@@ -271,15 +269,22 @@ export class ChatClient {
 
   // --- Rooms: each message once and in order, whatever the line did --------------------------------------------------------
 
-  /** The history that follows `room-joined`: the start of a new room; of a known one the client fetches its own part. */
+  #joined({ roomId, recovered = false, headSeq = null }) {
+    if (!this.#rooms.has(roomId)) this.#rooms.set(roomId, { seq: null, live: false, held: [] });
+    Object.assign(this.#rooms.get(roomId), { recovered, headSeq });
+  }
+
+  /** The history that follows `room-joined`: all that changed since we were last there, or a page to begin with. */
   #snapshot(frame) {
     const room = this.#rooms.get(frame.roomId);
-    if (room && !room.live && room.seq !== null) return;
-    this.#emit(frame);
-    if (room?.seq === null) {
-      room.seq = Math.max(0, ...frame.messages.map(positionOf));
-      this.#release(room);
+    if (!room || room.live) return this.#emit(frame);
+    if (room.recovered) for (const change of frame.messages) this.#deliver(room, change);
+    else {
+      if (room.seq !== null) this.#emit({ type: "room-reset", roomId: frame.roomId });
+      this.#emit(frame);
     }
+    room.seq = room.headSeq ?? Math.max(0, ...frame.messages.map(positionOf));
+    this.#release(room);
   }
 
   #change(frame) {
@@ -288,14 +293,14 @@ export class ChatClient {
     else if (positionOf(frame) <= room.seq + 1) this.#deliver(room, frame);
     else {
       room.held.push(frame);
-      this.#catchUp(frame.roomId, room);
+      this.#resume(frame.roomId, room);
     }
   }
 
   #deliver(room, frame) {
     const known = positionOf(frame) <= room.seq;
     room.seq = Math.max(room.seq, positionOf(frame));
-    if (!known || !STORED.has(frame.type)) this.#emit(frame); // a change may be told twice: it says the same
+    if (!known) this.#emit(frame);
   }
 
   #release(room) {
@@ -303,28 +308,14 @@ export class ChatClient {
     for (const frame of room.held.splice(0).sort((a, b) => positionOf(a) - positionOf(b))) this.#deliver(room, frame);
   }
 
-  async #rejoin(roomId, room) {
-    try {
-      await this.#internal("join-room", { roomId });
-    } catch (error) {
-      return this.#recover(error, roomId, room, () => this.#rejoin(roomId, room));
-    }
-    if (room.seq !== null) this.#catchUp(roomId, room); // by itself: a long gap must not hold up the other rooms
-  }
-
-  async #catchUp(roomId, room) {
+  /** Joins a room where we stopped: after a lost line, or when something of a live room has not come. */
+  async #resume(roomId, room) {
     room.live = false;
     try {
-      for (let more = true; more; ) {
-        const page = await this.#internal("get-history", { roomId, after: room.seq, limit: HISTORY_PAGE });
-        if (this.#rooms.get(roomId) !== room) return;
-        for (const message of page.messages) this.#deliver(room, message);
-        more = page.messages.length === HISTORY_PAGE;
-      }
+      await this.#internal("join-room", room.seq === null ? { roomId } : { roomId, after: room.seq });
     } catch (error) {
-      return this.#recover(error, roomId, room, () => this.#catchUp(roomId, room));
+      this.#recover(error, roomId, room, () => this.#resume(roomId, room));
     }
-    this.#release(room);
   }
 
   #recover(error, roomId, room, again) {

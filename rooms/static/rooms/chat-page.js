@@ -130,6 +130,8 @@ function cameOrWent({ roomId, user, timestamp }, { key }) {
 
 client.on("chat-message", received);
 client.on("room-message", received);
+client.on("message-edited", (frame) => rooms.get(frame.roomId)?.log.edit(frame));
+client.on("room-reset", ({ roomId }) => rooms.get(roomId)?.log.clear());
 client.on("message-deleted", ({ roomId, messageId }) => rooms.get(roomId)?.log.delete(messageId));
 client.on("user-joined", (frame) => cameOrWent(frame, { key: "joined" }));
 client.on("user-left", (frame) => cameOrWent(frame, { key: "left" }));

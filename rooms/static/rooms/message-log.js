@@ -33,7 +33,7 @@ export class MessageLog {
   }
 
   /** Shows a message; false when it was here already, or is my own that was waiting. */
-  add({ seq, messageId, clientId, user, content, timestamp }) {
+  add({ seq, messageId, clientId, user, content, timestamp, editedAt }) {
     if (this.#bySeq.has(seq)) return false;
     if (user.id === me.id && this.#unsent.has(clientId)) {
       this.acknowledge(clientId, { seq, messageId, timestamp });
@@ -41,6 +41,7 @@ export class MessageLog {
     }
     const entry = messageEntry({ user, content, at: new Date(timestamp) });
     Object.assign(entry, { order: seq, seq, messageId });
+    if (editedAt) entry.element.querySelector(".content").append(edited());
     this.#bySeq.set(seq, entry);
     this.#insert(entry);
     return true;
@@ -85,6 +86,17 @@ export class MessageLog {
     element.querySelector(".notice-text").textContent = text;
     paintTime(element.querySelector("time"), at);
     this.#insert({ order: this.#newestSeq() + 0.5, element, at, noticeOf: user.id });
+  }
+
+  /** Shows a message's new text; nothing when it is not on the page. */
+  edit({ messageId, content }) {
+    const entry = this.#entries.find((candidate) => candidate.messageId === messageId);
+    entry?.element.querySelector(".content").replaceChildren(textNodes(content), edited());
+  }
+
+  /** Takes all away but what is not sent yet. */
+  clear() {
+    for (const entry of [...this.#entries]) if (entry.order !== Infinity) this.#remove(entry);
   }
 
   /** Takes a message away. */
@@ -146,6 +158,13 @@ function messageEntry({ user, content, at }) {
   element.classList.toggle("own", user.id === me.id);
   paintTime(element.querySelector("time"), at);
   return { element, at, authorId: user.id };
+}
+
+function edited() {
+  const note = document.createElement("span");
+  note.className = "edited";
+  note.textContent = ` ${say("edited")}`;
+  return note;
 }
 
 function paintDelivery({ element }, state, text) {
