@@ -135,10 +135,7 @@ def remove_unused(*, room_id: int, entries: int) -> bool:
     """Removes a transient room, unless something was said or somebody entered since `entries` was read."""
     with transaction.atomic():  # a delete of several tables reads first: nobody may enter between its two steps
         rooms = Room.objects.select_for_update().filter(pk=room_id, transient=True, last_seq=0, entries=entries)
-        room = rooms.first()
-        if room is not None:
-            room.delete()
-    return room is not None
+        return bool((room := rooms.first()) and room.delete())
 
 
 def close_room(*, room_id: int) -> None:
