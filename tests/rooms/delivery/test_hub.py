@@ -103,6 +103,24 @@ def test_a_repair_of_a_room_that_nobody_is_in_does_nothing(hub: Hub) -> None:
     assert ROOM not in hub
 
 
+def test_a_lost_event_in_a_silent_room_is_asked_for_when_the_database_is_ahead(hub: Hub, gaps: list[str]) -> None:
+    member = member_at(hub, 1)
+    hub.expect(ROOM, 1)
+    assert (gaps, hub.has_gap(ROOM)) == ([], False)
+    hub.expect(ROOM, 3)
+    assert (gaps, hub.has_gap(ROOM)) == ([ROOM], True)
+    hub.repair(ROOM, [change(2), change(3)], head=3)
+    assert (member.got, hub.has_gap(ROOM)) == ([2, 3], False)
+
+
+def test_nothing_is_expected_where_nobody_is_or_nothing_was_read(hub: Hub, gaps: list[str]) -> None:
+    hub.expect(ROOM, 3)
+    assert ROOM not in hub
+    hub.join(ROOM, Member())
+    hub.expect(ROOM, 3)
+    assert (gaps, hub.has_gap(ROOM)) == ([], False)
+
+
 def test_nothing_is_sent_to_a_joiner_before_the_snapshot(hub: Hub) -> None:
     member_at(hub, 0, "alice")
     bob = Member("bob")
@@ -235,7 +253,7 @@ class World:
 
     def steps(self) -> list[Callable[[], None]]:
         """Everything that can happen next."""
-        steps: list[Callable[[], None]] = [self.commit]
+        steps: list[Callable[[], None]] = [self.commit, self.sweep]
         for event in self.network[-4:]:
             steps += [
                 partial(self.arrive, event),
@@ -260,6 +278,10 @@ class World:
     def commit(self) -> None:
         self.last_seq += 1
         self.network.append(change(self.last_seq))
+
+    def sweep(self) -> None:
+        """The head is read, and told the hub."""
+        self.hub.expect(ROOM, self.last_seq)
 
     def arrive(self, event: Event) -> None:
         self.network.remove(event)
@@ -292,9 +314,8 @@ class World:
         self.changes, self.asked = None, self.hub.has_gap(ROOM)
 
     def settle(self) -> None:
-        """One more change arrives, and what is asked for is given."""
-        self.commit()
-        self.hub.deliver(self.network[-1])
+        """The head is read once more, and what is asked for is given."""
+        self.sweep()
         while self.asked:
             self.changes = None
             self.read_changes()

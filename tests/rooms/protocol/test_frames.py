@@ -68,6 +68,7 @@ GOLDEN: list[tuple[protocol.Frame, str]] = [
         f'{{"type":"message-history","roomId":"r","messages":[{HELLO_CHAT},{{"type":"room-message",{HELLO_JSON}}}]}}',
     ),
     (protocol.MessageHistory(room_id="r", messages=[]), '{"type":"message-history","roomId":"r","messages":[]}'),
+    (protocol.ServerDraining(reconnect_in_ms=5), '{"type":"server-draining","reconnectInMs":5}'),
     (protocol.Heads(rooms={"r": 3}), '{"type":"heads","rooms":{"r":3}}'),
     (
         protocol.Chat(user=ALICE, message="hi", timestamp=NOW),
