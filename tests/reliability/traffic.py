@@ -110,8 +110,8 @@ class Traffic:
 
     def _misplaced(self, rows: list[Row]) -> int:
         """Seqs with a hole before them, and messages that come before an earlier one of the same person."""
-        holes = sum(sorted(seq for name, seq, _, _ in rows if name == room)[-1:] != [sum(row[0] == room for row in rows)]
-                    for room in self.rooms)  # fmt: skip
+        seqs = {room: sorted(seq for name, seq, _, _ in rows if name == room) for room in self.rooms}
+        holes = sum(found != list(range(1, len(found) + 1)) for found in seqs.values())
         return holes + sum(_turned(log) for client in self.clients for log in client.log.values())
 
 
@@ -128,6 +128,7 @@ def _turned(log: list[Frame]) -> int:
 
 def _stored(rooms: Sequence[str]) -> list[Row]:
     from django.db import connection
+
     from rooms.models import Message
 
     connection.close()  # the server it led to may have been killed

@@ -1,6 +1,6 @@
 """A chat client for programs that must not miss or repeat anything: it reconnects, resumes, and sends again.
 
-It speaks the documented protocol alone: `after`, `clientId`, `server-draining` and the close codes are all it relies on.
+It relies on the documented protocol alone: on `after`, `clientId`, `server-draining` and the close codes.
 """
 
 import asyncio
@@ -93,7 +93,8 @@ class DurableClient:
                 self._ready.clear()
                 self._socket = None
             if self.close_code == 1008 or 4100 <= (self.close_code or 0) <= 4199:
-                return self._give_up()
+                self._give_up()
+                return
             pause_s = BACK_OFF_S if self.connections > before else min(2 * pause_s, BACK_OFF_MAX_S)
             if not self._draining:
                 await asyncio.sleep(random.uniform(0, pause_s))

@@ -1,4 +1,4 @@
-"""A Redis channel layer that loses what it is told to lose, and says nothing: neither to the sender nor to the reader."""
+"""A Redis channel layer that loses what it is told to lose, and tells neither the sender nor the reader."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -8,7 +8,7 @@ from channels_redis.pubsub import RedisPubSubChannelLayer
 
 
 class FaultyLayer(RedisPubSubChannelLayer):
-    """Of every `lose_every` publishes to a room one goes nowhere; of `miss_every` that arrive here one is not handed on.
+    """Of every `lose_every` publishes to a room one goes nowhere, of every `miss_every` that arrive one is dropped.
 
     0 is none, 1 is all.
     """
