@@ -4,7 +4,8 @@ import pytest
 from django.utils import timezone
 from playwright.async_api import expect
 
-from rooms.models import Room
+from rooms import services
+from rooms.models import Message, Room
 from tests.browser.test_chat import Enter, in_room, say
 from tests.support.factories import make_message, make_user
 from tests.support.servers import ServerProcess
@@ -41,20 +42,25 @@ async def test_after_a_killed_server_the_talk_goes_on_without_a_gap_or_a_double(
 async def test_a_page_that_was_away_fetches_what_it_missed(enter: Enter, uvicorn_server: ServerProcess) -> None:
     alice = await enter("alice", "/rooms/general/")
     await in_room(alice)
-    await say(alice, "message 1")
-    await expect(alice.locator(".message:not(.unsent)")).to_have_count(1)
+    for text in ("message 1", "a slip", "a mistake"):
+        await say(alice, text)
+    await expect(alice.locator(".message:not(.unsent)")).to_have_count(3)
     uvicorn_server.kill()
     uvicorn_server.database.run(_said_meanwhile, 250)
     uvicorn_server.start()
     await alice.evaluate("dispatchEvent(new Event('online'))")
-    await expect(alice.locator(".content")).to_have_count(251)
-    assert await alice.locator(".content").all_inner_texts() == [f"message {number}" for number in range(1, 252)]
+    await expect(alice.locator(".content")).to_have_count(252)
+    said = ["message 1", "message 2 (edited)", *(f"message {number}" for number in range(4, 254))]
+    assert await alice.locator(".content").all_inner_texts() == said
 
 
 def _said_meanwhile(count: int) -> None:
     room, author = Room.objects.get(name="general"), make_user("bob")
+    slip, mistake = Message.objects.filter(room=room, seq__gt=1).order_by("seq")
     for _ in range(count):
         make_message(room, author)
+    services.edit_message(message_id=slip.pk, content="message 2")
+    services.delete_message(message_id=mistake.pk)
 
 
 async def test_a_refused_message_can_be_tried_again_or_discarded(enter: Enter, uvicorn_server: ServerProcess) -> None:

@@ -4,16 +4,17 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from tests.support.client import ChatClient
 from tests.support.servers import PASSWORD, ServerProcess
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 expect.set_options(timeout=15_000)  # the page asks every 3 s, and a busy machine is slow to answer
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def monitoring(browser: Browser, uvicorn_server: ServerProcess) -> AsyncIterator[Page]:
     """The page as a member of staff sees it; a script or style that the browser refuses fails the test."""
     complaints: list[str] = []
