@@ -7,6 +7,7 @@ commit. A room's next seq is given while the room's row is locked, and rooms are
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import msgspec
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import IntegrityError, connection, transaction
@@ -117,7 +118,7 @@ def snapshot(*, room: Room, after: int | None = None) -> Snapshot | None:
         if len(changed) < CHANGES and not Room.objects.has_pruned(room.pk, after=after):
             return Snapshot(max([head, *(message.changed_seq for message in changed)]), changed, recovered=True)
     messages = Message.objects.page(room.pk, limit=protocol.HISTORY_DEFAULT)
-    return Snapshot(max([head, *(message.seq for message in messages)]), messages)
+    return Snapshot(max([head, *(message.changed_seq for message in messages)]), messages)
 
 
 def heads(*, room_ids: list[int]) -> dict[int, int]:
@@ -295,6 +296,12 @@ def changes(*, room_id: int, after: int, limit: int = CHANGES) -> tuple[int, lis
         return after, []
     messages = Message.objects.changed(room_id, after=after, limit=limit)
     last = messages[-1].changed_seq if messages else after
-    frames = [(change_frame(message, room.name, after=after), message.changed_seq) for message in messages]
-    events = [Event(topic(room_id), protocol.encode(frame), changed_seq) for frame, changed_seq in frames]
-    return last if len(messages) == limit else max(last, room.last_seq), events
+    events = [change_event(message, room.name) for message in messages]
+    events += [_first_event(m, room.name) for m in messages if after < m.seq < m.changed_seq and not m.deleted_at]
+    return last if len(messages) == limit else max(last, room.last_seq), sorted(events, key=lambda event: event.seq)
+
+
+def _first_event(message: Message, room_name: str) -> Event:
+    """That a changed message is there at all: of those who are told its change, some have it and some have not."""
+    frame = msgspec.structs.replace(message_frame(message, room_name), changed_seq=message.seq)
+    return Event(topic(message.room_id), protocol.encode(frame), message.seq)

@@ -415,6 +415,25 @@ def test_changes_are_what_was_told_in_the_end(run: Run, world: SimpleNamespace, 
 
 
 @on_sqlite
+def test_a_message_that_was_new_and_changed_is_told_to_those_who_have_it_and_to_those_who_have_not(
+    run: Run, world: SimpleNamespace
+) -> None:
+    """The ones are shown the message, the others, whose snapshot had it already, the change alone: by their seqs."""
+    one, two, _ = run(services.post_messages, [new(world, text) for text in ("one", "two", "three")])
+    run(services.edit_message, message_id=two.pk, content="TWO")
+    run(services.delete_message, message_id=one.pk)
+    head, events = run(services.changes, room_id=world.room.pk, after=0)
+    assert (head, [event.seq for event in events]) == (5, [2, 3, 4, 5])
+    assert [(frame["type"], frame["seq"], frame["changedSeq"]) for frame in frames(events)] == [
+        ("chat-message", 2, 2),
+        ("chat-message", 3, 3),
+        ("message-edited", 2, 4),
+        ("message-deleted", 1, 5),
+    ]
+    assert {frame["content"] for frame in frames(events) if frame["seq"] == 2} == {"TWO"}
+
+
+@on_sqlite
 def test_changes_come_in_pages_that_are_complete_as_far_as_they_say(run: Run, world: SimpleNamespace) -> None:
     run(services.post_messages, [new(world) for _ in range(5)])
     head, events = run(services.changes, room_id=world.room.pk, after=1, limit=2)
