@@ -7,11 +7,12 @@ import logging
 import os
 import signal
 import sys
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from django.conf import settings
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Close
 from websockets.http11 import Request
 
 from chatsite import environment
@@ -19,6 +20,7 @@ from chatsite.closes import SHUTDOWN
 
 quiet = logging.getLogger("uvicorn.websockets")
 quiet.setLevel(logging.WARNING)
+LINGER_S = 5  # time for a peer whose frame was broken to see the close code and hang up
 GRACE_S = 20  # time to store what is under way and to take leave, before what is left is cut
 
 
@@ -43,6 +45,22 @@ class ChatProtocol(WebSocketsSansIOProtocol):
 
     def abort(self) -> None:
         self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        if self.conn.parser_exc is None:  # what comes after a broken frame is read, and dropped
+            super().data_received(data)
+
+    def handle_parser_exception(self) -> None:
+        """Closes the writing half only: a line closed over unread bytes is reset, and its close code is lost."""
+        close = cast(Close, self.conn.close_sent)
+        self.stop_keepalive()
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code, "reason": close.reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.transport.write_eof()
+        if self.read_paused:
+            self.transport.resume_reading()
+        self.close_timer = self.loop.call_later(LINGER_S, self.transport.abort)
 
     def shutdown(self) -> None:
         if self.handshake_complete and not self.close_sent:
