@@ -11,6 +11,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 DEVELOPMENT_SECRET = "development-only-secret-of-32-characters-or-more"  # noqa: S105 - only with DEBUG
 POOL_SIZE = 20  # PostgreSQL connections of one process; processes x 20 must stay under the server's max_connections
+# With PostgreSQL away a caller is told so after this. The pool's tries to reconnect end then too, and the next caller
+# starts new ones: left alone, each waits twice as long as the one before, and finds the server minutes late.
+POOL_WAIT_S = 3
 
 
 def text(name: str, *, default: str) -> str:
@@ -91,7 +94,7 @@ def database(name: str, *, default: str) -> dict[str, Any]:
         settings["CONN_MAX_AGE"] = 0
         settings["OPTIONS"] = {
             **settings.get("OPTIONS", {}),
-            "pool": {"min_size": 2, "max_size": POOL_SIZE, "timeout": 10},
+            "pool": {"min_size": 2, "max_size": POOL_SIZE, "timeout": POOL_WAIT_S, "reconnect_timeout": POOL_WAIT_S},
         }
     return settings
 
