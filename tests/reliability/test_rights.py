@@ -1,0 +1,136 @@
+"""Rights that are taken away or given elsewhere act on the open sockets of every process, within a second."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from tests.flows.frames import enter
+from tests.support.client import ChatClient
+from tests.support.servers import PROJECT, ServerProcess
+from tests.support.services import Redis
+
+Processes = Callable[..., list[ServerProcess]]
+WITHIN_S = 3.0  # a second is what is promised; a test machine may be busy
+PROGRAM = """
+import sys, time
+from datetime import timedelta
+from django.utils import timezone
+from accounts import services
+from accounts.models import User
+from rooms.models import Membership, Room
+print(flush=True)
+for line in sys.stdin:
+    exec(line)
+    print(time.time(), flush=True)
+"""
+
+
+class Operator:
+    """A process that serves nobody, as a shell or a scheduled command is: it knows the database and Redis."""
+
+    def __init__(self, server: ServerProcess, redis: Redis) -> None:
+        variables = {"DATABASE_URL": server.database.url, "REDIS_URL": redis.url}
+        self.process = subprocess.Popen(
+            [sys.executable, "manage.py", "shell", "-c", PROGRAM],
+            env={**os.environ, **variables}, cwd=PROJECT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        self._answer()
+
+    def _answer(self) -> str:
+        assert self.process.stdout
+        answer = self.process.stdout.readline()
+        assert answer, "the operator's process has ended"
+        return answer.strip()
+
+    async def do(self, statement: str) -> float:
+        """Runs one line of Python there; when it was done."""
+        assert self.process.stdin
+        self.process.stdin.write(statement + "\n")
+        self.process.stdin.flush()
+        while not (answer := await asyncio.to_thread(self._answer)).replace(".", "").isdigit():
+            pass  # shell tells what it imports
+        return float(answer)
+
+    def close(self) -> None:
+        self.process.communicate(timeout=10)
+
+
+@pytest.fixture
+def servers(processes: Processes) -> list[ServerProcess]:
+    return processes(2)
+
+
+@pytest.fixture
+def operator(servers: list[ServerProcess], redis: Redis) -> Iterator[Operator]:
+    one = Operator(servers[0], redis)
+    yield one
+    one.close()
+
+
+async def test_what_an_operator_changes_acts_on_open_sockets(
+    servers: list[ServerProcess], operator: Operator, record: Callable[..., None]
+) -> None:
+    person = servers[0].person("bob")
+    bob = f"User.objects.get(pk={person.id})"
+    seconds: dict[str, float] = {}
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(ChatClient.connect(one.ws_url, person.token)) for one in servers]
+        for client in clients:
+            await enter(client, "hall")
+            await enter(client, "yard")
+
+        ban = "banned_until=timezone.now() + timedelta(hours=1)"
+        done = await operator.do(f"Membership.objects.create(room=Room.objects.get(name='hall'), user={bob}, {ban})")
+        seconds["ban in a room"] = await _all(clients, done, _is_put_out)
+
+        done = await operator.do(f"user = {bob}; user.is_superuser = True; user.save()")
+        seconds["role given"] = await _all(clients, done, _may_broadcast)
+        done = await operator.do(f"user = {bob}; user.is_superuser = False; user.save()")
+        seconds["role taken"] = await _all(clients, done, _may_not_broadcast)
+
+        done = await operator.do(f"services.sign_out_everywhere(user_id={person.id})")
+        seconds["signed out everywhere"] = await _all(clients, done, _is_closed_with(4101))
+
+    other = servers[0].person("carol")
+    async with AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(ChatClient.connect(one.ws_url, other.token)) for one in servers]
+        done = await operator.do(f"user = User.objects.get(pk={other.id}); user.is_active = False; user.save()")
+        seconds["deactivated"] = await _all(clients, done, _is_closed_with(4102))
+
+    assert max(seconds.values()) < WITHIN_S
+    seen = ", ".join(f"{what} {1000 * took:.0f} ms" for what, took in seconds.items())
+    record("rights changed in a process of no sockets", 2, f"acts in both after: {seen}")
+
+
+async def _all(clients: list[ChatClient], since: float, seen: Callable[[ChatClient], Awaitable[None]]) -> float:
+    """Seconds until every one of these sockets has seen it."""
+    await asyncio.gather(*map(seen, clients))
+    return max(0.0, time.time() - since)
+
+
+async def _is_put_out(client: ChatClient) -> None:
+    await client.expect("error", code="banned")
+    await client.expect("room-left", roomId="hall")
+
+
+async def _may_broadcast(client: ChatClient) -> None:
+    while (await client.call("admin-broadcast", content="hear"))["type"] != "ack":
+        await client.call("ping")
+
+
+async def _may_not_broadcast(client: ChatClient) -> None:
+    while (await client.call("admin-broadcast", content="hear")).get("code") != "forbidden":
+        await client.call("ping")
+
+
+def _is_closed_with(code: int) -> Callable[[ChatClient], Awaitable[None]]:
+    async def closed(client: ChatClient) -> None:
+        assert (await client.closed())[0] == code
+
+    return closed
