@@ -51,6 +51,8 @@ async def sign_in(node: Node, connection: Connection, identity: Identity) -> Non
 
 def _watch_expiry(connection: Connection, identity: Identity) -> None:
     """Tells a connection a minute before its token ends, and closes it when it has ended."""
+    if connection.closing is not None:
+        return
     if identity.expires_at is None:
         connection.set_timer(0, None)
         return

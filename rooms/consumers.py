@@ -17,7 +17,6 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts import authentication
-from chatsite import database
 from chatsite.closes import OVERLOADED, SHUTDOWN, TOO_BIG
 from chatsite.errors import AuthRequired, BadFrame, ChatError, Internal, TooLarge, Unavailable
 from monitoring import metrics
@@ -97,9 +96,7 @@ class ChatConsumer(AsyncConsumer):
         if scheme.lower() == "bearer":
             await handlers.authenticate(self.node, self.connection, token.strip())
         elif (session_key := _session_key(headers)) and _allowed_origin(headers):
-            identity = await database.call(authentication.by_session, session_key)
-            if identity is not None:
-                await handlers.welcome_in(self.node, self.connection, identity)
+            await handlers.sign_in_by(self.node, self.connection, authentication.by_session, session_key)
 
     async def _serve(self, receive: Receive) -> int:
         """Handles one frame after the other until the socket closes; answers with the close code."""

@@ -20,7 +20,7 @@ from rooms.delivery.connection import Connection
 from rooms.delivery.events import Event
 from rooms.models import Message, Room
 from rooms.node import Node
-from rooms.services import NewMessage
+from rooms.posting import NewMessage
 
 log = structlog.get_logger(__name__)
 
@@ -58,21 +58,30 @@ async def auth(node: Node, connection: Connection, command: protocol.Auth) -> No
 async def authenticate(node: Node, connection: Connection, token: str, command_id: str | None = None) -> None:
     """Signs a connection in by a token; a bad one is told why and closed."""
     try:
-        identity = await database.call(authentication.by_token, token)
+        await sign_in_by(node, connection, authentication.by_token, token, command_id)
     except AuthRequired as error:
         code = error.code if error.code == "auth-expired" else None
         connection.send(protocol.AuthFailed(id=command_id, message=error.message, code=code))
         connection.close(AUTH_FAILED)
-        return
-    await welcome_in(node, connection, identity, command_id)
 
 
-async def welcome_in(
-    node: Node, connection: Connection, identity: authentication.Identity, command_id: str | None = None
+async def sign_in_by(
+    node: Node,
+    connection: Connection,
+    read: Callable[[str], authentication.Identity | None],
+    proof: str,
+    command_id: str | None = None,
 ) -> None:
+    """Signs in whoever a token or a session key is read to belong to; nobody when it is nobody's."""
+    checks = node.checks
+    identity = await database.call(read, proof)
+    if identity is None:
+        return
     await attendance.sign_in(node, connection, identity)
     user = protocol.SignedInUser(str(identity.user_id), identity.username, list(identity.roles))
     connection.send(protocol.AuthSuccess(id=command_id, user=user))
+    if node.checks != checks:  # somebody's rights changed after the proof was read: it may have been this user's
+        await attendance.check(node, connection)
 
 
 async def create_room(_node: Node, connection: Connection, command: protocol.CreateRoom) -> None:

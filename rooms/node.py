@@ -7,6 +7,7 @@ where by the functions at the end.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
@@ -28,7 +29,7 @@ from rooms.delivery.journal import Journal
 from rooms.delivery.presence import MemoryPresence, Online, Presence
 from rooms.delivery.redis_presence import RedisPresence
 from rooms.models import Message
-from rooms.services import NewMessage
+from rooms.posting import NewMessage
 
 log = structlog.get_logger(__name__)
 R = TypeVar("R")
@@ -45,6 +46,7 @@ class Node:
     def __init__(self, check: Check) -> None:
         """`check` holds a connection against the database when its user's rights may have changed."""
         self.check = check
+        self.checks = 0  # how often somebody's rights have changed since the start
         self.draining = False
         self.loop = asyncio.get_running_loop()
         self.connections: dict[str, Connection] = {}
@@ -60,8 +62,8 @@ class Node:
 
     def start(self) -> None:
         self.bus.start()
-        self.spawn(self._upkeep())
-        self.spawn(self._sweep())
+        self.spawn(_repeat(self._upkeep, settings.CHAT_PRESENCE_LEASE_S / 3))
+        self.spawn(_repeat(self._sweep, settings.CHAT_HEADS_INTERVAL_S))
 
     async def stop(self) -> None:
         """Stores what was submitted, gives up the lease, leaves the groups."""
@@ -69,8 +71,8 @@ class Node:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for room_id, person in await self.presence.close():
-            await self._tell_left(room_id, person)
+        with suppress(ChatError):
+            await self._tell_left(await self.presence.close())
         await self.bus.stop()
 
     async def drain(self) -> None:
@@ -92,37 +94,32 @@ class Node:
         task.add_done_callback(self._tasks.discard)
 
     async def _upkeep(self) -> None:
-        while True:
-            for room_id, person in await self.presence.beat():
-                self.spawn(self._tell_left(room_id, person))
-            await self.bus.reconcile()
-            metrics.rooms_active(sum(topic.startswith("room.") for topic in self.hub.topics()))
-            await asyncio.sleep(settings.CHAT_PRESENCE_LEASE_S / 3)
+        """Keeps the lease and the groups, and tells who left because their process died."""
+        left = await self.presence.beat()
+        await self.bus.reconcile()
+        metrics.rooms_active(sum(topic.startswith("room.") for topic in self.hub.topics()))
+        await self._tell_left(left)
 
     async def _sweep(self) -> None:
         """Finds events that were lost on the way: where the database is ahead of the hub, what is missing is read."""
-        while True:
-            await asyncio.sleep(settings.CHAT_HEADS_INTERVAL_S)
-            topics = {int(topic[5:]): topic for topic in self.hub.topics() if topic.startswith("room.")}
-            try:
-                heads = await database.call(services.heads, room_ids=list(topics))
-            except ChatError as error:
-                log.warning("heads.unread", code=error.code)
-                continue
-            for room_id, head in heads.items():
-                self.hub.expect(topics[room_id], head)
-            for connection in list(self.connections.values()):
-                if "heads" in connection.accepts and connection.rooms:
-                    rooms = {name: heads[room.pk] for name, room in connection.rooms.items() if room.pk in heads}
-                    connection.send(protocol.Heads(rooms=rooms))
+        topics = {int(topic[5:]): topic for topic in self.hub.topics() if topic.startswith("room.")}
+        heads = await database.call(services.heads, room_ids=list(topics))
+        for room_id, head in heads.items():
+            self.hub.expect(topics[room_id], head)
+        for connection in list(self.connections.values()):
+            if "heads" in connection.accepts and connection.rooms:
+                rooms = {name: heads[room.pk] for name, room in connection.rooms.items() if room.pk in heads}
+                connection.send(protocol.Heads(rooms=rooms))
 
-    async def _tell_left(self, room_id: int, person: Online) -> None:
-        """Tells a room of somebody who left it because their process died."""
-        name = await database.call(services.room_name, room_id=room_id)
-        if name is not None:
-            user = protocol.UserRef(str(person.user_id), person.username)
-            frame = protocol.UserLeft(room_id=name, user=user, timestamp=protocol.timestamp(timezone.now()))
-            self.bus.publish([Event(services.topic(room_id), protocol.encode(frame))])
+    async def _tell_left(self, left: list[tuple[int, Online]]) -> None:
+        """Tells rooms of people who left them with their process."""
+        names = await database.call(services.room_names, room_ids=[room_id for room_id, _ in left]) if left else {}
+        now = protocol.timestamp(timezone.now())
+        for room_id, person in left:
+            if room_id in names:
+                user = protocol.UserRef(str(person.user_id), person.username)
+                frame = protocol.UserLeft(room_id=names[room_id], user=user, timestamp=now)
+                self.bus.publish([Event(services.topic(room_id), protocol.encode(frame))])
 
     # --- Gaps ---------------------------------------------------------------------------------------------------------
     def _on_gap(self, topic: str) -> None:
@@ -143,15 +140,30 @@ class Node:
                     await asyncio.sleep(RETRY_S)
                 else:
                     self.hub.repair(topic, events, head)
+                    if head == after:  # the room is gone, or what was announced is not: no use in asking at once
+                        await asyncio.sleep(RETRY_S)
         finally:
             self._repairing.discard(topic)
 
     # --- Rights -------------------------------------------------------------------------------------------------------
     def _on_control(self, payload: bytes) -> None:
+        self.checks += 1
         user_id = msgspec.json.decode(payload, type=int)
         for connection in self.connections.values():
             if connection.identity is not None and connection.identity.user_id == user_id:
                 self.spawn(self.check(self, connection))
+
+
+async def _repeat(work: Callable[[], Awaitable[None]], seconds: float) -> None:
+    """Does the work now and again and again; a time that fails is logged, and the next one comes."""
+    while True:
+        try:
+            await work()
+        except ChatError as error:
+            log.warning("node.work_put_off", work=work.__name__, code=error.code)
+        except Exception:
+            log.exception("node.work_failed", work=work.__name__)
+        await asyncio.sleep(seconds)
 
 
 _node: Node | None = None

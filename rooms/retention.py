@@ -25,20 +25,25 @@ def prune(*, room_id: int, keep: int) -> Iterator[int]:
 
     The edge is taken once: what is said meanwhile is left to the next run.
     """
-    oldest = Message.objects.oldest_of(room_id, newest=keep)
-    while oldest is not None and (deleted := _prune_some(room_id, oldest)):
-        yield deleted
+    oldest, edge = Message.objects.oldest_of(room_id, newest=keep) or 0, 0
+    while edge < oldest:
+        edge, deleted = _prune_some(room_id, edge, oldest)
+        if deleted:
+            yield deleted
 
 
 @transaction.atomic
-def _prune_some(room_id: int, before: int) -> int:
-    """Deletes the oldest rows under a seq. The room is locked first, as for every change of its messages."""
+def _prune_some(room_id: int, after: int, before: int) -> tuple[int, int]:
+    """Deletes the oldest rows between two seqs; answers up to where nothing is left, and how many went.
+
+    The room is locked first, as for every change of its messages. `after` spares PostgreSQL the rows deleted just now.
+    """
     Room.objects.select_for_update().filter(pk=room_id).first()
-    older = Message.objects.filter(room_id=room_id, seq__lt=before)
-    edge = older.order_by("seq").values_list("seq", flat=True)[:ROWS]
-    rows = older.filter(seq__lte=max(edge, default=0))
+    older = Message.objects.filter(room_id=room_id, seq__gt=after, seq__lt=before)
+    seqs = list(older.order_by("seq").values_list("seq", flat=True)[:ROWS])
+    if not seqs:
+        return before, 0
+    rows = older.filter(seq__lte=seqs[-1])
     changed = rows.aggregate(last=Max("changed_seq"))["last"]
-    if changed is None:
-        return 0
     Room.objects.filter(pk=room_id).update(pruned_seq=Greatest(F("pruned_seq"), changed))
-    return rows.delete()[0]
+    return seqs[-1], rows.delete()[0]

@@ -4,21 +4,20 @@ The socket, REST and the admin call the same ones. Each is its own transaction; 
 commit. A room's next seq is given while the room's row is locked, and rooms are locked in key order.
 """
 
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgspec
 from django.conf import settings
-from django.contrib.auth import get_user_model
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from chatsite.errors import Banned, ChatError, Forbidden, Muted, NoSuchRoom, Unavailable
+from chatsite.errors import ChatError, Unavailable
 from rooms import access, protocol
 from rooms.delivery.bus import publish
 from rooms.delivery.events import Event
 from rooms.models import Membership, Message, Room
+from rooms.posting import NewMessage, Posting
 
 CHANGES = 2_000  # rows of changes read at once, at most
 MessageFrame = protocol.ChatMessage | protocol.RoomMessage
@@ -28,15 +27,6 @@ FRAMES: dict[str, type[MessageFrame]] = {
     Message.Kind.ROOM: protocol.RoomMessage,
 }
 TRIES = 3  # for writes that can meet the same write of another process; the second try finds what that one wrote
-
-
-@dataclass(frozen=True, slots=True)
-class NewMessage:
-    room_id: int
-    author_id: int
-    content: str
-    client_id: str | None = None
-    kind: str = Message.Kind.CHAT.value
 
 
 class Snapshot(NamedTuple):
@@ -87,8 +77,8 @@ def create_room(*, user_id: int, name: str, title: str = "", kind: str = Room.Ki
     return room, created
 
 
-def room_name(*, room_id: int) -> str | None:
-    return Room.objects.filter(pk=room_id).values_list("name", flat=True).first()
+def room_names(*, room_ids: list[int]) -> dict[int, str]:
+    return dict(Room.objects.filter(pk__in=room_ids).values_list("pk", "name"))
 
 
 def enter_room(*, user_id: int, name: str) -> Room:
@@ -162,80 +152,15 @@ def post_messages(messages: list[NewMessage]) -> list[Message | ChatError]:
     for _ in range(TRIES):
         try:
             with transaction.atomic():
-                posting = _Posting(messages)
+                posting = Posting(messages)
                 answers = [posting.answer(message) for message in messages]
                 posting.save()
+                _publish_after_commit([change_event(message, message.room.name) for message in posting.new])
         except IntegrityError:  # another process has just stored one of these client ids: the next look finds it
             continue
         else:
             return answers
     raise Unavailable("Too many writers of the same message")
-
-
-class _Posting:
-    """One transaction's view of what it needs: locked rooms, authors, memberships, and what is stored already."""
-
-    def __init__(self, messages: list[NewMessage]) -> None:
-        rooms, authors = {message.room_id for message in messages}, {message.author_id for message in messages}
-        client_ids = {message.client_id for message in messages if message.client_id}
-        self.now = timezone.now()
-        self.rooms = {room.pk: room for room in Room.objects.select_for_update().filter(pk__in=rooms).order_by("pk")}
-        self.authors = get_user_model().objects.filter(is_active=True).in_bulk(authors)
-        memberships = Membership.objects.filter(room__in=rooms, user__in=authors)
-        self.memberships = {(membership.room_id, membership.user_id): membership for membership in memberships}
-        stored = Message.objects.filter(author__in=authors, client_id__in=client_ids).select_related("author", "room")
-        self.stored = {(message.author_id, message.client_id): message for message in stored} if client_ids else {}
-        self.new: list[Message] = []
-
-    def answer(self, message: NewMessage) -> Message | ChatError:
-        key = (message.author_id, message.client_id)
-        if message.client_id and (stored := self.stored.get(key)):
-            stored.repeated = True
-            return stored
-        room, author = self.rooms.get(message.room_id), self.authors.get(message.author_id)
-        if room is None:
-            return NoSuchRoom()
-        if author is None:
-            return Banned()
-        if refusal := self._refusal(room, self.memberships.get((room.pk, author.pk))):
-            return refusal
-        room.last_seq += 1
-        row = Message(
-            room=room,
-            seq=room.last_seq,
-            changed_seq=room.last_seq,
-            kind=message.kind,
-            author=author,
-            content=message.content,
-            client_id=message.client_id,
-            created_at=self.now,
-        )
-        self.new.append(row)
-        if message.client_id:
-            self.stored[key] = row
-        return row
-
-    def _refusal(self, room: Room, membership: Membership | None) -> ChatError | None:
-        if room.closed_at:
-            return Forbidden("This room is closed")
-        if membership is None:
-            return None if room.kind == Room.Kind.PUBLIC else NoSuchRoom()
-        if membership.banned_until and membership.banned_until > self.now:
-            return Banned("You are banned from this room")
-        if membership.muted_until and membership.muted_until > self.now:
-            return Muted(retry_after_ms=int((membership.muted_until - self.now).total_seconds() * 1000))
-        return None
-
-    def save(self) -> None:
-        if not self.new:
-            return
-        # In one order for all: two who repeat each other's client ids in crossed order would wait for each other.
-        Message.objects.bulk_create(sorted(self.new, key=lambda row: (row.author_id or 0, row.client_id or "")))
-        heads = [(room.last_seq, pk) for pk, room in self.rooms.items()]
-        with connection.cursor() as cursor:
-            cursor.executemany("UPDATE rooms_room SET last_seq = %s WHERE id = %s", heads)
-        events = [change_event(message, message.room.name) for message in self.new]
-        _publish_after_commit(events)
 
 
 def edit_message(*, message_id: int, content: str) -> None:

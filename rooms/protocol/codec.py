@@ -44,6 +44,7 @@ def decode(text: str | bytes) -> Command:
             raise CommandError(error, command.id) from None
         if isinstance(inner, CompressedCommand):
             raise CommandError(BadFrame("A compressed frame inside a compressed frame"), inner.id)
+        inner.id = inner.id or command.id
         return inner
     return command
 

@@ -556,7 +556,7 @@ def test_a_room_in_which_nothing_was_said_disappears(run: Run, world: SimpleName
     assert run(services.remove_unused, room_id=room.pk, entries=entries)
     assert not run(services.remove_unused, room_id=room.pk, entries=entries)
     assert run(services.unused_entries, room_id=room.pk) is None
-    assert run(services.room_name, room_id=room.pk) is None
+    assert run(services.room_names, room_ids=[room.pk]) == {}
 
 
 @on_sqlite
@@ -574,7 +574,7 @@ def test_an_entry_between_reading_and_removing_keeps_the_room(run: Run, world: S
     entries = run(services.unused_entries, room_id=room.pk)
     assert run(services.snapshot, room=room) is not None
     assert not run(services.remove_unused, room_id=room.pk, entries=entries)
-    assert run(services.room_name, room_id=room.pk) == "new"
+    assert run(services.room_names, room_ids=[room.pk]) == {room.pk: "new"}
 
 
 @on_postgres
@@ -590,4 +590,4 @@ def test_what_is_under_way_while_a_room_is_removed_keeps_it(
         wait_until(lambda: waiting_for_locks(run) == 1, what="the removal waits for the row")
         other.commit()
         assert removal.result(10) is False
-    assert run(services.room_name, room_id=room.pk) == "new"
+    assert run(services.room_names, room_ids=[room.pk]) == {room.pk: "new"}

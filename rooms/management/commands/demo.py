@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.models import User
 from rooms import services
 from rooms.models import Message, Room
+from rooms.posting import NewMessage
 
 PASSWORD = "demo-password"  # noqa: S105 - it is printed, and exists only with DEBUG
 PEOPLE = ("alice", "bob", "carol", "admin")
@@ -81,7 +82,7 @@ def _fill_room(name: str, title: str, people: dict[str, User], talk: tuple[tuple
     room, created = services.create_room(user_id=people["admin"].pk, name=name, title=title)
     answers = services.post_messages(
         [
-            services.NewMessage(room.pk, people[author].pk, content, client_id=f"demo-{name}-{number}")
+            NewMessage(room.pk, people[author].pk, content, client_id=f"demo-{name}-{number}")
             for number, (author, content) in enumerate(talk, start=1)
         ]
     )
