@@ -591,3 +591,15 @@ def test_what_is_under_way_while_a_room_is_removed_keeps_it(
         other.commit()
         assert removal.result(10) is False
     assert run(services.room_names, room_ids=[room.pk]) == {room.pk: "new"}
+
+
+@on_sqlite
+def test_a_publish_that_fails_after_the_commit_takes_nothing_back(
+    run: Run, world: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(events: list[Event]) -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(services, "publish", fail)
+    [message] = run(services.post_messages, [new(world)])
+    assert run(Message.objects.get, pk=message.pk).content == "hi"

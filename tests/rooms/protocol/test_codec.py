@@ -207,3 +207,8 @@ def test_a_spoilt_stream_is_refused(spoil: Callable[[bytes], bytes]) -> None:
     data = base64.b64encode(spoil(gzip.compress(b'{"type":"ping"}'))).decode()
     error = refusal(json.dumps({"type": "compressed", "data": data, "id": "7"}))
     assert (error.error.code, error.command_id) == ("bad-frame", "7")
+
+
+def test_a_compressed_command_without_an_id_is_answered_by_that_of_its_wrapping() -> None:
+    assert protocol.decode(compressed('{"type":"ping"}', id="8")).id == "8"
+    assert protocol.decode(compressed('{"type":"ping","id":"7"}', id="8")).id == "7"
