@@ -95,7 +95,7 @@ class Bus:
 
     async def reconcile(self) -> None:
         """Brings every group in step with the hub."""
-        for topic in {*ALWAYS, *self._hub.topics(), *self._groups}:
+        for topic in sorted({*ALWAYS, *self._hub.topics(), *self._groups}):  # one order: a run can be repeated
             await self.follow(topic)
 
     def _local(self, event: Event) -> None:
