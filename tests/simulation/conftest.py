@@ -1,0 +1,15 @@
+"""Says at the end how much the simulated worlds went through, over all worker processes."""
+
+from collections import Counter
+from typing import Any
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+    worlds = [value for report in reports for name, value in report.user_properties if name == "simulation"]
+    totals: Counter[str] = Counter()
+    for counts in worlds:
+        totals.update(counts)
+    if worlds:
+        told = ", ".join(f"{count} {name}" for name, count in totals.items())
+        terminalreporter.write_line(f"{len(worlds)} simulated worlds: {told}")

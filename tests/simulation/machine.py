@@ -1,0 +1,207 @@
+"""Simulated machines: each runs the real node, and real consumers for its sockets, and can vanish at any moment.
+
+What is simulated is what a machine stands on: its way to the database, to the channel layer, to the shared presence.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar, copy_context
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.db import OperationalError, connections
+from django.db.utils import load_backend
+
+from chatsite import database, environment
+from rooms import attendance
+from rooms.consumers import ChatConsumer
+from rooms.delivery import bus
+from rooms.delivery.presence import Change, MemoryPresence, Online
+from rooms.node import Node
+from tests.simulation.clock import for_ever
+from tests.simulation.network import Layer, Line, Network
+
+R = TypeVar("R")
+SCOPE = {"type": "websocket", "path": "/ws", "query_string": b"accept=heads", "headers": [], "client": ("::1", 1)}
+here: ContextVar["Machine | None"] = ContextVar("here", default=None)
+
+
+class Machine:
+    """One process with its node. What it starts runs in its context, in which `here` is this machine."""
+
+    def __init__(self, name: str, network: Network, shares: list["Share"], on_fault: Callable[[str], None]) -> None:
+        self.name, self.dead, self._network, self._on_fault = name, False, network, on_fault
+        self.layer = Layer(network, name)
+        self.share = Share(shares)
+        self.lines: list[Line] = []
+        self._context = copy_context()
+        self._context.run(here.set, self)
+        self.node = self.run(self._start)
+
+    def run(self, function: Callable[..., R], *args: Any) -> R:
+        return self._context.copy().run(function, *args)
+
+    def _start(self) -> Node:
+        node = Node(attendance.check)
+        node.presence = self.share
+        node.start()
+        return node
+
+    def connect(self, on_frame: Callable[[str], None], on_close: Callable[[int], None]) -> Line:
+        line = Line(self._network, on_frame, on_close)
+        self.lines.append(line)
+        task = self.run(asyncio.ensure_future, ChatConsumer.as_asgi()(SCOPE, line.receive, line.send))
+        task.add_done_callback(lambda task: self._consumer_ended(task, line))
+        return line
+
+    def _consumer_ended(self, task: "asyncio.Task[None]", line: Line) -> None:
+        line.break_off()
+        if not task.cancelled() and task.exception() is not None:
+            self._on_fault(f"a consumer ended with {task.exception()!r}")
+
+    def crash(self) -> None:
+        """Gone, with all it had in memory; its people count until its lease has ended."""
+        self.dead = True
+        self.layer.die()
+        self.share.ends_at = asyncio.get_running_loop().time() + settings.CHAT_PRESENCE_LEASE_S
+        for line in self.lines:
+            line.break_off()
+
+    async def retire(self) -> None:
+        """Takes leave as on SIGTERM."""
+        await self.node.drain()
+        await self.node.stop()
+        self.dead = True
+        self.layer.die()
+        for line in self.lines:
+            line.break_off()
+
+
+class Share(MemoryPresence):
+    """One machine's part of a presence they all share: counts are over all of them, and nothing of it can fail."""
+
+    def __init__(self, shares: list["Share"]) -> None:
+        super().__init__()
+        self.ends_at = float("inf")
+        self._shares = shares
+        shares.append(self)
+
+    def add(self, place: int, user_id: int, person: Online | None = None) -> Change:
+        super().add(place, user_id, person)
+        return Change(self._sockets(place, user_id) == 1, len(self._users(place)))
+
+    def remove(self, place: int, user_id: int) -> Change:
+        super().remove(place, user_id)
+        return Change(not self._sockets(place, user_id), len(self._users(place)))
+
+    async def counts(self, rooms: Any) -> dict[int, int]:
+        return {room: len(self._users(room)) for room in rooms}
+
+    async def beat(self) -> list[tuple[int, Online]]:
+        now = asyncio.get_running_loop().time()
+        return [left for share in list(self._shares) if share.ends_at <= now for left in await share.close()]
+
+    async def close(self) -> list[tuple[int, Online]]:
+        self._shares.remove(self)
+        here_before = [(place, person) for place in self.places if place for person in self.people.values()]
+        return [(place, person) for place, person in here_before if person.user_id not in self._users(place)]
+
+    def _sockets(self, place: int, user_id: int) -> int:
+        return sum(share.places.get(place, {}).get(user_id, 0) for share in self._shares)
+
+    def _users(self, place: int) -> set[int]:
+        return {user for share in self._shares for user in share.places.get(place, ())}
+
+
+class Storage:
+    """The way to the one database: calls run inline, some time after they were made, and their answers take time."""
+
+    def __init__(self, network: Network, meanwhile: Callable[[], None], url: str) -> None:
+        """`meanwhile` is what somebody else commits between two statements of a caller."""
+        self._network, self._meanwhile = network, meanwhile
+        settings = {**connections.databases["default"], **environment.database("", default=url)}
+        self._connection = load_backend(settings["ENGINE"]).DatabaseWrapper(settings, "default")
+        self._commit, self._connection._commit = self._connection._commit, self.commit
+        self.undisturbed = False
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """In here, and in all tasks that begin in here, this is the default database."""
+        connections["default"] = self._connection
+        with self._connection.execute_wrapper(self.statement):
+            yield
+        self._connection.close()
+
+    async def run(self, _threads: Any, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
+        """Stands in for `chatsite.database._run`."""
+        machine = here.get()
+        assert machine is not None
+        await asyncio.sleep(self._network.delay(self._network.weather.database_s))
+        if machine.dead:
+            await for_ever()
+        try:
+            with publishing_by(machine):
+                return database._guarded(function, *args, **kwargs)
+        finally:
+            await asyncio.sleep(self._network.delay(self._network.weather.database_s))
+            if machine.dead:
+                await for_ever()
+
+    def statement(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+        """Wraps every SQL statement."""
+        weather = self._network.weather
+        if not self.undisturbed:
+            if not self._connection.in_atomic_block and self._network.happens(weather.meanwhile):
+                with self.calm():
+                    self._meanwhile()
+            if self._network.happens(weather.statement_failure):
+                raise OperationalError("the line to the database broke")
+        return execute(sql, params, many, context)
+
+    def commit(self) -> None:
+        """Stands in for the connection's own: it may fail, and it may fail to say that it did not."""
+        fails = not self.undisturbed and self._network.happens(self._network.weather.commit_failure)
+        if fails and self._network.happens(0.5):
+            raise OperationalError("no commit")
+        self._commit()
+        if fails:
+            raise OperationalError("no answer to a commit")
+
+    @contextmanager
+    def calm(self) -> Iterator[None]:
+        """Statements in here meet no trouble."""
+        before, self.undisturbed = self.undisturbed, True
+        try:
+            yield
+        finally:
+            self.undisturbed = before
+
+
+@contextmanager
+def publishing_by(machine: Machine | None) -> Iterator[None]:
+    """What is committed in here is published by this machine's bus, as from its threads, or by nobody's."""
+    before, bus._running = bus._running, machine.node.bus if machine else None
+    try:
+        yield
+    finally:
+        bus._running = before
+
+
+def run_at(machine: Machine | None, function: Callable[[], None]) -> None:
+    """Runs a function as in a thread of this machine, or in a process of its own that cannot tell the others."""
+    context = copy_context()
+    context.run(here.set, machine)
+    with publishing_by(machine):
+        context.run(function)
+
+
+def layer_here() -> Layer | None:
+    machine = here.get()
+    return machine.layer if machine else None
+
+
+def node_here() -> Node:
+    machine = here.get()
+    assert machine is not None
+    return machine.node
