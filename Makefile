@@ -15,10 +15,10 @@ PRODUCTION := DEBUG=0 CHAT_HTTPS=1 CHAT_ENV_FILE= SECRET_KEY=only-for-the-check-
 	JWT_SECRET=another-one-for-the-same-check-0123456789
 
 .DEFAULT_GOAL := help
-.PHONY: help install run serve test check format bench docs
+.PHONY: help install run serve test check format bench reliability docs
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  PORT=$(PORT)       run, serve: where to listen"
 	@echo "  WORKERS=$(WORKERS)       serve: processes; more than one needs REDIS_URL"
@@ -68,6 +68,9 @@ format: install ## format the code and mend what ruff can mend
 
 bench: install ## measure; figures and how to read them are in docs/performance.md
 	@QUICK=$(QUICK) $(BIN)/python -m benchmarks
+
+reliability: install ## break what the chat stands on, and write what came of it to docs/reliability.md; five minutes
+	@$(BIN)/python -m tests.reliability.report
 
 docs: install ## write the generated pages anew (docs/protocol.md)
 	DEBUG=1 $(MANAGE) protocol_docs
