@@ -6,6 +6,7 @@ PORT ?= 8000
 WORKERS ?= 1
 QUICK ?=
 ARGS ?=
+DROPS ?= 10000
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -15,7 +16,7 @@ PRODUCTION := DEBUG=0 CHAT_HTTPS=1 CHAT_ENV_FILE= SECRET_KEY=only-for-the-check-
 	JWT_SECRET=another-one-for-the-same-check-0123456789
 
 .DEFAULT_GOAL := help
-.PHONY: help install run serve test check format bench reliability docs
+.PHONY: help install run serve test check format bench reliability soak docs
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -23,7 +24,8 @@ help: ## this list
 	@echo "  PORT=$(PORT)       run, serve: where to listen"
 	@echo "  WORKERS=$(WORKERS)       serve: processes; more than one needs REDIS_URL"
 	@echo "  PYTHON=$(PYTHON)  install: the Python to use, 3.11 or newer"
-	@echo "  ARGS=           test: what pytest is told, as in ARGS='-k history'"
+	@echo "  ARGS=           test, soak: what pytest is told, as in ARGS='-k history'"
+	@echo "  DROPS=$(DROPS)     soak: how many messages are lost, over all worlds"
 	@echo "  QUICK=1         bench: a minute instead of ten"
 
 install: $(STAMP) ## make .venv and install everything into it; the others run this when it is needed
@@ -71,6 +73,10 @@ bench: install ## measure; figures and how to read them are in docs/performance.
 
 reliability: install ## break what the chat stands on, and write what came of it to docs/reliability.md; five minutes
 	@$(BIN)/python -m tests.reliability.report
+
+soak: install ## simulate worlds that nobody has seen until DROPS messages between their processes were lost
+	@SIMULATION_SEED=$$(date +%s) SIMULATION_RUNS=$$((($(DROPS) + 99) / 100)) \
+		$(BIN)/python -m pytest -n auto tests/simulation $(ARGS)
 
 docs: install ## write the generated pages anew (docs/protocol.md)
 	DEBUG=1 $(MANAGE) protocol_docs
