@@ -43,6 +43,12 @@ CHAT_OUTBOX_BYTES = environment.number(
     "CHAT_OUTBOX_BYTES", default=1_048_576
 )  # unsent to one slow reader: half of 2 MiB
 CHAT_HEARTBEAT_S = environment.number("CHAT_HEARTBEAT_S", default=30, minimum=1)  # ping; no pong by the next one: cut
+CHAT_BATCH_SIZE = environment.number("CHAT_BATCH_SIZE", default=20)  # events in one frame at most; 0 or 1: no batches
+CHAT_BATCH_INTERVAL_MS = environment.number(
+    "CHAT_BATCH_INTERVAL_MS", default=100, minimum=1
+)  # what follows so soon waits
+CHAT_COMPRESS_MIN_BYTES = environment.number("CHAT_COMPRESS_MIN_BYTES", default=1_024)  # shorter frames hardly shrink
+CHAT_MAX_NOTICED_MEMBERS = environment.number("CHAT_MAX_NOTICED_MEMBERS", default=100)  # above: no single joins, leaves
 CHAT_LEAVE_DELAY_S = environment.number("CHAT_LEAVE_DELAY_S", default=2)  # a page that is reloaded has not left
 CHAT_DRAIN_S = environment.number("CHAT_DRAIN_S", default=5)  # a stopping process closes its sockets over this time
 CHAT_PRESENCE_LEASE_S = environment.number(

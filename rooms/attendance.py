@@ -27,6 +27,7 @@ from rooms.node import Node
 from rooms.services import Snapshot
 
 log = structlog.get_logger(__name__)
+Notice = type[protocol.UserJoined] | type[protocol.UserLeft]
 TRIES = 3  # a transient room can disappear while somebody enters it; they then make it again
 EXPIRY_WARNING_S = 60.0
 
@@ -96,7 +97,7 @@ async def join(node: Node, connection: Connection, name: str, after: int | None 
 
 async def _take_seat(node: Node, connection: Connection, room: Room) -> int:
     topic = services.topic(room.pk)
-    node.hub.join(topic, connection)
+    node.hub.join(topic, connection, room.name)
     if room.name in connection.rooms:
         counts = await node.presence.counts([room.pk])
         return counts[room.pk]
@@ -104,9 +105,7 @@ async def _take_seat(node: Node, connection: Connection, room: Room) -> int:
     await node.bus.follow(topic)
     news, count = await node.presence.enter(room.pk, connection.identity.user_id)
     if news:
-        user, now = user_ref(connection.identity), protocol.timestamp(timezone.now())
-        frame = protocol.UserJoined(room_id=room.name, user=user, timestamp=now)
-        node.bus.publish([Event(topic, protocol.encode(frame), skip=connection.id)])
+        _tell(node, room, protocol.UserJoined, connection.identity, count=count, skip=connection.id)
     return count
 
 
@@ -134,12 +133,18 @@ async def _go_out(node: Node, connection: Connection, room: Room) -> None:
 async def _give_up_seat(node: Node, identity: Identity, room: Room) -> None:
     news, count = await node.presence.leave(room.pk, identity.user_id)
     if news and count:
-        frame = protocol.UserLeft(
-            room_id=room.name, user=user_ref(identity), timestamp=protocol.timestamp(timezone.now())
-        )
-        node.bus.publish([Event(services.topic(room.pk), protocol.encode(frame))])
+        _tell(node, room, protocol.UserLeft, identity, count=count)
     if room.transient and not count:
         await _remove_unused(node, room.pk)
+
+
+def _tell(node: Node, room: Room, kind: Notice, identity: Identity, *, count: int, skip: str = "") -> None:
+    """Tells a room of one person, or, where that would be too much for all, how many there are."""
+    if 0 < settings.CHAT_MAX_NOTICED_MEMBERS < count:
+        node.members_changed(room)
+        return
+    frame = kind(room_id=room.name, user=user_ref(identity), timestamp=protocol.timestamp(timezone.now()))
+    node.bus.publish([Event(services.topic(room.pk), protocol.encode(frame), skip=skip)])
 
 
 async def _remove_unused(node: Node, room_id: int) -> None:

@@ -46,6 +46,7 @@ class ChatConsumer(AsyncConsumer):
         self.connection = Connection(
             send,
             limit_bytes=settings.CHAT_OUTBOX_BYTES,
+            compress_bytes=settings.CHAT_COMPRESS_MIN_BYTES,
             on_cut=task.cancel,
             socket=cast(FrameSocket | None, scope.get("extensions", {}).get("chat.frames")),
             address=(scope.get("client") or ("", 0))[0],

@@ -28,7 +28,7 @@ from rooms.delivery.hub import Hub
 from rooms.delivery.journal import Journal
 from rooms.delivery.presence import MemoryPresence, Online, Presence
 from rooms.delivery.redis_presence import RedisPresence
-from rooms.models import Message
+from rooms.models import Message, Room
 from rooms.posting import NewMessage
 
 log = structlog.get_logger(__name__)
@@ -36,6 +36,7 @@ R = TypeVar("R")
 GAP_WAIT_S = 0.05  # an event of another process that is only late has come by then
 RETRY_S = 1.0
 ASK_TIMEOUT_S = 5.0
+MEMBERS_EVERY_S = 1.0
 TAKE_LEAVE_S = 2.0  # for the last ones to answer their close
 
 
@@ -50,7 +51,7 @@ class Node:
         self.draining = False
         self.loop = asyncio.get_running_loop()
         self.connections: dict[str, Connection] = {}
-        self.hub = Hub(self._on_gap)
+        self.hub = Hub(self._on_gap, self.loop.call_later)
         self.bus = Bus(self.hub, self._on_control)
         self.journal: Journal[NewMessage, Message] = Journal(
             lambda messages: database.store(services.post_messages, messages),
@@ -58,6 +59,7 @@ class Node:
         )
         self.presence: Presence = _redis_presence() if settings.REDIS_URL else MemoryPresence()
         self._repairing: set[str] = set()
+        self._restless: set[int] = set()  # large rooms whose members will be told how many they are
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -120,6 +122,19 @@ class Node:
                 user = protocol.UserRef(str(person.user_id), person.username)
                 frame = protocol.UserLeft(room_id=names[room_id], user=user, timestamp=now)
                 self.bus.publish([Event(services.topic(room_id), protocol.encode(frame))])
+
+    def members_changed(self, room: Room) -> None:
+        """Tells a large room how many people are in it, once for all who come and go within MEMBERS_EVERY_S."""
+        if room.pk not in self._restless:
+            self._restless.add(room.pk)
+            self.spawn(self._tell_members(room))
+
+    async def _tell_members(self, room: Room) -> None:
+        await asyncio.sleep(MEMBERS_EVERY_S)
+        self._restless.discard(room.pk)
+        counts = await self.presence.counts([room.pk])
+        frame = protocol.RoomMembers(room_id=room.name, member_count=counts[room.pk])
+        self.bus.publish([Event(services.topic(room.pk), protocol.encode(frame))])
 
     # --- Gaps ---------------------------------------------------------------------------------------------------------
     def _on_gap(self, topic: str) -> None:

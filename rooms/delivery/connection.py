@@ -4,6 +4,7 @@ Offers never wait. Knows nothing of rooms' contents: what it carries besides is 
 """
 
 import asyncio
+import sys
 import uuid
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
@@ -30,8 +31,8 @@ class FrameSocket(Protocol):
 
 class Connection:
     __slots__ = (
-        "__weakref__", "_cut", "_limit", "_outbox", "_outbox_bytes", "_pump", "_send", "_settled", "_socket",
-        "accepts", "address", "closing", "id", "identity", "pending", "rooms", "timer",
+        "__weakref__", "_compress_over", "_cut", "_limit", "_outbox", "_outbox_bytes", "_pump", "_send", "_settled",
+        "_socket", "accepts", "address", "closing", "id", "identity", "pending", "rooms", "timer",
     )  # fmt: skip
 
     def __init__(
@@ -39,11 +40,15 @@ class Connection:
         send: Send,
         *,
         limit_bytes: int,
+        compress_bytes: int = 0,
         on_cut: Callable[[], object],
         socket: FrameSocket | None = None,
         address: str = "",
     ) -> None:
-        """`limit_bytes` bounds what waits for a slow reader (0: no bound); `on_cut` ends the owner's loop by force."""
+        """`limit_bytes` bounds what waits for a slow reader (0: no bound); `on_cut` ends the owner's loop by force.
+
+        Frames over `compress_bytes` are compressed for a client that accepts it (0: none is).
+        """
         self.id = uuid.uuid4().hex
         self.address = address
         self.accepts: frozenset[str] = frozenset()  # additions to the base protocol that this client understands
@@ -56,6 +61,7 @@ class Connection:
         self._cut = on_cut
         self._socket = socket
         self._limit = limit_bytes
+        self._compress_over = compress_bytes or sys.maxsize
         self._outbox: deque[Encoded] = deque()
         self._outbox_bytes = 0
         self._pump: asyncio.Task[None] | None = None
@@ -69,6 +75,8 @@ class Connection:
         """Sends at once if the socket takes it, else queues it in order; under pressure ephemeral frames go first."""
         if self.closing is not None:
             return
+        if len(frame.payload) > self._compress_over and "compressed" in self.accepts:
+            frame = frame.compressed
         if self._pump is None and self._write(frame):
             return
         size = self._outbox_bytes + len(frame.payload)

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from rooms import protocol
+
 
 class Event(msgspec.Struct, array_like=True, frozen=True):
     """One encoded frame for every connection of a topic, in this process and in the others.
@@ -18,10 +20,11 @@ class Event(msgspec.Struct, array_like=True, frozen=True):
 class Encoded:
     """A server frame as JSON bytes, and each form a socket may want of it, made once for all recipients."""
 
-    __slots__ = ("_text", "_wire", "payload")
+    __slots__ = ("_compressed", "_text", "_wire", "payload")
 
     def __init__(self, payload: bytes) -> None:
         self.payload = payload
+        self._compressed: Encoded | None = None
         self._text: str | None = None
         self._wire: bytes | None = None
 
@@ -30,6 +33,14 @@ class Encoded:
         if self._text is None:
             self._text = self.payload.decode()
         return self._text
+
+    @property
+    def compressed(self) -> "Encoded":
+        """The same as a `compressed` frame, or this one where that would not be shorter."""
+        if self._compressed is None:
+            wrapped = Encoded(protocol.encode(protocol.Compressed(data=protocol.deflate(self.payload))))
+            self._compressed = wrapped if len(wrapped.payload) < len(self.payload) else self
+        return self._compressed
 
     @property
     def wire(self) -> bytes:

@@ -6,7 +6,10 @@ Synchronous and without I/O, clock or models. What it misses it asks for through
 from collections.abc import Callable, Iterable
 from typing import Protocol
 
+from django.conf import settings
+
 from monitoring import metrics
+from rooms.delivery.batches import Batch, CallLater
 from rooms.delivery.events import Encoded, Event
 
 MAX_EARLY = 10_000  # events held back for one topic; what is beyond is read from the database like any other gap
@@ -14,17 +17,22 @@ MAX_EARLY = 10_000  # events held back for one topic; what is beyond is read fro
 
 class Recipient(Protocol):
     id: str
+    accepts: frozenset[str]
 
     def offer(self, frame: Encoded, *, ephemeral: bool = False) -> None: ...
 
 
 class Topic:
-    """`joining` hold back what arrives while their snapshot is read; `ahead` have a snapshot newer than `seq`."""
+    """`joining` hold back what arrives while their snapshot is read; `ahead` have a snapshot newer than `seq`.
 
-    __slots__ = ("ahead", "early", "expected", "joining", "members", "seq", "start")
+    `batch` has those members who take several events in one frame.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("ahead", "batch", "early", "expected", "joining", "members", "seq", "start")
+
+    def __init__(self, batch: Batch | None) -> None:
         self.members: dict[Recipient, None] = {}
+        self.batch = batch
         self.joining: dict[Recipient, list[tuple[Event, Encoded]]] = {}
         self.ahead: dict[Recipient, int] = {}
         self.seq: int | None = None  # the last one delivered; None until the first snapshot tells where the room stands
@@ -36,11 +44,25 @@ class Topic:
         self.members.pop(recipient, None)
         self.joining.pop(recipient, None)
         self.ahead.pop(recipient, None)
+        if self.batch is not None:
+            self.batch.members.pop(recipient, None)
+
+    def seat(self, recipient: Recipient) -> None:
+        """From the next event on the recipient gets each as it comes, or in batches if it accepts them."""
+        if self.batch is not None and "message-batch" in recipient.accepts:
+            self.batch.flush()
+            self.batch.members[recipient] = None
+        else:
+            self.members[recipient] = None
+
+    def is_empty(self) -> bool:
+        return not (self.members or self.joining or self.ahead or (self.batch and self.batch.members))
 
 
 class Hub:
-    def __init__(self, on_gap: Callable[[str], None]) -> None:
-        """`on_gap(topic)` is told that an event has not come though a later one has."""
+    def __init__(self, on_gap: Callable[[str], None], call_later: CallLater | None = None) -> None:
+        """`on_gap(topic)` is told that an event has not come though a later one has; no timer, no batches."""
+        self._call_later = call_later
         self._topics: dict[str, Topic] = {}
         self._on_gap = on_gap
 
@@ -72,9 +94,17 @@ class Hub:
         found = self._topics.get(topic)
         return found is not None and found.seq is not None and bool(found.early or found.expected > found.seq)
 
-    def join(self, topic: str, recipient: Recipient) -> None:
-        """Takes a recipient in before its snapshot is read: from now on events are held back for it."""
-        found = self._topics.setdefault(topic, Topic())
+    def join(self, topic: str, recipient: Recipient, room: str = "") -> None:
+        """Takes a recipient in before its snapshot is read: from now on events are held back for it.
+
+        `room` is the name that batches of this topic's events bear; a topic without one has none.
+        """
+        found = self._topics.get(topic)
+        if found is None:
+            batch = (
+                Batch(room, self._call_later) if room and self._call_later and settings.CHAT_BATCH_SIZE > 1 else None
+            )
+            found = self._topics[topic] = Topic(batch)
         found.drop(recipient)
         found.joining[recipient] = []
 
@@ -92,7 +122,7 @@ class Hub:
         if head > found.seq:
             found.ahead[recipient] = head
         else:
-            found.members[recipient] = None
+            found.seat(recipient)
         self._drain(found)
         if found.early:
             self._on_gap(topic)
@@ -102,8 +132,10 @@ class Hub:
         if found is None:
             return
         found.drop(recipient)
-        if not (found.members or found.joining or found.ahead):
+        if found.is_empty():
             del self._topics[topic]
+            if found.batch is not None:
+                found.batch.close()
 
     def deliver(self, event: Event) -> None:
         """Passes an event on in its order: a double is dropped, an early one is held back."""
@@ -148,6 +180,11 @@ class Hub:
         for recipient in topic.members if not event.skip else [r for r in topic.members if r.id != event.skip]:
             recipient.offer(frame, ephemeral=ephemeral)
         metrics.sent(len(topic.members))
+        if topic.batch is not None and topic.batch.members:
+            if event.seq:
+                topic.batch.add(frame)
+            else:
+                topic.batch.pass_by(frame, skip=event.skip)
         for recipient, held in topic.joining.items():
             if recipient.id != event.skip:
                 held.append((event, frame))
@@ -160,4 +197,4 @@ class Hub:
                 recipient.offer(frame, ephemeral=not event.seq)
             if topic.seq is not None and topic.seq >= head:
                 del topic.ahead[recipient]
-                topic.members[recipient] = None
+                topic.seat(recipient)

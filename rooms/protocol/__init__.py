@@ -3,7 +3,7 @@
 Knows nothing of sockets, models or who may do what. docs/protocol.md is generated from the docstrings here.
 """
 
-from rooms.protocol.codec import CommandError, decode, encode, inflate
+from rooms.protocol.codec import CommandError, decode, deflate, encode, inflate
 from rooms.protocol.commands import (
     COMMANDS,
     HISTORY_DEFAULT,
@@ -35,10 +35,12 @@ from rooms.protocol.frames import (
     AuthSuccess,
     Chat,
     ChatMessage,
+    Compressed,
     Error,
     Frame,
     Heads,
     Message,
+    MessageBatch,
     MessageDeleted,
     MessageEdited,
     MessageHistory,
@@ -48,6 +50,7 @@ from rooms.protocol.frames import (
     RoomCreated,
     RoomJoined,
     RoomLeft,
+    RoomMembers,
     RoomMessage,
     RoomRef,
     RoomsList,
@@ -76,6 +79,7 @@ __all__ = [
     "ChatMessage",
     "Command",
     "CommandError",
+    "Compressed",
     "CompressedCommand",
     "CreateRoom",
     "EitherRoomCommand",
@@ -88,6 +92,7 @@ __all__ = [
     "JoinRoom",
     "LeaveRoom",
     "Message",
+    "MessageBatch",
     "MessageDeleted",
     "MessageEdited",
     "MessageHistory",
@@ -99,6 +104,7 @@ __all__ = [
     "RoomCreated",
     "RoomJoined",
     "RoomLeft",
+    "RoomMembers",
     "RoomMessage",
     "RoomRef",
     "RoomsList",
@@ -114,6 +120,7 @@ __all__ = [
     "Welcome",
     "accepted",
     "decode",
+    "deflate",
     "encode",
     "inflate",
     "room_name",

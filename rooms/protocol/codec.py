@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import gzip
 import zlib
 from typing import Any, Union, cast
 
@@ -87,6 +88,11 @@ def inflate(data: str) -> bytes:
     if not stream.eof or stream.unused_data:
         raise BadFrame("data is not one whole gzip stream")
     return opened
+
+
+def deflate(payload: bytes) -> str:
+    """A frame as the `data` of a `compressed` one."""
+    return base64.b64encode(gzip.compress(payload, compresslevel=6, mtime=0)).decode()
 
 
 def encode(frame: Frame) -> bytes:

@@ -104,6 +104,13 @@ class UserLeft(Frame, tag="user-left"):
     timestamp: str
 
 
+class RoomMembers(Frame, tag="room-members"):
+    """How many people are in a large room; sent once a second instead of each `user-joined` and `user-left`."""
+
+    room_id: str
+    member_count: int
+
+
 class Message(Frame):
     """One stored message. `seq` orders a room's messages; `changedSeq` is above it once the message was changed."""
 
@@ -147,6 +154,23 @@ class MessageHistory(Frame, tag="message-history"):
 
     room_id: str
     messages: list[ChatMessage | RoomMessage | MessageEdited | MessageDeleted]
+
+
+class MessageBatch(Frame, tag="message-batch"):
+    """Several events of one room in one frame, in their order, for connections that accept `message-batch`.
+
+    The first event of a quiet room comes by itself; those that follow soon share a frame.
+    """
+
+    room_id: str
+    messages: list[ChatMessage | RoomMessage | MessageEdited | MessageDeleted]
+    timestamp: str
+
+
+class Compressed(Frame, tag="compressed"):
+    """Base64 of gzip of one frame, for connections that accept `compressed`; only frames over 1 KiB come so."""
+
+    data: str
 
 
 class Heads(Frame, tag="heads"):
@@ -208,6 +232,6 @@ class Error(Frame, tag="error"):
 
 FRAMES: tuple[type[Frame], ...] = (
     Welcome, Pong, AuthSuccess, AuthFailed, AuthExpiring, RoomCreated, RoomJoined, RoomLeft, UserJoined, UserLeft,
-    ChatMessage, RoomMessage, MessageEdited, MessageDeleted, MessageHistory, Heads, Chat, RoomsList, OnlineUsers,
-    AdminMessage, ServerDraining, Ack, Error,
+    RoomMembers, ChatMessage, RoomMessage, MessageEdited, MessageDeleted, MessageHistory, MessageBatch, Compressed,
+    Heads, Chat, RoomsList, OnlineUsers, AdminMessage, ServerDraining, Ack, Error,
 )  # fmt: skip

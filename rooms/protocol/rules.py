@@ -8,7 +8,8 @@ from django.conf import settings
 
 from chatsite.errors import BadFrame, TooLarge
 
-ADDITIONS = frozenset({"heads"})  # beyond the base protocol, sent only to a client that accepts them
+# Beyond the base protocol, and sent only to a client that accepts them.
+ADDITIONS = frozenset({"compressed", "heads", "message-batch"})
 
 
 def room_name(value: str) -> str:

@@ -1,4 +1,4 @@
-"""Coming back: a client says what it has seen and gets all that changed since; what got lost between processes is found."""
+"""Coming back: a client tells what it has seen and gets what changed since; what was lost on the way is found."""
 
 from collections.abc import Callable
 

@@ -148,6 +148,11 @@ client.on("message-history", (frame) => {
   room.addHistory(frame.messages, HISTORY_PAGE);
   conversation.added(room, { isMessage: false });
 });
+client.on("room-members", ({ roomId, memberCount }) => {
+  const room = rooms.get(roomId);
+  if (room) room.memberCount = memberCount;
+  paintSoon();
+});
 client.on("room-lost", (frame) => refuse(frame.roomId, frame));
 client.on("chat", ({ user, message }) => showBanner({ from: say("fromPerson", { name: user.username }), text: message }));
 client.on("admin-message", (frame) =>

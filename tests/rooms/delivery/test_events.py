@@ -1,5 +1,10 @@
 """What travels between processes and to sockets: unchanged, and encoded once."""
 
+import base64
+import gzip
+import json
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,3 +44,16 @@ def _parsed(reader: StreamReader) -> Frame:
         next(parsing)
     frame: Frame = done.value.value
     return frame
+
+
+def test_a_frame_is_compressed_once_and_opens_to_the_same() -> None:
+    frame = Encoded(b'{"type":"chat","message":"' + b"again " * 300 + b'"}')
+    packed = json.loads(frame.compressed.payload)
+    assert packed["type"] == "compressed"
+    assert gzip.decompress(base64.b64decode(packed["data"])) == frame.payload
+    assert frame.compressed is frame.compressed
+
+
+def test_what_would_not_shrink_stays_as_it_is() -> None:
+    frame = Encoded(random.Random(1).randbytes(3000))
+    assert frame.compressed is frame

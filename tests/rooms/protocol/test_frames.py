@@ -68,6 +68,12 @@ GOLDEN: list[tuple[protocol.Frame, str]] = [
         f'{{"type":"message-history","roomId":"r","messages":[{HELLO_CHAT},{{"type":"room-message",{HELLO_JSON}}}]}}',
     ),
     (protocol.MessageHistory(room_id="r", messages=[]), '{"type":"message-history","roomId":"r","messages":[]}'),
+    (
+        protocol.MessageBatch(room_id="r", messages=[protocol.ChatMessage(**HELLO)], timestamp=NOW),
+        f'{{"type":"message-batch","roomId":"r","messages":[{HELLO_CHAT}],"timestamp":"{NOW}"}}',
+    ),
+    (protocol.Compressed(data="H4sI"), '{"type":"compressed","data":"H4sI"}'),
+    (protocol.RoomMembers(room_id="r", member_count=500), '{"type":"room-members","roomId":"r","memberCount":500}'),
     (protocol.ServerDraining(reconnect_in_ms=5), '{"type":"server-draining","reconnectInMs":5}'),
     (protocol.Heads(rooms={"r": 3}), '{"type":"heads","rooms":{"r":3}}'),
     (
