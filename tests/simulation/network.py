@@ -36,6 +36,7 @@ class Network:
         self.groups: dict[str, dict[str, None]] = {}
         self.queues: dict[str, asyncio.Queue[Message | Exception]] = {}
         self.published = self.dropped = self.doubled = 0
+        self.away_until = 0.0  # until then every call of the channel layer fails
 
     def delay(self, mean_s: float | None = None) -> float:
         return self.dice.expovariate(1 / (mean_s or self.weather.delay_s))
@@ -45,7 +46,7 @@ class Network:
 
     async def trip(self) -> None:
         await asyncio.sleep(self.delay())
-        if self.happens(self.weather.refusal):
+        if self.happens(self.weather.refusal) or asyncio.get_running_loop().time() < self.away_until:
             raise ConnectionError("The channel layer refused")
 
     def carry(self, channel: str, message: Message) -> None:
