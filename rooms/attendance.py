@@ -168,6 +168,10 @@ async def forget(node: Node, connection: Connection) -> None:
 
 async def _take_leave(node: Node, identity: Identity, rooms: list[Room]) -> None:
     await asyncio.sleep(settings.CHAT_LEAVE_DELAY_S)
+    await node.finish(_depart(node, identity, rooms))  # else one who is counted out is not told to anybody
+
+
+async def _depart(node: Node, identity: Identity, rooms: list[Room]) -> None:
     for room in rooms:
         with suppress(Unavailable):  # the database is away: an unused room stays, nothing else is missed
             await _give_up_seat(node, identity, room)

@@ -61,6 +61,7 @@ class Node:
         self._repairing: set[str] = set()
         self._restless: set[int] = set()  # large rooms whose members will be told how many they are
         self._tasks: set[asyncio.Task[None]] = set()
+        self._unfinished: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         self.bus.start()
@@ -73,6 +74,8 @@ class Node:
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._unfinished:
+            await asyncio.wait(self._unfinished, timeout=TAKE_LEAVE_S)
         with suppress(ChatError):
             await self._tell_left(await self.presence.close())
         await self.bus.stop()
@@ -94,6 +97,13 @@ class Node:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def finish(self, work: Coroutine[Any, Any, None]) -> None:
+        """Waits for work that comes to its end even when the node stops meanwhile."""
+        task = asyncio.ensure_future(work)
+        self._unfinished.add(task)
+        task.add_done_callback(self._unfinished.discard)
+        await asyncio.shield(task)
 
     async def _upkeep(self) -> None:
         """Keeps the lease and the groups, and tells who left because their process died."""
