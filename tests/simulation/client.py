@@ -4,6 +4,8 @@ It applies frames by `changedSeq`, resumes with `after`, and sends again what wa
 """
 
 import asyncio
+import base64
+import gzip
 import itertools
 import json
 import random
@@ -15,6 +17,8 @@ from tests.simulation.network import Line
 
 Frame = dict[str, Any]
 CHANGES = {"chat-message", "room-message", "message-edited", "message-deleted"}
+ABOUT_PEOPLE = {"user-joined", "user-left", "room-members"}
+ACCEPTS = ["", "heads", "message-batch", "compressed,heads", "compressed,message-batch"]
 RETRYABLE = {"unavailable", "not-in-room"}
 
 
@@ -85,7 +89,7 @@ class Client:
     async def _session(self, machine: Machine) -> None:
         self.world.note(self.name, f"connects to {machine.name}")
         self._closed.clear()
-        line = self._line = machine.connect(self._on_frame, self._on_close)
+        line = self._line = machine.connect(self.dice.choice(ACCEPTS), self._on_text, self._on_close)
         self._signed_in = False
         self._say("auth", id="auth", token=self._token)
         while not self._closed.is_set():
@@ -192,8 +196,14 @@ class Client:
         self._closed.set()
         self.cuts += 1
 
-    def _on_frame(self, text: str) -> None:
+    def _on_text(self, text: str) -> None:
         frame = json.loads(text)
+        if frame["type"] == "compressed":
+            frame = json.loads(gzip.decompress(base64.b64decode(frame["data"])))
+        for one in frame["messages"] if frame["type"] == "message-batch" else [frame]:
+            self._on_frame(one)
+
+    def _on_frame(self, frame: Frame) -> None:
         kind, room = frame["type"], frame.get("roomId")
         told = {name: frame[name] for name in ("id", "roomId", "seq", "changedSeq", "headSeq", "code") if name in frame}
         self.world.note(self.name, f"gets {kind} {told}")
@@ -211,7 +221,7 @@ class Client:
             self._on_ack(frame)
         elif kind == "error":
             self._on_error(frame)
-        elif kind in ("user-joined", "user-left") and room not in {**self.joined, **self._doubtful}:
+        elif kind in ABOUT_PEOPLE and room not in {**self.joined, **self._doubtful}:
             self.world.fault(f"{self.name} is told {kind} of {room}, where it is not")
 
     def _on_change(self, room: str, change: Frame) -> None:

@@ -23,7 +23,7 @@ from tests.simulation.clock import for_ever
 from tests.simulation.network import Layer, Line, Network
 
 R = TypeVar("R")
-SCOPE = {"type": "websocket", "path": "/ws", "query_string": b"accept=heads", "headers": [], "client": ("::1", 1)}
+SCOPE = {"type": "websocket", "path": "/ws", "headers": [], "client": ("::1", 1)}
 here: ContextVar["Machine | None"] = ContextVar("here", default=None)
 
 
@@ -48,10 +48,11 @@ class Machine:
         node.start()
         return node
 
-    def connect(self, on_frame: Callable[[str], None], on_close: Callable[[int], None]) -> Line:
+    def connect(self, accept: str, on_frame: Callable[[str], None], on_close: Callable[[int], None]) -> Line:
         line = Line(self._network, on_frame, on_close)
         self.lines.append(line)
-        task = self.run(asyncio.ensure_future, ChatConsumer.as_asgi()(SCOPE, line.receive, line.send))
+        scope = {**SCOPE, "query_string": f"accept={accept}".encode()}
+        task = self.run(asyncio.ensure_future, ChatConsumer.as_asgi()(scope, line.receive, line.send))
         task.add_done_callback(lambda task: self._consumer_ended(task, line))
         return line
 

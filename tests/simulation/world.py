@@ -34,6 +34,11 @@ ROOMS = ("lobby", "garden", "attic")
 SETTLED_WITHIN_S = 120.0
 LONGEST_S = 600.0  # of virtual time; most worlds have lost enough after one minute
 SETTINGS = {"CHAT_HEADS_INTERVAL_S": 3, "CHAT_DRAIN_S": 2, "CHAT_PRESENCE_LEASE_S": 6, "CHAT_OUTBOX_BYTES": 8_192}
+CHOICES = {
+    "CHAT_RESUME_MESSAGES": [20, 1_000],
+    "CHAT_BATCH_INTERVAL_MS": [20, 500],
+    "CHAT_MAX_NOTICED_MEMBERS": [2, 50],
+}
 
 
 class World:
@@ -108,7 +113,7 @@ class World:
         with ExitStack() as stack:
             stack.callback(self._loop.close)
             stack.callback(asyncio.set_event_loop, None)
-            stack.enter_context(override_settings(**SETTINGS, CHAT_RESUME_MESSAGES=self.dice.choice([20, 1_000])))
+            stack.enter_context(override_settings(**SETTINGS, **self._chosen()))
             self._put_in_place(stack.enter_context(pytest.MonkeyPatch.context()))
             stack.enter_context(_LoudLogs(self.fault))
             try:
@@ -116,6 +121,9 @@ class World:
             finally:
                 self._over = True
                 _cancel_all(self._loop)
+
+    def _chosen(self) -> dict[str, int]:
+        return {name: self.dice.choice(values) for name, values in CHOICES.items()}
 
     def _put_in_place(self, patch: pytest.MonkeyPatch) -> None:
         patch.setattr(database, "_run", self.storage.run)
