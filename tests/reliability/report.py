@@ -43,7 +43,7 @@ class Rows:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed or hasattr(report, "wasxfail"):
-            self.failed.append(report.nodeid.partition("::")[2].replace("_", " "))
+            self.failed.append(report.nodeid.partition("::test_")[2].replace("_", " "))
         elif report.when == "call" and report.passed:
             self.rows += [value for name, value in report.user_properties if name == "reliability"]
 
