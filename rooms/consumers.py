@@ -17,7 +17,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts import authentication
-from chatsite.closes import OVERLOADED, SHUTDOWN, TOO_BIG
+from chatsite.closes import OVERLOADED, TOO_BIG
 from chatsite.errors import AuthRequired, BadFrame, ChatError, Internal, TooLarge, Unavailable
 from monitoring import metrics
 from rooms import attendance, handlers, protocol
@@ -40,9 +40,12 @@ class ChatConsumer(AsyncConsumer):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
+        self.node = attendance.running()
+        if self.node.draining:
+            await _turn_away(scope, send)
+            return
         await send({"type": "websocket.accept"})
         task = cast("asyncio.Task[None]", asyncio.current_task())
-        self.node = attendance.running()
         self.connection = Connection(
             send,
             limit_bytes=settings.CHAT_OUTBOX_BYTES,
@@ -73,9 +76,6 @@ class ChatConsumer(AsyncConsumer):
             refusal = Unavailable(OVERLOADED.reason)  # not counted as failed: guests too many are no fault of ours
             self.connection.send(protocol.Error(message=refusal.message, code=refusal.code, retryable=True))
             self.connection.close(OVERLOADED)
-            return
-        if self.node.draining:
-            self.connection.close(SHUTDOWN)
             return
         query = parse_qs(scope["query_string"].decode("latin-1"))
         self.connection.accepts = protocol.accepted(",".join(query.get("accept", [])).split(","))
@@ -142,6 +142,15 @@ class ChatConsumer(AsyncConsumer):
     def _log(self, event: str, **fields: Any) -> None:
         user = self.connection.identity.user_id if self.connection.identity else None
         log.info(event, connection=self.connection.id, user=user, **fields)
+
+
+async def _turn_away(scope: Scope, send: Send) -> None:
+    """Refuses the handshake with HTTP 503, so that a proxy asks another process; daphne knows only 403."""
+    if "websocket.http.response" in scope.get("extensions", {}):
+        await send({"type": "websocket.http.response.start", "status": 503, "headers": [(b"retry-after", b"1")]})
+        await send({"type": "websocket.http.response.body", "body": b""})
+    else:
+        await send({"type": "websocket.close"})
 
 
 def _session_key(headers: dict[str, str]) -> str:

@@ -7,6 +7,10 @@ import urllib.request
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
+import pytest
+import websockets
+from websockets.exceptions import InvalidStatus
+
 from tests.flows.frames import enter
 from tests.reliability.traffic import Counts
 from tests.support.client import ChatClient
@@ -33,6 +37,8 @@ async def test_a_process_takes_leave(processes: Processes, record: Callable[...,
         status = asyncio.create_task(asyncio.to_thread(leaving.terminate))
         announced = [(await client.expect("server-draining"))["reconnectInMs"] for client in clients]
         assert await asyncio.to_thread(_ready, leaving) == (503, ["draining"])
+        with pytest.raises(InvalidStatus, match="503"):  # a proxy asks the next process
+            await websockets.connect(leaving.ws_url, proxy=None)
         closed_at = await asyncio.gather(*map(_goodbye, clients))
         assert await status == 0
         rooms = (await witness.call("get-rooms"))["rooms"]

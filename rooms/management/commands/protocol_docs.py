@@ -41,8 +41,8 @@ are strings. A first talk, `>` from the client and `<` from the server:
   header; `auth-success` then follows `welcome` unasked.
 - Any command may carry an `id` (64 characters at most). Exactly one answer carries the same: the command's own reply,
   `ack`, or `error`. The `ack` of a message comes after its commit.
-- A message's `clientId` (its `id` if it has none) is unique for its author for ever: sent again it stores nothing, and
-  is acknowledged with the first one's `seq`.
+- A message's `clientId` (its `id` if it has none) is unique for its author as long as the message is kept: sent again
+  it stores nothing, and is acknowledged with the first one's `seq`.
 - A room name has 1 to 80 letters and digits of any language, `-`, `_` and `.`; a message has 1 to 4,000 characters, not
   only white space, and no NUL; a frame has 64 KiB at most (each limit is a setting).
 - Every stored change of a room takes the room's next `seq`, without holes, and reaches every member in that order.
