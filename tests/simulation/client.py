@@ -19,6 +19,7 @@ Frame = dict[str, Any]
 CHANGES = {"chat-message", "room-message", "message-edited", "message-deleted"}
 ABOUT_PEOPLE = {"user-joined", "user-left", "room-members"}
 ACCEPTS = ["", "heads", "message-batch", "compressed,heads", "compressed,message-batch"]
+CORNERS = ["corner-1", "corner-2"]
 RETRYABLE = {"unavailable", "not-in-room"}
 
 
@@ -103,24 +104,24 @@ class Client:
         if self.world.settling:
             self._catch_up()
             return
-        [act] = self.dice.choices(
-            [
-                self.speak,
-                self._catch_up,
-                self._enter,
-                self._leave,
-                self._enter_again,
-                self._repeat,
-                self._stall,
-                self._cut,
-            ],
-            weights=[40, 15, 10, 4, 4, 4, 2, 5],
-        )
+        weights = {
+            self.speak: 40,
+            self._catch_up: 15,
+            self._enter: 10,
+            self._visit: 6,
+            self._leave: 4,
+            self._enter_again: 4,
+            self._repeat: 4,
+            self._stall: 2,
+            self._cut: 5,
+        }
+        [act] = self.dice.choices(list(weights), weights=list(weights.values()))
         act()
 
     def speak(self) -> None:
-        for _ in range(self.dice.choice([1, 1, 1, 2, 5]) if self.joined else 0):
-            room = self.dice.choice(list(self.joined))
+        rooms = [room for room in self.joined if room not in CORNERS]
+        for _ in range(self.dice.choice([1, 1, 1, 2, 5]) if rooms else 0):
+            room = self.dice.choice(rooms)
             client_id = f"{self.name}-{next(self._numbers)}"
             self.pending[client_id] = (room, client_id)
             self._send_message(client_id)
@@ -148,6 +149,14 @@ class Client:
         room = self.world.pick_room()
         self.wanted[room] = None
         self._join(room)
+
+    def _visit(self) -> None:
+        """Looks into a room where nobody ever says anything, which is there as long as somebody is."""
+        room = self.dice.choice(CORNERS)
+        if room in self.joined:
+            self._say("leave-room", id=f"leave {room}", roomId=room)
+        else:
+            self._join(room)
 
     def _enter_again(self) -> None:
         if self.joined:

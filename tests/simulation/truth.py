@@ -19,8 +19,10 @@ def differences(world: "World") -> Iterator[str]:
             if room.name in client.joined:
                 yield from _ignorance(client, room, texts)
         yield from _miscounted(world, room)
+    rooms = set(Room.objects.values_list("name", flat=True))
     for client in world.clients:
         yield from _lost(client)
+        yield from (f"{client.name} is in {name}, which is gone" for name in client.joined if name not in rooms)
 
 
 def _texts(room: Room) -> dict[int, str | None]:
