@@ -16,6 +16,7 @@ from chatsite.errors import Unavailable
 
 P = ParamSpec("P")
 R = TypeVar("R")
+HELD_THREADS = 4  # rooms held by others that are waited for side by side; more wait for one of these
 
 
 async def call(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -28,6 +29,11 @@ async def store(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> 
     return await _run(_writer(), function, *args, **kwargs)
 
 
+async def store_held(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """As `store`, for what waits until another transaction lets go of a room: nobody else waits for these threads."""
+    return await _run(_held_writers(), function, *args, **kwargs)
+
+
 @cache
 def _callers() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(settings.CHAT_DATABASE_THREADS, "database")
@@ -36,6 +42,11 @@ def _callers() -> ThreadPoolExecutor:
 @cache
 def _writer() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "journal")
+
+
+@cache
+def _held_writers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(HELD_THREADS, "journal-held")
 
 
 async def _run(threads: ThreadPoolExecutor, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -54,8 +54,10 @@ class Node:
         self.hub = Hub(self._on_gap, self.loop.call_later)
         self.bus = Bus(self.hub, self._on_control)
         self.journal: Journal[NewMessage, Message] = Journal(
-            lambda messages: database.store(services.post_messages, messages),
+            lambda messages: database.store(services.post_messages, messages, wait=False),
             capacity=settings.CHAT_JOURNAL_MESSAGES,
+            lane=lambda message: message.room_id,
+            store_held=lambda messages: database.store_held(services.post_messages, messages),
         )
         self.presence: Presence = _redis_presence() if settings.REDIS_URL else MemoryPresence()
         self._repairing: set[str] = set()

@@ -10,6 +10,7 @@ from django.db import connection
 from django.utils import timezone
 
 from chatsite.errors import Banned, ChatError, Forbidden, Muted, NoSuchRoom
+from rooms.delivery.journal import Held
 from rooms.models import Membership, Message, Room
 
 
@@ -25,11 +26,15 @@ class NewMessage:
 class Posting:
     """One transaction's view of what it needs: locked rooms, authors, memberships, and what is stored already."""
 
-    def __init__(self, messages: list[NewMessage]) -> None:
+    def __init__(self, messages: list[NewMessage], *, wait: bool) -> None:
+        """Waits for rooms that others hold, or leaves their messages unstored (Held)."""
         rooms, authors = {message.room_id for message in messages}, {message.author_id for message in messages}
         client_ids = {message.client_id for message in messages if message.client_id}
         self.now = timezone.now()
-        self.rooms = {room.pk: room for room in Room.objects.select_for_update().filter(pk__in=rooms).order_by("pk")}
+        free = Room.objects.select_for_update(skip_locked=not wait, no_key=True).filter(pk__in=rooms)
+        self.rooms = {room.pk: room for room in free.order_by("pk")}
+        missing = rooms - self.rooms.keys()
+        self.held = set(Room.objects.filter(pk__in=missing).values_list("pk", flat=True)) if missing else set()
         self.authors = get_user_model().objects.filter(is_active=True).in_bulk(authors)
         memberships = Membership.objects.filter(room__in=rooms, user__in=authors)
         self.memberships = {(membership.room_id, membership.user_id): membership for membership in memberships}
@@ -44,7 +49,7 @@ class Posting:
             return stored
         room, author = self.rooms.get(message.room_id), self.authors.get(message.author_id)
         if room is None:
-            return NoSuchRoom()
+            return Held() if message.room_id in self.held else NoSuchRoom()
         if author is None:
             return Banned()
         if refusal := self._refusal(room, self.memberships.get((room.pk, author.pk))):

@@ -147,12 +147,15 @@ def post_message(*, room_id: int, author_id: int, content: str, client_id: str |
     return answer
 
 
-def post_messages(messages: list[NewMessage]) -> list[Message | ChatError]:
-    """Stores messages of checked content in one transaction; answers each with its row or with what refuses it."""
+def post_messages(messages: list[NewMessage], *, wait: bool = True) -> list[Message | ChatError]:
+    """Stores messages of checked content in one transaction; answers each with its row or with what refuses it.
+
+    Without `wait` those for a room that another transaction holds are answered Held, and delay nothing.
+    """
     for _ in range(TRIES):
         try:
             with transaction.atomic():
-                posting = Posting(messages)
+                posting = Posting(messages, wait=wait)
                 answers = [posting.answer(message) for message in messages]
                 posting.save()
                 _publish_after_commit([change_event(message, message.room.name) for message in posting.new])

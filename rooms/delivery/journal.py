@@ -1,11 +1,12 @@
 """This process's queue of messages waiting to be stored: while one batch commits, the next one gathers.
 
-So an idle server adds no wait, and a busy one stores hundreds in one transaction. Knows no models, but a `store`.
+So an idle server adds no wait, and a busy one stores hundreds in one transaction. Messages for a room that somebody
+else holds wait apart, and delay no other room. Knows no models, but a `store`.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Hashable
 from time import perf_counter
 from typing import Generic, TypeVar
 
@@ -20,55 +21,101 @@ R = TypeVar("R")
 BATCH = 500  # messages in one transaction: its locks are held for some tens of milliseconds at most
 
 
-class Journal(Generic[T, R]):
-    def __init__(self, store: Callable[[list[T]], Awaitable[list[R | ChatError]]], *, capacity: int) -> None:
-        """`store` commits a list in one transaction and answers each item; it is called for one list at a time."""
-        self._store = store
-        self._capacity = capacity
-        self._waiting: deque[tuple[T, Callable[[R | ChatError], None]]] = deque()
-        self._writer: asyncio.Task[None] | None = None
+class Held(Unavailable):
+    """What `store` answers for an item whose room is locked by somebody else: it is not stored yet."""
 
-    def submit(self, item: T, reply: Callable[[R | ChatError], None]) -> None:
+
+Store = Callable[[list[T]], Awaitable[list[R | ChatError]]]
+Reply = Callable[[R | ChatError], None]
+
+
+class Journal(Generic[T, R]):
+    def __init__(
+        self,
+        store: "Store[T, R]",
+        *,
+        capacity: int,
+        lane: Callable[[T], Hashable] = lambda _: None,
+        store_held: "Store[T, R] | None" = None,
+    ) -> None:
+        """`store` commits a list in one transaction and answers each item; it is called for one list at a time.
+
+        Items of a `lane` of which one was answered Held go to `store_held`, which waits; each lane keeps its order.
+        """
+        self._store, self._store_held = store, store_held or store
+        self._capacity, self._lane = capacity, lane
+        self._unanswered = 0
+        self._waiting: deque[tuple[T, Reply[R]]] = deque()
+        self._held: dict[Hashable, deque[tuple[T, Reply[R]]]] = {}
+        self._writers: dict[Hashable, asyncio.Task[None]] = {}  # by lane; the one for all that is not held is `self`
+
+    def submit(self, item: T, reply: "Reply[R]") -> None:
         """Takes an item in; `reply` is called once, after its commit or its refusal. Unavailable when too many wait."""
-        if len(self._waiting) >= self._capacity:
+        if self._unanswered >= self._capacity:
             raise Unavailable("Too many messages are waiting to be stored", retry_after_ms=1000)
+        self._unanswered += 1
         self._waiting.append((item, reply))
-        if self._writer is None:
-            self._writer = asyncio.ensure_future(self._write())
+        if self not in self._writers:
+            self._writers[self] = asyncio.ensure_future(self._write())
 
     async def flush(self) -> None:
         """Returns when all that was submitted is stored or refused."""
-        if self._writer is not None:
-            await asyncio.shield(self._writer)
+        while self._writers:
+            await asyncio.wait(self._writers.values())
 
     async def _write(self) -> None:
         try:
-            while self._waiting:
-                batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
-                answers = await self._commit([item for item, _ in batch])
-                for (_, reply), answer in zip(batch, answers, strict=True):
-                    _answer(reply, answer)
+            while batch := self._next():
+                for entry, answer in zip(batch, await self._commit(self._store, batch), strict=True):
+                    self._settle(entry, answer)
         finally:
-            self._writer = None
+            del self._writers[self]
 
-    async def _commit(self, items: list[T]) -> list[R | ChatError]:
+    def _next(self) -> "list[tuple[T, Reply[R]]]":
+        """The next batch; what belongs to a held lane is left to that."""
+        batch: list[tuple[T, Reply[R]]] = []
+        while self._waiting and len(batch) < BATCH:
+            entry = self._waiting.popleft()
+            self._held.get(self._lane(entry[0]), batch).append(entry)
+        return batch
+
+    async def _write_held(self, lane: Hashable, queue: "deque[tuple[T, Reply[R]]]") -> None:
+        try:
+            while queue:
+                batch = [queue.popleft() for _ in range(min(BATCH, len(queue)))]
+                for entry, answer in zip(batch, await self._commit(self._store_held, batch), strict=True):
+                    self._answer(entry, answer)
+        finally:
+            del self._held[lane], self._writers[lane]
+
+    def _settle(self, entry: "tuple[T, Reply[R]]", answer: R | ChatError) -> None:
+        if not isinstance(answer, Held):
+            self._answer(entry, answer)
+            return
+        lane = self._lane(entry[0])
+        if lane not in self._held:
+            self._held[lane] = deque()
+            self._writers[lane] = asyncio.ensure_future(self._write_held(lane, self._held[lane]))
+        self._held[lane].append(entry)
+
+    async def _commit(self, store: "Store[T, R]", batch: "list[tuple[T, Reply[R]]]") -> list[R | ChatError]:
         start = perf_counter()
         try:
-            answers = await self._store(items)
+            answers = await store([item for item, _ in batch])
         except ChatError as error:
-            log.warning("journal.refused", code=error.code, messages=len(items))
-            return [error] * len(items)
+            log.warning("journal.refused", code=error.code, messages=len(batch))
+            return [error] * len(batch)
         except Exception:
-            if len(items) > 1:  # one of them is at fault: the others must not pay for it
-                return [answer for item in items for answer in await self._commit([item])]
+            if len(batch) > 1:  # one of them is at fault: the others must not pay for it
+                return [answer for entry in batch for answer in await self._commit(self._store_held, [entry])]
             log.exception("journal.failed")
             return [Internal()]
-        metrics.stored(len(items), perf_counter() - start)
+        metrics.stored(sum(not isinstance(answer, Held) for answer in answers), perf_counter() - start)
         return answers
 
-
-def _answer(reply: Callable[[R | ChatError], None], answer: R | ChatError) -> None:
-    try:
-        reply(answer)
-    except Exception:  # one socket's fault: the others of the batch still get their answers
-        log.exception("journal.unanswered")
+    def _answer(self, entry: "tuple[T, Reply[R]]", answer: R | ChatError) -> None:
+        self._unanswered -= 1
+        try:
+            entry[1](answer)
+        except Exception:  # one socket's fault: the others of the batch still get their answers
+            log.exception("journal.unanswered")

@@ -105,7 +105,6 @@ def _held(server: ServerProcess, room: str) -> Iterator[None]:
         yield
 
 
-@pytest.mark.xfail(reason="one writer stores for all rooms, and waits for each of their rows")
 async def test_a_room_whose_row_is_held_keeps_no_other_room_waiting(
     people: tuple[ServerProcess, Person, Person], record: Callable[..., None]
 ) -> None:

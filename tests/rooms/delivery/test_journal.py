@@ -6,7 +6,7 @@ import pytest
 
 from chatsite.errors import ChatError, Internal, Muted, Unavailable
 from rooms.delivery import journal as journal_module
-from rooms.delivery.journal import Journal
+from rooms.delivery.journal import Held, Journal
 from tests.support.machine import eventually
 
 
@@ -180,3 +180,29 @@ async def test_an_answer_that_cannot_be_given_harms_no_other(journal: Journal[st
     submit(journal, answers, "b")
     await journal.flush()
     assert answers == ["B"]
+
+
+async def test_what_is_held_waits_apart_in_its_order_and_delays_nothing_else(storage: Storage) -> None:
+    """Texts go by lanes of their first letter; that of `h` is held until somebody lets go."""
+    free, answers = asyncio.Event(), []
+
+    async def store(texts: list[str]) -> list[str | ChatError]:
+        return [Held() if text[0] == "h" else text.upper() for text in texts]
+
+    async def store_held(texts: list[str]) -> list[str | ChatError]:
+        await free.wait()
+        return await storage.store(texts)
+
+    journal = Journal(store, capacity=4, lane=lambda text: text[0], store_held=store_held)
+    submit(journal, answers, "h1", "a1", "h2")
+    await eventually(lambda: answers == ["A1"])
+    submit(journal, answers, "h3", "a2")
+    await eventually(lambda: answers == ["A1", "A2"])
+    submit(journal, answers, "a3")
+    with pytest.raises(Unavailable):
+        submit(journal, answers, "one too many")
+    free.set()
+    await journal.flush()
+    assert [text for text in answers if text[0] == "H"] == ["H1", "H2", "H3"]
+    assert sorted(answers) == ["A1", "A2", "A3", "H1", "H2", "H3"]
+    assert not journal._held
