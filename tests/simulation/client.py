@@ -19,7 +19,6 @@ Frame = dict[str, Any]
 CHANGES = {"chat-message", "room-message", "message-edited", "message-deleted"}
 ABOUT_PEOPLE = {"user-joined", "user-left", "room-members"}
 ACCEPTS = ["", "heads", "message-batch", "compressed,heads", "compressed,message-batch"]
-CORNERS = ["corner-1", "corner-2"]
 RETRYABLE = {"unavailable", "not-in-room"}
 
 
@@ -54,6 +53,7 @@ class Surroundings(Protocol):
 
     def pick_machine(self) -> Machine | None: ...
     def pick_room(self) -> str: ...
+    def pick_corner(self) -> str: ...
     def note(self, who: str, what: str) -> None: ...
     def fault(self, text: str) -> None: ...
     def hold_told(self, room: str, change: Frame) -> None: ...
@@ -119,9 +119,8 @@ class Client:
         act()
 
     def speak(self) -> None:
-        rooms = [room for room in self.joined if room not in CORNERS]
-        for _ in range(self.dice.choice([1, 1, 1, 2, 5]) if rooms else 0):
-            room = self.dice.choice(rooms)
+        for _ in range(self.dice.choice([1, 1, 1, 2, 5]) if self.joined else 0):
+            room = self.dice.choice(list(self.joined))
             client_id = f"{self.name}-{next(self._numbers)}"
             self.pending[client_id] = (room, client_id)
             self._send_message(client_id)
@@ -151,8 +150,8 @@ class Client:
         self._join(room)
 
     def _visit(self) -> None:
-        """Looks into a room where nobody ever says anything, which is there as long as somebody is."""
-        room = self.dice.choice(CORNERS)
+        """Looks into a room that is new, and disappears with its last visitor as long as nobody says anything."""
+        room = self.world.pick_corner()
         if room in self.joined:
             self._say("leave-room", id=f"leave {room}", roomId=room)
         else:
@@ -270,6 +269,8 @@ class Client:
         answer = (ack["roomId"], ack["seq"], ack["messageId"])
         if self.acked.setdefault(client_id, answer) != answer:
             self.world.fault(f"{self.name}'s {client_id} was acknowledged as {self.acked[client_id]}, now as {answer}")
+        if ack["roomId"] not in {**self.joined, **self._doubtful}:
+            self.world.fault(f"{self.name} was let out of {ack['roomId']} before {client_id} was acknowledged")
         self.world.hold_acknowledged(self.user_id, client_id, ack["seq"])
         self.pending.pop(client_id, None)
 

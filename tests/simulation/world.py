@@ -31,6 +31,7 @@ from tests.simulation.network import Network, Weather
 from tests.simulation.truth import differences
 
 ROOMS = ("lobby", "garden", "attic")
+CORNER_S = 3.0
 SETTLED_WITHIN_S = 120.0
 LONGEST_S = 600.0  # of virtual time; most worlds have lost enough after one minute
 SETTINGS = {"CHAT_HEADS_INTERVAL_S": 3, "CHAT_DRAIN_S": 2, "CHAT_PRESENCE_LEASE_S": 6, "CHAT_OUTBOX_BYTES": 8_192}
@@ -78,6 +79,10 @@ class World:
 
     def pick_room(self) -> str:
         return self.dice.choice(ROOMS)
+
+    def pick_corner(self) -> str:
+        """A room of these seconds: every now and then there is a new one."""
+        return f"corner-{int(self._loop.time() // CORNER_S)}"
 
     def note(self, who: str, what: str) -> None:
         if not self._over:
