@@ -14,6 +14,14 @@ POOL_SIZE = 20  # PostgreSQL connections of one process; processes x 20 must sta
 # With PostgreSQL away a caller is told so after this. The pool's tries to reconnect end then too, and the next caller
 # starts new ones: left alone, each waits twice as long as the one before, and finds the server minutes late.
 POOL_WAIT_S = 3
+# A transaction that never ends, or a server behind a cut cable, ends a caller's wait with an error and not in hours.
+NO_ENDLESS_WAIT = {
+    "options": "-c lock_timeout=10s",
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
 
 
 def text(name: str, *, default: str) -> str:
@@ -93,6 +101,7 @@ def database(name: str, *, default: str) -> dict[str, Any]:
     else:
         settings["CONN_MAX_AGE"] = 0
         settings["OPTIONS"] = {
+            **NO_ENDLESS_WAIT,
             **settings.get("OPTIONS", {}),
             "pool": {"min_size": 2, "max_size": POOL_SIZE, "timeout": POOL_WAIT_S, "reconnect_timeout": POOL_WAIT_S},
         }

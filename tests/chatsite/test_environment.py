@@ -102,6 +102,7 @@ def test_postgresql_gets_a_pool_and_no_lasting_connections(given) -> None:
     assert (settings["HOST"], settings["PORT"], settings["NAME"]) == ("db.example", 5433, "chat")
     assert settings["CONN_MAX_AGE"] == 0
     assert settings["OPTIONS"]["pool"]["max_size"] == environment.POOL_SIZE
+    assert settings["OPTIONS"]["options"] == "-c lock_timeout=10s"
     assert settings["OPTIONS"]["sslmode"] == "require"
 
 
