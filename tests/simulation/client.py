@@ -108,7 +108,7 @@ class Client:
             self.speak: 40,
             self._catch_up: 15,
             self._enter: 10,
-            self._visit: 6,
+            self._visit: 10,
             self._leave: 4,
             self._enter_again: 4,
             self._repeat: 4,

@@ -35,6 +35,7 @@ class Machine:
         self.layer = Layer(network, name)
         self.share = Share(shares)
         self.lines: list[Line] = []
+        self._consumers: list[asyncio.Task[None]] = []  # held, because those of a dead machine wait for ever
         self._context = copy_context()
         self._context.run(here.set, self)
         self.node = self.run(self._start)
@@ -53,6 +54,7 @@ class Machine:
         self.lines.append(line)
         scope = {**SCOPE, "query_string": f"accept={accept}".encode()}
         task = self.run(asyncio.ensure_future, ChatConsumer.as_asgi()(scope, line.receive, line.send))
+        self._consumers.append(task)
         task.add_done_callback(lambda task: self._consumer_ended(task, line))
         return line
 
@@ -66,6 +68,10 @@ class Machine:
         self.dead = True
         self.layer.die()
         self.share.ends_at = asyncio.get_running_loop().time() + settings.CHAT_PRESENCE_LEASE_S
+        self.lose_lines()
+
+    def lose_lines(self) -> None:
+        """All its sockets break at once, as when a proxy restarts."""
         for line in self.lines:
             line.break_off()
 
@@ -75,8 +81,7 @@ class Machine:
         await self.node.stop()
         self.dead = True
         self.layer.die()
-        for line in self.lines:
-            line.break_off()
+        self.lose_lines()
 
 
 class Share(MemoryPresence):

@@ -51,6 +51,7 @@ class World:
         self.network = Network(self.dice, _weather(self.dice))
         self.storage = Storage(self.network, self.moderate, database_url)
         self.machines: list[Machine] = []
+        self._gone: list[tuple[Machine, Any]] = []  # held with what they still do, so that no task is lost half-way
         self.clients: list[Client] = []
         self.shares: list[Share] = []
         self.crashes = self.edits = 0
@@ -180,9 +181,8 @@ class World:
             await asyncio.sleep(self.dice.expovariate(1))
             if self.settling:
                 continue
-            act = self.dice.choices(
-                [self.moderate, self._crash, self._retire, self._lose_layer], weights=[40, 1, 1, 1]
-            )[0]
+            acts = {self.moderate: 40, self._crash: 1, self._retire: 1, self._lose_layer: 1, self._lose_lines: 3}
+            [act] = self.dice.choices(list(acts), weights=list(acts.values()))
             act()
 
     def _crash(self) -> None:
@@ -191,6 +191,7 @@ class World:
             self.note(machine.name, "crashes")
             self.crashes += 1
             machine.crash()
+            self._gone.append((machine, None))
             self._loop.call_later(self.dice.uniform(0, 10), self._start_machine)
 
     def _retire(self) -> None:
@@ -198,13 +199,18 @@ class World:
         if machine is not None and len(self.machines) > 1:
             self.note(machine.name, "takes leave")
             self.machines.remove(machine)
-            self._retiring = machine.run(asyncio.ensure_future, machine.retire())
+            self._gone.append((machine, machine.run(asyncio.ensure_future, machine.retire())))
             self._start_machine()
 
     def _lose_layer(self) -> None:
         seconds = self.dice.uniform(0.5, 8.0)
         self.note("channel layer", f"is away for {seconds:.1f} s")
         self.network.away_until = self._loop.time() + seconds
+
+    def _lose_lines(self) -> None:
+        machine = self.dice.choice(self.machines)
+        self.note(machine.name, "loses its lines")
+        machine.lose_lines()
 
     def moderate(self) -> None:
         """Edits, deletes or posts as REST and the admin do, in a machine's thread or in a process of its own."""
@@ -252,6 +258,9 @@ class World:
             if life.done():
                 self.fault(f"a simulated life ended with {life.exception()!r}")
             life.cancel()
+        for machine, leave in self._gone:
+            if leave is not None and (not leave.done() or leave.exception()):
+                self.fault(f"{machine.name} did not come to its end: {leave}")
 
     @staticmethod
     def _is_settled(client: Client) -> bool:
