@@ -26,7 +26,7 @@ help: ## this list
 	@echo "  PYTHON=$(PYTHON)  install: the Python to use, 3.11 or newer"
 	@echo "  ARGS=           test, soak: what pytest is told, as in ARGS='-k history'"
 	@echo "  DROPS=$(DROPS)     soak: how many messages are lost, over all worlds"
-	@echo "  QUICK=1         bench: a minute instead of ten"
+	@echo "  QUICK=1         bench: a look in two minutes that writes nothing"
 
 install: $(STAMP) ## make .venv and install everything into it; the others run this when it is needed
 
@@ -68,7 +68,7 @@ format: install ## format the code and mend what ruff can mend
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format .
 
-bench: install ## measure; figures and how to read them are in docs/performance.md
+bench: install ## measure beside a plain Node server and write docs/performance.md; half an hour on a quiet machine
 	@QUICK=$(QUICK) $(BIN)/python -m benchmarks
 
 reliability: install ## break what the chat stands on, and write what came of it to docs/reliability.md; five minutes

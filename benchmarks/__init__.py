@@ -1,1 +1,1 @@
-"""Measurements. Each module is one, runnable by itself; `make bench` runs all of them."""
+"""Measurements. Each module is one, runnable by itself; `make bench` runs all and writes docs/performance.md."""

@@ -1,25 +1,39 @@
-"""All measurements, side by side in one run: `python -m benchmarks`, shorter with QUICK=1."""
+"""All measurements, side by side in one run: `python -m benchmarks`. With QUICK=1 a look in under two minutes.
 
-import asyncio
+The whole run writes docs/performance.md, the quick one only prints.
+"""
+
 import os
-import sys
+import time
 
-import uvicorn
+from benchmarks import curves, fanout, floor, history, idle, joins, page, pairs, processes, slow_reader
+from benchmarks.rounds import Row
+from benchmarks.servers import Bench
 
-from benchmarks import fanout, floor, idle
-from benchmarks.fanout import Plan
-from benchmarks.load import server
+MEASUREMENTS = (fanout, pairs, joins, idle, history, processes, slow_reader)
+QUICK = bool(os.environ.get("QUICK"))
+PEOPLE = 1000 + idle.WARM_UP if QUICK else 10_000 + idle.WARM_UP
 
-MEMBERS, RATE, CONNECTIONS = 200, 100, 1000
-seconds = 5 if os.environ.get("QUICK") else 20
 
-print(f"Python {sys.version.split()[0]}, uvicorn {uvicorn.__version__}, {os.cpu_count()} cores\n\nThe kernel's write:")
-least = floor.measure()
-print("\nFan-out, one room, one frame a message, stored in SQLite before it is delivered:")
-with server(people=MEMBERS) as running:
-    delivery = fanout.measure(running, Plan(MEMBERS, RATE * seconds, RATE))
-print(
-    f"  so a delivery costs {delivery / least:.1f} times the kernel's write\n\nIdle connections, signed in, in a room:"
-)
-with server(people=CONNECTIONS + idle.WARM_UP) as running:
-    asyncio.run(idle.measure(running, CONNECTIONS))
+def main() -> None:
+    start = time.monotonic()
+    least_us = floor.measure()
+    rows: list[Row] = []
+    with Bench(people=PEOPLE, quick=QUICK) as bench:
+        for module in MEASUREMENTS:
+            print(f"\n{(module.__doc__ or '').splitlines()[0]}", flush=True)
+            found = module.measure(bench)
+            print(*found, f"   ({time.monotonic() - start:.0f} s since the start)", sep="\n", flush=True)
+            rows += found
+        print(f"\n{(curves.__doc__ or '').splitlines()[0]}", flush=True)
+        lines = curves.measure(bench)
+    if not QUICK:
+        page.write(rows, lines, least_us)
+    missed = sum(row.met is False for row in rows)
+    print(
+        f"\n{time.monotonic() - start:.0f} s; {missed} of {sum(row.met is not None for row in rows)} goals are not met."
+    )
+
+
+if __name__ == "__main__":
+    main()

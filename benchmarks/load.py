@@ -1,152 +1,142 @@
-"""What measurements share: a server of one's own, its CPU and memory as the system counts them, and raw clients.
+"""A raw client: just enough WebSocket to be cheap. It cuts frames by their headers and looks for a few bytes in them.
 
-The clients speak just enough WebSocket to be cheap: they cut frames by their headers and look for a few bytes in them.
-Linux only, for /proc.
+Every message carries a mark and the sender's clock, so that messages are counted, one by one or in batches alike,
+and timed by one clock.
 """
 
 import asyncio
-import os
-import subprocess
-import sys
-import tempfile
+import socket
 import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from secrets import token_hex
+from contextlib import suppress
 from typing import Self
 
 import msgspec
 
-PROJECT = Path(__file__).resolve().parent.parent
-TICK_S = 1 / os.sysconf("SC_CLK_TCK")
-HANDSHAKE = (
-    b"GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-    b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
-)
+MARK = b"~t"
+STAMP = 20  # digits of the clock, in nanoseconds, after the mark
+PING, CLOSE = 0x9, 0x8
+TIMEOUT_S = 120.0  # a measurement that waits longer waits for something that will not come
 
 
-@dataclass(frozen=True)
-class Server:
-    """One process of the production server on a database of its own."""
-
-    pid: int
-    port: int
-    tokens: list[str]
-
-    def cpu_s(self) -> float:
-        """Seconds of CPU, user and system, all threads, since the start."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) * TICK_S
-
-    def resident_bytes(self) -> int:
-        return int(Path(f"/proc/{self.pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-@contextmanager
-def server(*, people: int, port: int = 8765, database_url: str = "") -> Iterator[Server]:
-    """A running server with `people` users; SQLite in a new folder unless a database is given."""
-    with tempfile.TemporaryDirectory() as folder:
-        url = database_url or f"sqlite:///{folder}/bench.sqlite3"
-        settings = {"DEBUG": "", "DATABASE_URL": url, "PORT": str(port), "CHAT_ENV_FILE": "", "LOG_LEVEL": "WARNING"}
-        secrets = {"SECRET_KEY": token_hex(32), "JWT_SECRET": token_hex(32)}
-        environment = {**os.environ, **settings, **secrets}
-
-        def manage(*words: str) -> str:
-            command = [sys.executable, "manage.py", *words, "--skip-checks"]
-            return subprocess.run(
-                command, cwd=PROJECT, env=environment, check=True, capture_output=True, text=True
-            ).stdout
-
-        manage("migrate")
-        tokens = manage("mint_tokens", "--count", str(people)).split()
-        process = subprocess.Popen([sys.executable, "-m", "chatsite.server"], cwd=PROJECT, env=environment)
-        try:
-            _wait_for(port, process)
-            yield Server(process.pid, port, tokens)
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
-    for _ in range(200):
-        if process.poll() is not None:
-            raise RuntimeError("The server has ended; is the port taken?")
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/health").close()
-        except OSError:
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError("The server does not answer")
+def content(size: int) -> str:
+    """A text of `size` characters, at least 24, that tells when it was sent."""
+    return f"~t{time.monotonic_ns():0{STAMP}d} ".ljust(size, "x")
 
 
 class RawClient(asyncio.Protocol):
-    """Counts the frames that contain `counted`; `seen` is called for each of them."""
+    """`count` messages came in `with_messages` frames; if `delays_ms` is a list, it is told how long each took."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: str = "/ws") -> None:
+        self.path = path
         self.buffer = b""
-        self.open = False
-        self.frames = 0
-        self.counted = b'"chat-message"'
-        self.count = 0
-        self.news = asyncio.Event()
+        self.upgraded = self.lost = False
+        self.frames = self.count = self.with_messages = 0
+        self.delays_ms: list[float] | None = None
+        self.rooms: set[str] = set()
+        self._awaited = b""
+        self._news = asyncio.Event()
 
     @classmethod
-    async def connect(cls, port: int, token: str, room: str = "") -> Self:
-        """A client that is signed in, and in the room if one is named."""
-        _, client = await asyncio.get_running_loop().create_connection(cls, "127.0.0.1", port)
-        await client.wait_for(frames=1)  # welcome
-        client.send({"type": "auth", "token": token})
-        await client.wait_for(frames=2)
-        if room:
-            client.send({"type": "join-room", "roomId": room})
-            await client.wait_for(frames=4)
+    async def connect(cls, port: int, token: str, accept: str = "", line: socket.socket | None = None) -> Self:
+        """A client that is signed in; `line` is a connected socket to use."""
+        loop = asyncio.get_running_loop()
+        path = f"/ws?accept={accept}" if accept else "/ws"
+        place = {"sock": line} if line else {"host": "127.0.0.1", "port": port}
+        _, client = await loop.create_connection(lambda: cls(path), **place)
+        await client.ask({"type": "auth", "token": token}, b'"auth-success"')
         return client
+
+    async def join(self, room: str, after: int | None = None) -> None:
+        self.rooms.add(room)
+        more = {} if after is None else {"after": after}
+        await self.ask({"type": "join-room", "roomId": room, **more}, b'"message-history"')
+
+    def say(self, room: str, size: int) -> None:
+        """Sends a message that asks for its ack."""
+        self.send({"type": "chat-message", "id": str(time.monotonic_ns()), "roomId": room, "content": content(size)})
+
+    async def ask(self, command: dict[str, object], answer: bytes) -> None:
+        """Sends a command and waits for a frame that has these bytes near its beginning."""
+        while not self.upgraded:
+            await self._change()
+        self._awaited = answer
+        self.send(command)
+        while self._awaited:
+            await self._change()
+
+    async def wait_for(self, count: int) -> None:
+        while self.count < count:
+            await self._change()
+
+    async def ends(self, within_s: float) -> bool:
+        """Whether the server hangs up within so many seconds."""
+        with suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(within_s):
+                while True:
+                    await self._change()
+        return self.lost
+
+    async def _change(self) -> None:
+        if self.lost:
+            raise ConnectionError("The server has closed the line")
+        self._news.clear()
+        async with asyncio.timeout(TIMEOUT_S):
+            await self._news.wait()
+
+    def send(self, frame: dict[str, object]) -> None:
+        self._write(0x1, msgspec.json.encode(frame))
+
+    def _write(self, opcode: int, payload: bytes) -> None:
+        size, first = len(payload), bytes((0x80 | opcode,))
+        head = bytes((0x80 | size,)) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+        self.transport.write(first + head + b"\0\0\0\0" + payload)  # a mask of zeros leaves the payload as it is
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
-        transport.write(HANDSHAKE)
+        transport.write(
+            f"GET {self.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+        )
 
-    def send(self, frame: dict[str, object]) -> None:
-        payload = msgspec.json.encode(frame)
-        size = len(payload)
-        head = bytes((0x81, 0x80 | size)) if size < 126 else b"\x81\xfe" + size.to_bytes(2, "big")
-        self.transport.write(head + b"\0\0\0\0" + payload)  # a mask of zeros leaves the payload as it is
-
-    async def wait_for(self, *, frames: int = 0, count: int = 0) -> None:
-        while self.frames < frames or self.count < count:
-            self.news.clear()
-            await self.news.wait()
+    def connection_lost(self, _error: Exception | None) -> None:
+        self.lost = True
+        self._news.set()
 
     def data_received(self, data: bytes) -> None:
         data = self.buffer + data if self.buffer else data
         at = 0
-        if not self.open:
+        if not self.upgraded:
             at = data.find(b"\r\n\r\n") + 4
-            self.open = at > 3
-            at = at if self.open else 0
-        while self.open and len(data) - at >= 2:
+            self.upgraded = at > 3
+        while self.upgraded and len(data) - at >= 2:
             size, start = data[at + 1], at + 2
             if size > 125:
                 width = 2 if size == 126 else 8
-                if len(data) - at < 2 + width:
+                if len(data) - start < width:
                     break
                 size, start = int.from_bytes(data[start : start + width], "big"), start + width
-            if len(data) < start + size:
+            if len(data) - start < size:
                 break
-            self.frames += 1
-            self.count += data.find(self.counted, start, start + 32) >= 0
+            self._frame(data, data[at] & 0xF, start, start + size)
             at = start + size
-        self.buffer = data[at:]
-        self.news.set()
+        self.buffer = data[at:] if self.upgraded else data
+        self._news.set()
 
+    def _frame(self, data: bytes, opcode: int, start: int, end: int) -> None:
+        self.frames += 1
+        if opcode == PING:
+            self._write(0xA, data[start:end])
+        elif opcode == CLOSE:
+            self.lost = True
+        elif marks := data.count(MARK, start, end):
+            self.count += marks
+            self.with_messages += 1
+            if self.delays_ms is not None:
+                self._time(self.delays_ms, data, start, end)
+        if self._awaited and data.find(self._awaited, start, start + 40) >= 0:
+            self._awaited = b""
 
-def tell(words: dict[str, str]) -> None:
-    """Prints one measurement, a line for each figure."""
-    width = max(map(len, words))
-    for name, value in words.items():
-        print(f"  {name:<{width}}  {value}")
+    def _time(self, delays_ms: list[float], data: bytes, start: int, end: int) -> None:
+        now = time.monotonic_ns()
+        while (start := data.find(MARK, start, end) + len(MARK)) >= len(MARK):
+            delays_ms.append((now - int(data[start : start + STAMP])) / 1e6)

@@ -1,0 +1,50 @@
+"""What it costs to spread a room over two processes that reach each other by Redis, against one process alone.
+
+`python -m benchmarks.processes [--members 400] [--rate 100] [--seconds 4] [--rounds 5]`
+"""
+
+import argparse
+from contextlib import ExitStack
+from functools import partial
+
+from benchmarks.crowd import Talk
+from benchmarks.rounds import Row, take_turns
+from benchmarks.servers import Bench
+from benchmarks.sides import side
+
+ROOM = "wide"
+LIMIT = 1.3  # of one process's CPU for each delivery
+
+
+def measure(bench: Bench) -> list[Row]:
+    return compare(bench, members=400, rate=100, seconds=1 if bench.quick else 4, rounds=3 if bench.quick else 5)
+
+
+def compare(bench: Bench, *, members: int, rate: float, seconds: float, rounds: int) -> list[Row]:
+    """On PostgreSQL where it is there, as several processes would have it."""
+    if not bench.has_redis:
+        return []
+    store = bench.stores[-1]
+    servers = {"one": bench.ours(store), "two": bench.ours(store, redis=True, processes=2)}
+    with ExitStack() as stack:
+        sides = {name: stack.enter_context(side(server, [ROOM] * members)) for name, server in servers.items()}
+        plan = Talk([ROOM], int(rate * seconds), rate)
+        figures = take_turns(rounds, {name: partial(one.talk, plan) for name, one in sides.items()}, "us")
+        case = f"CPU of a delivery, two processes over Redis against one without, {members} members, {store}"
+        return [Row("7", case, figures["two"], figures["one"], LIMIT, sides["two"].told(), sides["two"].stores_us())]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--members", type=int, default=400)
+    parser.add_argument("--rate", type=float, default=100, help="messages a second")
+    parser.add_argument("--seconds", type=float, default=4, help="of one round")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    with Bench(people=options.members) as bench:
+        for row in compare(bench, **vars(options)):
+            print(row)
+
+
+if __name__ == "__main__":
+    main()
