@@ -73,7 +73,7 @@ class Client:
         self._numbers = itertools.count(1)
         self._joins: dict[str, Frame] = {}  # room → the `room-joined` whose history has not come
         self._asked: dict[str, None] = {}  # it was asked to let in, and has not answered
-        self._doubtful: dict[str, None] = {}  # entering again failed: it may or may not be in there still
+        self.doubtful: dict[str, None] = {}  # entering again failed: it may or may not be in there still
         self._line: Line | None = None
         self._closed = asyncio.Event()
         self._signed_in = False
@@ -97,7 +97,7 @@ class Client:
             await asyncio.sleep(self.dice.expovariate(3))
             if self._signed_in and not line.broken:
                 self._act()
-        for rooms in (self.joined, self._joins, self._asked, self._doubtful):
+        for rooms in (self.joined, self._joins, self._asked, self.doubtful):
             rooms.clear()
 
     def _act(self) -> None:
@@ -229,11 +229,11 @@ class Client:
             self._on_ack(frame)
         elif kind == "error":
             self._on_error(frame)
-        elif kind in ABOUT_PEOPLE and room not in {**self.joined, **self._doubtful}:
+        elif kind in ABOUT_PEOPLE and room not in {**self.joined, **self.doubtful}:
             self.world.fault(f"{self.name} is told {kind} of {room}, where it is not")
 
     def _on_change(self, room: str, change: Frame) -> None:
-        if room in self._doubtful:
+        if room in self.doubtful:
             return
         if room not in self.joined:
             self.world.fault(f"{self.name} gets {change} of a room where it is not")
@@ -262,14 +262,14 @@ class Client:
         else:
             log.replace(messages, joined.get("headSeq"))
         self.joined[room] = None
-        self._doubtful.pop(room, None)
+        self.doubtful.pop(room, None)
 
     def _on_ack(self, ack: Frame) -> None:
         client_id = ack["id"].split("#")[0]
         answer = (ack["roomId"], ack["seq"], ack["messageId"])
         if self.acked.setdefault(client_id, answer) != answer:
             self.world.fault(f"{self.name}'s {client_id} was acknowledged as {self.acked[client_id]}, now as {answer}")
-        if ack["roomId"] not in {**self.joined, **self._doubtful}:
+        if ack["roomId"] not in {**self.joined, **self.doubtful}:
             self.world.fault(f"{self.name} was let out of {ack['roomId']} before {client_id} was acknowledged")
         self.world.hold_acknowledged(self.user_id, client_id, ack["seq"])
         self.pending.pop(client_id, None)
@@ -283,12 +283,12 @@ class Client:
         elif verb == "join":
             self._asked.pop(room, None)
             if room in self.joined:
-                self._doubtful[room] = None
+                self.doubtful[room] = None
             self.joined.pop(room, None)
         elif error["code"] == "not-in-room":
             room = room or self.pending.get(error["id"].split("#")[0], ("",))[0]
             self._is_out(room)
 
     def _is_out(self, room: str) -> None:
-        for rooms in (self.joined, self._joins, self._asked, self._doubtful):
+        for rooms in (self.joined, self._joins, self._asked, self.doubtful):
             rooms.pop(room, None)
