@@ -125,7 +125,7 @@ async def test_a_process_is_in_the_groups_of_its_members(redis: Redis, here: Pro
     assert subscribers(redis, ROOM) == 1
     await there.leave(ROOM, far)
     assert subscribers(redis, ROOM) == 0
-    assert min(subscribers(redis, EVERYONE), subscribers(redis, CONTROL)) >= 2  # a flow's server may stand on this Redis
+    assert min(subscribers(redis, EVERYONE), subscribers(redis, CONTROL)) >= 2  # a flow's server may be here too
 
 
 async def test_an_event_stays_with_its_topic(here: Process, there: Process) -> None:
