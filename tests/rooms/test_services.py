@@ -515,6 +515,26 @@ def test_a_snapshot_is_the_newest_page_up_to_its_head(run: Run, world: SimpleNam
     assert [message.seq for message in snapshot.messages] == list(range(10, 60))
 
 
+@on_sqlite
+def test_a_page_that_has_an_edit_already_is_complete_up_to_it(run: Run, world: SimpleNamespace) -> None:
+    """Between the reading of the room's head and that of the page; else the edit's event would follow once more."""
+    [message] = run(services.post_messages, [new(world)])
+    edits = []
+
+    def edit_once(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if sql.startswith("SELECT") and "rooms_message" in sql and not edits:
+            edits.append(sql)
+            services.edit_message(message_id=message.pk, content="edited")
+        return execute(sql, params, many, context)
+
+    def enter() -> services.Snapshot | None:
+        with connection.execute_wrapper(edit_once):
+            return services.snapshot(room=world.room)
+
+    snapshot = run(enter)
+    assert (snapshot.head, [row.content for row in snapshot.messages]) == (2, ["edited"])
+
+
 def test_somebody_who_comes_back_is_shown_what_changed(run: Run, world: SimpleNamespace) -> None:
     one, _, three = run(services.post_messages, [new(world) for _ in range(3)])
     run(services.delete_message, message_id=one.pk)
