@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 import accounts.api
@@ -17,6 +18,7 @@ pages: list[URLPattern | URLResolver] = [
     path("accounts/sign-in/", accounts.views.SignInView.as_view(), name="sign-in"),
     path("accounts/sign-out/", accounts.views.SignOutView.as_view(), name="sign-out"),
     path("accounts/register/", accounts.views.RegisterView.as_view(), name="register"),
+    path("favicon.ico", RedirectView.as_view(url="/static/rooms/favicon.svg")),  # for pages that name none: the admin's
     path("i18n/", include("django.conf.urls.i18n")),
 ]
 api: list[URLPattern | URLResolver] = [

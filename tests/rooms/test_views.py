@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
 from django.test import Client
 from django.utils import translation
@@ -92,3 +93,8 @@ def test_every_text_the_script_asks_for_is_there(settings: Any) -> None:
 def test_pages_for_what_goes_wrong_need_nothing_from_the_request(template: str) -> None:
     with translation.override("zh-hans"):
         assert "<h1>" in render_to_string(template)
+
+
+def test_a_page_that_names_no_icon_gets_that_of_the_chat(client: Client) -> None:
+    assert client.get("/favicon.ico").headers["Location"] == "/static/rooms/favicon.svg"
+    assert finders.find("rooms/favicon.svg")
