@@ -58,3 +58,16 @@ class SignIn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} · {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class AccessChange(models.Model):
+    """When a user's rights were last changed: one row a user, without a tie to them, so that it outlives them.
+
+    Processes learn of a change at once over the channel layer; whoever missed that finds it here.
+    """
+
+    user_id = models.BigIntegerField(primary_key=True)
+    at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.user_id} · {self.at:%Y-%m-%d %H:%M}"

@@ -16,10 +16,11 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_ipv46_address
 from django.db import IntegrityError, transaction
 from django.db.models import F, prefetch_related_objects
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts import tokens
-from accounts.models import SignIn, User
+from accounts.models import AccessChange, SignIn, User
 from accounts.signals import announce
 from chatsite.errors import AuthRequired
 
@@ -102,6 +103,12 @@ def sign_out_everywhere(*, user_id: int) -> None:
         User.objects.filter(pk=user_id).update(token_epoch=F("token_epoch") + 1)
         SignIn.objects.filter(user_id=user_id, revoked_at=None).update(revoked_at=timezone.now())
         announce(user_id)
+
+
+def access_changes(*, within_s: float) -> set[tuple[int, datetime]]:
+    """Whose rights were changed in the last so many seconds, and when, by the database's clock."""
+    recent = AccessChange.objects.filter(at__gt=Now() - timedelta(seconds=within_s))
+    return set(recent.values_list("user_id", "at"))
 
 
 def load_test_users(*, count: int, prefix: str = "load") -> list[User]:

@@ -7,16 +7,22 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import Group
 from django.contrib.sessions.models import Session
 from django.db import transaction
+from django.db.models.functions import Now
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete
 from django.dispatch import Signal
 
-from accounts.models import SignIn, User
+from accounts.models import AccessChange, SignIn, User
 
 access_changed = Signal()  # sent with `user_id`
 
 
 def announce(user_id: int) -> None:
-    """Sends `access_changed` once the present transaction is committed; a listener that fails harms nobody else."""
+    """Notes the change, and sends `access_changed` once the present transaction is committed.
+
+    A listener that fails harms nobody else, and whoever does not hear it finds the note: `services.access_changes`.
+    """
+    change = AccessChange(user_id=user_id, at=Now())
+    AccessChange.objects.bulk_create([change], update_conflicts=True, unique_fields=["user_id"], update_fields=["at"])
     transaction.on_commit(lambda: access_changed.send_robust(sender=User, user_id=user_id))
 
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.apps import AppConfig
-from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 from django.utils.translation import gettext_lazy as _
 
@@ -28,5 +27,7 @@ def _check_user(user_id: int, **_: Any) -> None:
 
 def _membership_changed(instance: Any, created: bool = False, **_: Any) -> None:
     """A ban or a membership taken away acts on open sockets; a new one only lets in."""
+    from accounts.signals import announce
+
     if not created or instance.banned_until:
-        transaction.on_commit(lambda: _check_user(instance.user_id), robust=True)
+        announce(instance.user_id)

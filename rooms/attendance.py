@@ -30,6 +30,7 @@ log = structlog.get_logger(__name__)
 Notice = type[protocol.UserJoined] | type[protocol.UserLeft]
 TRIES = 3  # a transient room can disappear while somebody enters it; they then make it again
 EXPIRY_WARNING_S = 60.0
+CHECK_AGAIN_S = 1.0  # while the database is away
 
 
 def user_ref(identity: Identity) -> protocol.UserRef:
@@ -180,17 +181,27 @@ async def _depart(node: Node, identity: Identity, rooms: list[Room]) -> None:
 
 async def check(node: Node, connection: Connection) -> None:
     """Holds an open connection against the database: it goes on with today's roles and rooms, or is closed."""
-    identity = connection.identity
-    try:
+    while connection.closing is None:
+        try:
+            await _check(node, connection)
+        except Unavailable:
+            log.warning("connection.check_put_off", user=connection.identity.user_id)
+            await asyncio.sleep(CHECK_AGAIN_S)
+        except ChatError as error:
+            connection.close(BANNED if isinstance(error, Banned) else SIGNED_OUT)
+        else:
+            return
+
+
+async def _check(node: Node, connection: Connection) -> None:
+    identity = None
+    while connection.identity is not identity:  # another check was faster, maybe with what was so before
+        identity = connection.identity
         today = await database.call(authentication.refreshed, identity)
         if connection.identity is identity:
-            connection.identity = today
-        for name in list(connection.rooms):
-            await _check_room(node, connection, name)
-    except Unavailable:
-        log.warning("connection.unchecked", user=identity.user_id)
-    except ChatError as error:
-        connection.close(BANNED if isinstance(error, Banned) else SIGNED_OUT)
+            connection.identity = identity = today
+    for name in list(connection.rooms):
+        await _check_room(node, connection, name)
 
 
 async def _check_room(node: Node, connection: Connection, name: str) -> None:

@@ -8,6 +8,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
+from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -16,6 +17,7 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.utils import timezone
 
+from accounts import services as accounts
 from chatsite import database
 from chatsite.closes import SHUTDOWN
 from chatsite.errors import ChatError, Unavailable
@@ -37,6 +39,7 @@ GAP_WAIT_S = 0.05  # an event of another process that is only late has come by t
 RETRY_S = 1.0
 ASK_TIMEOUT_S = 5.0
 MEMBERS_EVERY_S = 1.0
+LATE_COMMIT_S = 30.0  # a change of rights bears the time at which its transaction began
 TAKE_LEAVE_S = 2.0  # for the last ones to answer their close
 
 
@@ -61,6 +64,8 @@ class Node:
         )
         self.presence: Presence = _redis_presence() if settings.REDIS_URL else MemoryPresence()
         self._repairing: set[str] = set()
+        self._access_changes: set[tuple[int, datetime]] = set()
+        self._looked_at = self.loop.time()
         self._restless: set[int] = set()  # large rooms whose members will be told how many they are
         self._tasks: set[asyncio.Task[None]] = set()
         self._unfinished: set[asyncio.Task[None]] = set()
@@ -69,6 +74,7 @@ class Node:
         self.bus.start()
         self.spawn(_repeat(self._upkeep, settings.CHAT_PRESENCE_LEASE_S / 3))
         self.spawn(_repeat(self._sweep, settings.CHAT_HEADS_INTERVAL_S))
+        self.spawn(_repeat(self._look_for_access_changes, settings.CHAT_HEADS_INTERVAL_S))
 
     async def stop(self) -> None:
         """Stores what was submitted, gives up the lease, leaves the groups."""
@@ -174,8 +180,19 @@ class Node:
 
     # --- Rights -------------------------------------------------------------------------------------------------------
     def _on_control(self, payload: bytes) -> None:
+        self._access_changed(msgspec.json.decode(payload, type=int))
+
+    async def _look_for_access_changes(self) -> None:
+        """Finds what the bus has not told: it was lost on the way, or came from a command that cannot reach anybody."""
+        now = self.loop.time()
+        within_s = now - self._looked_at + LATE_COMMIT_S
+        changes = await database.call(accounts.access_changes, within_s=within_s)
+        for user_id, _ in changes - self._access_changes:
+            self._access_changed(user_id)
+        self._access_changes, self._looked_at = changes, now
+
+    def _access_changed(self, user_id: int) -> None:
         self.checks += 1
-        user_id = msgspec.json.decode(payload, type=int)
         for connection in self.connections.values():
             if connection.identity is not None and connection.identity.user_id == user_id:
                 self.spawn(self.check(self, connection))

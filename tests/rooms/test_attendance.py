@@ -391,12 +391,45 @@ async def test_who_is_banned_from_a_room_leaves_it_and_stays_connected(
 
 
 async def test_a_database_that_is_away_closes_nobody(
-    node: Node, hall: Room, alice: Client, monkeypatch: pytest.MonkeyPatch
+    node: Node, people: SimpleNamespace, hall: Room, alice: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: Identity) -> Identity:
-        raise Unavailable
+    refreshed, away = attendance.authentication.refreshed, [Unavailable, Unavailable]
+
+    def fail_first(identity: Identity) -> Identity:
+        if away:
+            raise away.pop()
+        return refreshed(identity)
 
     await alice.join("hall")
-    monkeypatch.setattr(attendance.authentication, "refreshed", fail)
+    monkeypatch.setattr(attendance.authentication, "refreshed", fail_first)
+    monkeypatch.setattr(attendance, "CHECK_AGAIN_S", 0.01)
+    await database.call(lambda: User.objects.filter(pk=people.alice.pk).update(is_superuser=True))
     await check(node, alice)
     assert (alice.close, list(alice.connection.rooms)) == (None, ["hall"])
+    assert "admin" in alice.connection.identity.roles
+
+
+async def test_the_newer_of_two_checks_counts_even_when_it_ends_last(
+    node: Node, people: SimpleNamespace, alice: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refreshed, has_read = attendance.authentication.refreshed, asyncio.Semaphore(0)
+    gates, loop = [ThreadEvent(), ThreadEvent()], asyncio.get_running_loop()
+    waiting = iter(gates)
+
+    def held_up(identity: Identity) -> Identity:
+        today = refreshed(identity)
+        loop.call_soon_threadsafe(has_read.release)
+        if gate := next(waiting, None):
+            gate.wait(5)
+        return today
+
+    monkeypatch.setattr(attendance.authentication, "refreshed", held_up)
+    checks = []
+    for _ in gates:
+        checks.append(asyncio.ensure_future(check(node, alice)))
+        await has_read.acquire()
+        await database.call(lambda: User.objects.filter(pk=people.alice.pk).update(is_superuser=True))
+    for gate, done in zip(gates, checks, strict=True):
+        gate.set()
+        await done
+    assert "admin" in alice.connection.identity.roles

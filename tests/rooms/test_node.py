@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from django.conf import LazySettings
 
+from accounts import services as accounts
 from accounts.models import User
 from chatsite.errors import Unavailable
 from rooms import node as node_module
@@ -142,6 +143,25 @@ async def test_the_connections_of_a_user_whose_rights_changed_are_checked(node: 
     await asyncio.to_thread(node_module.check_user, 1)
     await eventually(lambda: len(checks.names) == 2)
     assert checks.names == ["alice", "alice's phone"]
+
+
+async def test_a_change_of_rights_that_nobody_told_is_found_once(
+    node: Node, checks: Checks, make_user: Callable[..., User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_module, "publish", lambda events: None)
+    alice = await asyncio.to_thread(make_user, "alice")
+    Client(node).connection.identity = type("Identity", (), {"user_id": alice.pk})
+    await node._look_for_access_changes()
+    assert checks.names == []
+    await asyncio.to_thread(accounts.sign_out_everywhere, user_id=alice.pk)
+    for _ in range(2):
+        await node._look_for_access_changes()
+        await asyncio.sleep(0)
+        assert checks.names == ["alice"]
+    await asyncio.to_thread(accounts.sign_out_everywhere, user_id=alice.pk)
+    await node._look_for_access_changes()
+    await asyncio.sleep(0)
+    assert checks.names == ["alice", "alice"]
 
 
 # --- The end ----------------------------------------------------------------------------------------------------------
