@@ -20,7 +20,7 @@ from rooms.delivery.connection import Connection
 from rooms.delivery.events import Event
 from rooms.models import Message, Room
 from rooms.node import Node
-from rooms.posting import NewMessage
+from rooms.posting import Answer, NewMessage
 
 log = structlog.get_logger(__name__)
 
@@ -118,7 +118,7 @@ async def send_message(node: Node, connection: Connection, command: protocol.Sen
     connection.message_sent()
 
 
-def _settle(connection: Connection, command: protocol.SendMessage, answer: Message | ChatError) -> None:
+def _settle(connection: Connection, command: protocol.SendMessage, answer: Answer) -> None:
     connection.message_settled()
     if isinstance(answer, ChatError):
         refuse(connection, answer, command.id)

@@ -31,7 +31,7 @@ from rooms.delivery.journal import Journal
 from rooms.delivery.presence import MemoryPresence, Online, Presence
 from rooms.delivery.redis_presence import RedisPresence
 from rooms.models import Message, Room
-from rooms.posting import NewMessage
+from rooms.posting import NewMessage, Posted
 
 log = structlog.get_logger(__name__)
 R = TypeVar("R")
@@ -56,7 +56,7 @@ class Node:
         self.connections: dict[str, Connection] = {}
         self.hub = Hub(self._on_gap, self.loop.call_later)
         self.bus = Bus(self.hub, self._on_control)
-        self.journal: Journal[NewMessage, Message] = Journal(
+        self.journal: Journal[NewMessage, Message | Posted] = Journal(
             lambda messages: database.store(services.post_messages, messages, wait=False),
             capacity=settings.CHAT_JOURNAL_MESSAGES,
             lane=lambda message: message.room_id,

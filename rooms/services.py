@@ -13,11 +13,11 @@ from django.db.models import F
 from django.utils import timezone
 
 from chatsite.errors import ChatError, Unavailable
-from rooms import access, protocol
+from rooms import access, posting, protocol
 from rooms.delivery.bus import publish
 from rooms.delivery.events import Event
 from rooms.models import Membership, Message, Room
-from rooms.posting import NewMessage, Posting
+from rooms.posting import Answer, NewMessage, Posted
 
 CHANGES = 2_000  # rows of changes read at once, at most
 MessageFrame = protocol.ChatMessage | protocol.RoomMessage
@@ -45,12 +45,12 @@ def topic(room_id: int) -> str:
     return f"room.{room_id}"
 
 
-def message_frame(message: Message, room_name: str) -> MessageFrame:
+def message_frame(message: Message | Posted, room_name: str) -> MessageFrame:
     """A stored message as it is shown everywhere; the author of a message whose user is gone has id `0`."""
     return FRAMES[message.kind](**_fields(message, room_name))
 
 
-def _fields(message: Message, room_name: str) -> dict[str, Any]:
+def _fields(message: Message | Posted, room_name: str) -> dict[str, Any]:
     author = message.author
     return {
         "room_id": room_name,
@@ -139,7 +139,7 @@ def reopen_room(*, room_id: int) -> None:
 
 
 # --- Messages ---------------------------------------------------------------------------------------------------------
-def post_message(*, room_id: int, author_id: int, content: str, client_id: str | None = None) -> Message:
+def post_message(*, room_id: int, author_id: int, content: str, client_id: str | None = None) -> Message | Posted:
     """Stores one message; raises what refuses it. A repeated client id answers the first one's message (`repeated`)."""
     [answer] = post_messages([NewMessage(room_id, author_id, protocol.text_content(content), client_id)])
     if isinstance(answer, ChatError):
@@ -147,18 +147,18 @@ def post_message(*, room_id: int, author_id: int, content: str, client_id: str |
     return answer
 
 
-def post_messages(messages: list[NewMessage], *, wait: bool = True) -> list[Message | ChatError]:
+def post_messages(messages: list[NewMessage], *, wait: bool = True) -> list[Answer]:
     """Stores messages of checked content in one transaction; answers each with its row or with what refuses it.
 
     Without `wait` those for a room that another transaction holds are answered Held, and delay nothing.
     """
+    if not messages:
+        return []
     for _ in range(TRIES):
         try:
             with transaction.atomic():
-                posting = Posting(messages, wait=wait)
-                answers = [posting.answer(message) for message in messages]
-                posting.save()
-                _publish_after_commit([change_event(message, message.room.name) for message in posting.new])
+                answers, new = posting.post(messages, wait=wait)
+                _publish_after_commit([change_event(message, message.room.name) for message in new])
         except IntegrityError:  # another process has just stored one of these client ids: the next look finds it
             continue
         else:
@@ -200,7 +200,7 @@ def _publish_after_commit(events: list[Event]) -> None:
 
 
 # --- Changes ----------------------------------------------------------------------------------------------------------
-def change_frame(message: Message, room_name: str, *, after: int) -> ChangeFrame:
+def change_frame(message: Message | Posted, room_name: str, *, after: int) -> ChangeFrame:
     """What somebody who knows a room up to the seq `after` is told of a message that changed since."""
     if message.deleted_at:
         return protocol.MessageDeleted(
@@ -211,7 +211,7 @@ def change_frame(message: Message, room_name: str, *, after: int) -> ChangeFrame
     return message_frame(message, room_name)
 
 
-def change_event(message: Message, room_name: str) -> Event:
+def change_event(message: Message | Posted, room_name: str) -> Event:
     """What the members of a room are told of the last change of a message."""
     frame = change_frame(message, room_name, after=message.changed_seq - 1)
     return Event(topic(message.room_id), protocol.encode(frame), message.changed_seq)

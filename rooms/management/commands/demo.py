@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.models import User
 from rooms import services
 from rooms.models import Message, Room
-from rooms.posting import NewMessage
+from rooms.posting import NewMessage, Posted
 
 PASSWORD = "demo-password"  # noqa: S105 - it is printed, and exists only with DEBUG
 PEOPLE = ("alice", "bob", "carol", "admin")
@@ -90,5 +90,5 @@ def _fill_room(name: str, title: str, people: dict[str, User], talk: tuple[tuple
     if created:
         Room.objects.filter(pk=room.pk).update(created_at=now - timedelta(hours=1))
     for minutes, message in enumerate(reversed(answers), start=1):
-        if isinstance(message, Message) and not message.repeated:
+        if isinstance(message, Posted):
             Message.objects.filter(pk=message.pk).update(created_at=now - timedelta(minutes=3 * minutes))
