@@ -446,7 +446,7 @@ def test_changes_come_in_pages_that_are_complete_as_far_as_they_say(run: Run, wo
 def test_changes_reach_the_head_where_messages_have_vanished(run: Run, world: SimpleNamespace) -> None:
     """Somebody removed rows by hand: who waits for their seqs must not wait for ever."""
     messages = run(services.post_messages, [new(world) for _ in range(3)])
-    run(Message.objects.get(pk=messages[2].pk).delete)
+    run(lambda: Message.objects.get(pk=messages[2].pk).delete())
     assert run(services.changes, room_id=world.room.pk, after=2) == (3, [])
 
 
@@ -482,11 +482,15 @@ def test_entering_a_room_that_is_not_there_makes_it_for_the_visit(run: Run, worl
     assert not run(services.enter_room, user_id=world.bob.pk, name="hall").transient
 
 
-@on_sqlite
-def test_a_private_room_is_not_there_for_others(run: Run, world: SimpleNamespace) -> None:
-    assert run(services.enter_room, user_id=world.alice.pk, name="private").pk == world.private.pk
+def test_who_may_not_enter_a_room_is_told_so(run: Run, world: SimpleNamespace) -> None:
+    assert run(services.enter_room, user_id=world.alice.pk, name="private") == world.private
     with pytest.raises(NoSuchRoom):
         run(services.enter_room, user_id=world.bob.pk, name="private")
+    restrict(run, world.room, world.bob, banned_until=in_an_hour())
+    with pytest.raises(Banned):
+        run(services.enter_room, user_id=world.bob.pk, name="hall")
+    restrict(run, world.room, world.bob, banned_until=an_hour_ago())
+    assert run(services.enter_room, user_id=world.bob.pk, name="hall") == world.room
 
 
 @on_sqlite
