@@ -4,10 +4,10 @@ A failed database call leaves no broken connection behind and becomes `Unavailab
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
-from typing import ParamSpec, TypeVar
+from functools import cache, partial
+from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connections
@@ -32,6 +32,34 @@ async def store(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> 
 async def store_held(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """As `store`, for what waits until another transaction lets go of a room: nobody else waits for these threads."""
     return await _run(_held_writers(), function, *args, **kwargs)
+
+
+class Shared:
+    """Calls whose answer is shared by all who asked for the same before the call began.
+
+    Nobody is answered with what was so before they asked. While one call runs, the next one gathers: many who want the
+    same at once cost few calls, and one alone waits for nobody.
+    """
+
+    def __init__(self) -> None:
+        self._gathering: dict[Hashable, asyncio.Task[Any]] = {}
+        self._running: dict[Hashable, asyncio.Task[Any]] = {}
+
+    async def call(self, key: Hashable, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """As the function `call`; the same key stands for the same function and arguments."""
+        if key not in self._gathering:
+            self._gathering[key] = asyncio.ensure_future(self._call(key, partial(call, function, *args, **kwargs)))
+        answer: R = await asyncio.shield(self._gathering[key])  # one who is cut off takes the answer from nobody else
+        return answer
+
+    async def _call(self, key: Hashable, ask: Callable[[], Awaitable[R]]) -> R:
+        if before := self._running.get(key):
+            await asyncio.wait([before])
+        self._running[key] = self._gathering.pop(key)
+        try:
+            return await ask()
+        finally:
+            del self._running[key]
 
 
 @cache

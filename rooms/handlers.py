@@ -95,7 +95,8 @@ async def join_room(node: Node, connection: Connection, command: protocol.JoinRo
     if command.after is not None:
         joined.recovered, joined.head_seq = snapshot.recovered, snapshot.head
     connection.send(joined)
-    connection.send(_page(room.name, snapshot.messages, after=command.after if snapshot.recovered else None))
+    metrics.sent(1)
+    connection.offer(snapshot.history)
     attendance.admit(node, connection, room, snapshot)
 
 
@@ -154,26 +155,14 @@ def _room_names(user_id: int) -> dict[int, str]:
 
 async def get_history(_node: Node, connection: Connection, command: protocol.GetHistory) -> None:
     messages = await database.call(_history, connection.identity.user_id, command)
-    connection.send(_page(command.name, messages, command.id))
+    frames: list[services.ChangeFrame] = [services.message_frame(message, command.name) for message in messages]
+    connection.send(protocol.MessageHistory(id=command.id, room_id=command.name, messages=frames))
 
 
 def _history(user_id: int, command: protocol.GetHistory) -> list[Message]:
     room = access.room(user_id, command.name)
     limit = min(command.limit, protocol.HISTORY_MAX)
     return Message.objects.page(room.pk, limit=limit, before=command.before, after=command.after)
-
-
-def _page(
-    room_name: str, messages: list[Message], command_id: str | None = None, after: int | None = None
-) -> protocol.MessageHistory:
-    """Messages as they are, or, for somebody who knows the room up to `after`, as what changed since."""
-    frames = [
-        services.message_frame(message, room_name)
-        if after is None
-        else services.change_frame(message, room_name, after=after)
-        for message in messages
-    ]
-    return protocol.MessageHistory(id=command_id, room_id=room_name, messages=frames)
 
 
 async def get_online_users(node: Node, connection: Connection, command: protocol.GetOnlineUsers) -> None:

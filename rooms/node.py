@@ -62,6 +62,7 @@ class Node:
             lane=lambda message: message.room_id,
             store_held=lambda messages: database.store_held(services.post_messages, messages),
         )
+        self.snapshots = database.Shared()
         self.presence: Presence = _redis_presence() if settings.REDIS_URL else MemoryPresence()
         self._repairing: set[str] = set()
         self._access_changes: set[tuple[int, datetime]] = set()

@@ -15,7 +15,7 @@ from django.utils import timezone
 from chatsite.errors import ChatError, Unavailable
 from rooms import access, posting, protocol
 from rooms.delivery.bus import publish
-from rooms.delivery.events import Event
+from rooms.delivery.events import Encoded, Event
 from rooms.models import Membership, Message, Room
 from rooms.posting import Answer, NewMessage, Posted
 
@@ -32,11 +32,11 @@ TRIES = 3  # for writes that can meet the same write of another process; the sec
 class Snapshot(NamedTuple):
     """What somebody who enters is shown: the newest page, or (`recovered`) all that changed since they were last there.
 
-    It is complete up to the seq `head`.
+    It is complete up to the seq `head`, and encoded here, once for all who are shown the same.
     """
 
     head: int
-    messages: list[Message]
+    history: Encoded
     recovered: bool = False
 
 
@@ -106,9 +106,19 @@ def snapshot(*, room: Room, after: int | None = None) -> Snapshot | None:
     if after is not None and 0 <= head - after <= settings.CHAT_RESUME_MESSAGES:
         changed = Message.objects.changed(room.pk, after=after, limit=CHANGES)
         if len(changed) < CHANGES and not Room.objects.has_pruned(room.pk, after=after):
-            return Snapshot(max([head, *(message.changed_seq for message in changed)]), changed, recovered=True)
-    messages = Message.objects.page(room.pk, limit=protocol.HISTORY_DEFAULT)
-    return Snapshot(max([head, *(message.changed_seq for message in messages)]), messages)
+            return _shown(room, head, changed, after)
+    return _shown(room, head, Message.objects.page(room.pk, limit=protocol.HISTORY_DEFAULT))
+
+
+def _shown(room: Room, head: int, messages: list[Message], after: int | None = None) -> Snapshot:
+    """Messages as they are, or, for somebody who knows the room up to `after`, as what changed since."""
+    frames = [
+        message_frame(message, room.name) if after is None else change_frame(message, room.name, after=after)
+        for message in messages
+    ]
+    history = protocol.MessageHistory(room_id=room.name, messages=frames)
+    complete = max([head, *(message.changed_seq for message in messages)])
+    return Snapshot(complete, Encoded(protocol.encode(history)), recovered=after is not None)
 
 
 def heads(*, room_ids: list[int]) -> dict[int, int]:

@@ -12,6 +12,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError, connectio
 from accounts.models import User
 from chatsite import database
 from chatsite.errors import NoSuchRoom, Unavailable
+from tests.support.machine import eventually
 from tests.support.servers import Database
 from tests.support.services import Postgres
 
@@ -64,6 +65,65 @@ async def test_a_thread_keeps_its_connection() -> None:
 
     first = await database.store(opened)
     assert await database.store(opened) is first
+
+
+class Counter:
+    """Answers 1, 2, 3…, each when it is let go on."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.go_on = threading.Event()
+
+    def __call__(self, fail: bool = False) -> int:
+        self.calls += 1
+        number = self.calls
+        assert self.go_on.wait(10)
+        if fail:
+            raise NoSuchRoom
+        return number
+
+
+def ask(shared: database.Shared, counter: Counter, key: str = "hall", **fields: Any) -> asyncio.Task[int]:
+    return asyncio.ensure_future(shared.call(key, counter, **fields))
+
+
+async def test_who_ask_before_a_shared_call_begins_get_its_answer_and_who_ask_later_the_next_ones() -> None:
+    shared, counter = database.Shared(), Counter()
+    early = [ask(shared, counter) for _ in range(3)]
+    await eventually(lambda: counter.calls == 1)
+    late = [ask(shared, counter) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert counter.calls == 1, "one runs at a time"
+    counter.go_on.set()
+    assert await asyncio.gather(*early, *late) == [1, 1, 1, 2, 2, 2]
+    assert await ask(shared, counter) == 3
+    assert (shared._gathering, shared._running) == ({}, {})
+
+
+async def test_only_the_same_is_shared() -> None:
+    shared, counter = database.Shared(), Counter()
+    counter.go_on.set()
+    assert sorted(await asyncio.gather(ask(shared, counter, "hall"), ask(shared, counter, "attic"))) == [1, 2]
+
+
+async def test_one_who_is_cut_off_takes_a_shared_answer_from_nobody() -> None:
+    shared, counter = database.Shared(), Counter()
+    first, second = ask(shared, counter), ask(shared, counter)
+    await eventually(lambda: counter.calls == 1)
+    first.cancel()
+    counter.go_on.set()
+    assert await second == 1
+    assert first.cancelled()
+
+
+async def test_a_shared_call_that_fails_fails_for_all_and_the_next_one_is_made() -> None:
+    shared, counter = database.Shared(), Counter()
+    asked = [ask(shared, counter, fail=True) for _ in range(2)]
+    await eventually(lambda: counter.calls == 1)
+    late = ask(shared, counter)
+    counter.go_on.set()
+    assert [type(answer) for answer in await asyncio.gather(*asked, return_exceptions=True)] == [NoSuchRoom] * 2
+    assert await late == 2
 
 
 @pytest.mark.parametrize("error", [OperationalError, InterfaceError])

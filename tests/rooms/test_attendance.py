@@ -208,10 +208,35 @@ async def test_who_read_before_the_first_one_was_admitted_reads_again(
     await eventually(read.is_set)
     monkeypatch.setattr(services, "snapshot", snapshot)
     await database.call(services.post_message, room_id=hall.pk, author_id=people.carol.pk, content="hi")
-    await alice.join("hall")
+    await alice.join("hall", after=0)  # who resumes after another seq shares no reading with bob
     go_on.set()
     _, _, shown = await joining
-    assert [message.content for message in shown.messages] == ["hi"]
+    assert [message["content"] for message in json.loads(shown.history.payload)["messages"]] == ["hi"]
+
+
+async def test_who_come_while_somebody_reads_share_the_next_reading(
+    node: Node, people: SimpleNamespace, hall: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And are counted in before it: the reading writes down for all of them that somebody has entered."""
+    clients = [Client(node) for _ in range(3)]
+    for client, user in zip(clients, (people.alice, people.bob, people.carol), strict=True):
+        await client.sign_in(user)
+    seated, go_on, snapshot = [], ThreadEvent(), services.snapshot
+
+    def slow_snapshot(**fields: Any) -> services.Snapshot | None:
+        seated.append(len(node.presence.places[hall.pk]))  # type: ignore[attr-defined]
+        assert go_on.wait(10)
+        return snapshot(**fields)
+
+    monkeypatch.setattr(services, "snapshot", slow_snapshot)
+    joins = [asyncio.ensure_future(clients[0].join("hall"))]
+    await eventually(lambda: seated)
+    joins += [asyncio.ensure_future(client.join("hall")) for client in clients[1:]]
+    await eventually(lambda: len(node.presence.places[hall.pk]) == 3)  # type: ignore[attr-defined]
+    go_on.set()
+    shown = [snapshot for _, _, snapshot in await asyncio.gather(*joins)]
+    assert seated == [1, 3]
+    assert shown[1] is shown[2]
 
 
 async def test_an_entry_that_fails_leaves_no_trace(

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from django.conf import LazySettings
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from psycopg import sql
 
@@ -96,6 +97,12 @@ def an_hour_ago() -> Any:
 
 def frames(events: list[Event]) -> list[Any]:
     return [msgspec.json.decode(event.payload) for event in events]
+
+
+def shown(snapshot: services.Snapshot) -> list[Any]:
+    history = msgspec.json.decode(snapshot.history.payload)
+    assert (history["type"], history["roomId"]) == ("message-history", "hall")
+    return list(history["messages"])
 
 
 def waiting_for_locks(run: Run) -> int:
@@ -501,7 +508,7 @@ def test_a_closed_room_can_be_read_and_opened_again(run: Run, world: SimpleNames
     run(services.close_room, room_id=world.room.pk)
     assert run(Room.objects.get, pk=world.room.pk).closed_at == closed_at, "closed once"
     room = run(services.enter_room, user_id=world.alice.pk, name="hall")
-    assert len(run(services.snapshot, room=room).messages) == 1
+    assert len(shown(run(services.snapshot, room=room))) == 1
     [refused] = run(services.post_messages, [new(world)])
     assert isinstance(refused, Forbidden)
     run(services.reopen_room, room_id=world.room.pk)
@@ -516,7 +523,7 @@ def test_a_snapshot_is_the_newest_page_up_to_its_head(run: Run, world: SimpleNam
     run(services.delete_message, message_id=deleted.pk)
     snapshot = run(services.snapshot, room=world.room)
     assert (snapshot.head, snapshot.recovered) == (61, False)
-    assert [message.seq for message in snapshot.messages] == list(range(10, 60))
+    assert [frame["seq"] for frame in shown(snapshot)] == list(range(10, 60))
 
 
 @on_sqlite
@@ -536,7 +543,7 @@ def test_a_page_that_has_an_edit_already_is_complete_up_to_it(run: Run, world: S
             return services.snapshot(room=world.room)
 
     snapshot = run(enter)
-    assert (snapshot.head, [row.content for row in snapshot.messages]) == (2, ["edited"])
+    assert (snapshot.head, [frame["content"] for frame in shown(snapshot)]) == (2, ["edited"])
 
 
 def test_somebody_who_comes_back_is_shown_what_changed(run: Run, world: SimpleNamespace) -> None:
@@ -544,8 +551,26 @@ def test_somebody_who_comes_back_is_shown_what_changed(run: Run, world: SimpleNa
     run(services.delete_message, message_id=one.pk)
     snapshot = run(services.snapshot, room=world.room, after=2)
     assert (snapshot.head, snapshot.recovered) == (4, True)
-    assert [message.pk for message in snapshot.messages] == [three.pk, one.pk]
-    assert run(services.snapshot, room=world.room, after=4) == (4, [], True)
+    assert [(frame["type"], frame["messageId"]) for frame in shown(snapshot)] == [
+        ("chat-message", str(three.pk)),
+        ("message-deleted", str(one.pk)),
+    ]
+    nothing = run(services.snapshot, room=world.room, after=4)
+    assert (nothing.head, nothing.recovered, shown(nothing)) == (4, True, [])
+
+
+def test_a_thousand_missed_messages_are_read_by_one_statement(run: Run, world: SimpleNamespace) -> None:
+    run(services.post_messages, [new(world) for _ in range(1001)])
+
+    def resume() -> tuple[services.Snapshot, list[str]]:
+        with CaptureQueriesContext(connection) as queries:
+            snapshot = services.snapshot(room=world.room, after=1)
+        return snapshot, [query["sql"] for query in queries if "rooms_message" in query["sql"]]
+
+    snapshot, statements = run(resume)
+    assert (snapshot.head, snapshot.recovered) == (1001, True)
+    assert [frame["seq"] for frame in shown(snapshot)] == list(range(2, 1002))
+    assert len(statements) == 1
 
 
 @on_sqlite
@@ -556,7 +581,7 @@ def test_a_gap_beyond_the_limit_or_from_the_future_gets_the_newest_page(
     settings.CHAT_RESUME_MESSAGES = 3
     run(services.post_messages, [new(world) for _ in range(4)])
     snapshot = run(services.snapshot, room=world.room, after=after)
-    assert (snapshot.head, snapshot.recovered, len(snapshot.messages)) == (4, recovered, 4 - after if recovered else 4)
+    assert (snapshot.head, snapshot.recovered, len(shown(snapshot))) == (4, recovered, 4 - after if recovered else 4)
 
 
 @on_sqlite
