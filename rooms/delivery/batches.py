@@ -35,15 +35,16 @@ class Batch:
         self._waiting: list[Encoded] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, frame: Encoded) -> None:
-        """Sends an event, alone or with others; at most CHAT_BATCH_SIZE share a frame."""
-        if self._timer is None:
-            self._send(frame)
-            self._wait()
-            return
-        self._waiting.append(frame)
-        if len(self._waiting) >= settings.CHAT_BATCH_SIZE:
+    def add(self, frames: list[Encoded]) -> None:
+        """Sends events, alone or with others; at most CHAT_BATCH_SIZE share a frame."""
+        self._waiting += frames
+        if self._timer is None or len(self._waiting) >= settings.CHAT_BATCH_SIZE:
             self.flush()
+            self._wait()
+
+    def patience_s(self) -> float:
+        """How long an event that is made now would wait here."""
+        return max(0.0, self._timer.when() - asyncio.get_running_loop().time()) if self._timer else 0.0
 
     def pass_by(self, frame: Encoded, *, skip: str = "") -> None:
         """Sends an ephemeral event at once, behind what waits, to all but one."""
@@ -55,22 +56,17 @@ class Batch:
 
     def flush(self) -> None:
         """Sends what waits. Whoever becomes a member must not get what was said before: flush first."""
+        size = settings.CHAT_BATCH_SIZE
         waiting, self._waiting = self._waiting, []
-        if len(waiting) == 1:
-            self._send(waiting[0])
-        elif waiting:
-            events = cast(
-                Any, [msgspec.Raw(frame.payload) for frame in waiting]
-            )  # encoded once: they go in as they are
-            now = protocol.timestamp(timezone.now())
-            batch = protocol.MessageBatch(room_id=self._room, messages=events, timestamp=now)
-            self._send(Encoded(protocol.encode(batch)))
+        for start in range(0, len(waiting), size):
+            self._send_together(waiting[start : start + size])
 
     def close(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 
     def _wait(self) -> None:
+        self.close()
         self._timer = self._call_later(settings.CHAT_BATCH_INTERVAL_MS / 1000, self._tick)
 
     def _tick(self) -> None:
@@ -78,6 +74,15 @@ class Batch:
         if self._waiting:
             self.flush()
             self._wait()
+
+    def _send_together(self, frames: list[Encoded]) -> None:
+        if len(frames) == 1:
+            self._send(frames[0])
+            return
+        events = cast(Any, [msgspec.Raw(frame.payload) for frame in frames])  # encoded once: they go in as they are
+        now = protocol.timestamp(timezone.now())
+        batch = protocol.MessageBatch(room_id=self._room, messages=events, timestamp=now)
+        self._send(Encoded(protocol.encode(batch)))
 
     def _send(self, frame: Encoded) -> None:
         for member in self.members:

@@ -63,8 +63,7 @@ class Bus:
 
     def publish(self, events: list[Event]) -> None:
         """Delivers events here and sends them to the other processes; only on the bus's own loop."""
-        for event in events:
-            self._local(event)
+        self._local(events)
         # The in-memory layer has no other process to reach, and a hop through it costs 110 us for each event.
         if not isinstance(self._layer, InMemoryChannelLayer):
             self._outgoing.extend(events[: MAX_OUTGOING - len(self._outgoing)])
@@ -98,11 +97,11 @@ class Bus:
         for topic in sorted({*ALWAYS, *self._hub.topics(), *self._groups}):  # one order: a run can be repeated
             await self.follow(topic)
 
-    def _local(self, event: Event) -> None:
-        if event.topic == CONTROL:
-            self._on_control(event.payload)
-        else:
-            self._hub.deliver(event)
+    def _local(self, events: list[Event]) -> None:
+        for event in events:
+            if event.topic == CONTROL:
+                self._on_control(event.payload)
+        self._hub.deliver(events)  # of the topic CONTROL it has no members
 
     async def _send(self) -> None:
         try:
@@ -125,8 +124,7 @@ class Bus:
                 await asyncio.sleep(RETRY_S)
                 continue
             if message["origin"] != self._origin:
-                for event in unpack(message["events"]):
-                    self._local(event)
+                self._local(unpack(message["events"]))
 
 
 _running: Bus | None = None

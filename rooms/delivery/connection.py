@@ -15,7 +15,7 @@ from typing import Any, Protocol, cast
 from chatsite.closes import SLOW_CONSUMER, Close
 from monitoring import metrics
 from rooms import protocol
-from rooms.delivery.events import Encoded
+from rooms.delivery.events import Encoded, Run
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 GONE = Close(1006, "", "The line broke; no frame says so.")
@@ -88,6 +88,13 @@ class Connection:
         self._outbox_bytes = size
         if self._pump is None:
             self._pump = asyncio.ensure_future(self._drain())
+
+    def offer_run(self, run: Run) -> None:
+        """Sends all in one write if the socket takes them, else one after the other."""
+        free = self._pump is None and self.closing is None and "compressed" not in self.accepts
+        if self._socket is None or not free or not self._socket.write_frame(run.wire):
+            for frame in run.frames:
+                self.offer(frame)
 
     def close(self, close: Close) -> None:
         """Sends what waits (a slow consumer's is dropped), then the close frame. Only the first close counts."""

@@ -57,6 +57,19 @@ class Encoded:
         return self._wire
 
 
+class Run:
+    """Frames that come together: a socket that takes them gets all in one write, of which the kernel's part costs most.
+
+    200 recipients of two messages: 9.8 → ? us a message and recipient.
+    """
+
+    __slots__ = ("frames", "wire")
+
+    def __init__(self, frames: list[Encoded]) -> None:
+        self.frames = frames
+        self.wire = b"".join([frame.wire for frame in frames])
+
+
 def pack(events: list[Event]) -> bytes:
     return msgspec.msgpack.encode(events)
 

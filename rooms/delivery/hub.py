@@ -4,13 +4,14 @@ Synchronous and without I/O, clock or models. What it misses it asks for through
 """
 
 from collections.abc import Callable, Iterable
+from itertools import chain, groupby
 from typing import Protocol
 
 from django.conf import settings
 
 from monitoring import metrics
 from rooms.delivery.batches import Batch, CallLater
-from rooms.delivery.events import Encoded, Event
+from rooms.delivery.events import Encoded, Event, Run
 
 MAX_EARLY = 10_000  # events held back for one topic; what is beyond is read from the database like any other gap
 
@@ -20,6 +21,7 @@ class Recipient(Protocol):
     accepts: frozenset[str]
 
     def offer(self, frame: Encoded, *, ephemeral: bool = False) -> None: ...
+    def offer_run(self, run: Run) -> None: ...
 
 
 class Topic:
@@ -77,6 +79,11 @@ class Hub:
         found = self._topics.get(topic)
         return found.seq if found else None
 
+    def patience_s(self, topic: str) -> float:
+        """How long a change may wait for others without coming later to anybody here: all here take batches."""
+        found = self._topics.get(topic)
+        return 0.0 if found is None or found.members or found.batch is None else found.batch.patience_s()
+
     def start(self, topic: str) -> int:
         """What a snapshot must reach: two enter an empty room, and the one who has read more is admitted first."""
         found = self._topics.get(topic)
@@ -123,7 +130,7 @@ class Hub:
             found.ahead[recipient] = head
         else:
             found.seat(recipient)
-        self._drain(found)
+        self._pass_on(found, self._due(found))
         if found.early:
             self._on_gap(topic)
 
@@ -137,64 +144,97 @@ class Hub:
             if found.batch is not None:
                 found.batch.close()
 
-    def deliver(self, event: Event) -> None:
-        """Passes an event on in its order: a double is dropped, an early one is held back."""
-        topic = self._topics.get(event.topic)
-        if topic is None:
-            return
-        if not event.seq:
-            self._pass_on(topic, event)
-        elif topic.seq is None or event.seq > topic.seq + 1:
-            if len(topic.early) < MAX_EARLY:
-                topic.early[event.seq] = event
-            if topic.seq is not None:
-                self._on_gap(event.topic)
-        elif event.seq == topic.seq + 1:
-            topic.seq = event.seq
-            self._pass_on(topic, event)
-            self._drain(topic)
+    def deliver(self, events: Iterable[Event]) -> None:
+        """Passes events on in their order: a double is dropped, an early one is held back.
+
+        Changes of one topic that come together leave together.
+        """
+        for name, group in groupby(sorted(events, key=_topic), key=_topic):
+            topic = self._topics.get(name)
+            if topic is not None:
+                for ephemeral, run in groupby(group, key=_is_ephemeral):
+                    if ephemeral:
+                        for event in run:
+                            self._pass_by(topic, event)
+                    else:
+                        self._pass_on(topic, self._in_order(name, topic, run))
 
     def repair(self, topic: str, events: Iterable[Event], head: int) -> None:
         """Delivers the room's changes as read from the database, complete up to `head`, and what waited for them."""
         found = self._topics.get(topic)
         if found is None or found.seq is None:
             return
-        for event in events:
-            if event.seq > found.seq:
-                found.seq = event.seq
-                self._pass_on(found, event)
-        found.seq = max(found.seq, head)
-        self._drain(found)
+        missed = [event for event in events if event.seq > found.seq]
+        found.seq = max([found.seq, head, *(event.seq for event in missed)])
+        self._pass_on(found, missed + self._due(found))
 
-    def _drain(self, topic: Topic) -> None:
+    def _in_order(self, name: str, topic: Topic, changes: Iterable[Event]) -> list[Event]:
+        """What of these is next, with what was held back for it; what comes early is held back, and a gap told."""
+        due: list[Event] = []
+        for event in changes:
+            if topic.seq is None or event.seq > topic.seq + 1:
+                if len(topic.early) < MAX_EARLY:
+                    topic.early[event.seq] = event
+                if topic.seq is not None:
+                    self._on_gap(name)
+            elif event.seq == topic.seq + 1:
+                topic.seq = event.seq
+                due.append(event)
+                due += self._due(topic)
+        return due
+
+    def _due(self, topic: Topic) -> list[Event]:
+        """What was held back and is next now."""
+        due: list[Event] = []
         if not topic.early or topic.seq is None:
-            return
+            return due
         while event := topic.early.pop(topic.seq + 1, None):
             topic.seq = event.seq
-            self._pass_on(topic, event)
+            due.append(event)
         for seq in [seq for seq in topic.early if seq <= topic.seq]:
             del topic.early[seq]
+        return due
 
-    def _pass_on(self, topic: Topic, event: Event) -> None:
-        frame, ephemeral = Encoded(event.payload), not event.seq
-        for recipient in topic.members if not event.skip else [r for r in topic.members if r.id != event.skip]:
-            recipient.offer(frame, ephemeral=ephemeral)
-        metrics.sent(len(topic.members))
-        if topic.batch is not None and topic.batch.members:
-            if event.seq:
-                topic.batch.add(frame)
-            else:
-                topic.batch.pass_by(frame, skip=event.skip)
-        for recipient, held in topic.joining.items():
-            if recipient.id != event.skip:
-                held.append((event, frame))
-        if topic.ahead:
-            self._pass_on_ahead(topic, event, frame)
-
-    def _pass_on_ahead(self, topic: Topic, event: Event, frame: Encoded) -> None:
+    def _pass_on(self, topic: Topic, changes: list[Event]) -> None:
+        """Gives everybody these changes, up to the topic's `seq`."""
+        frames = [Encoded(event.payload) for event in changes]
+        if len(frames) == 1:
+            for recipient in topic.members:
+                recipient.offer(frames[0])
+        elif frames:
+            run = Run(frames)
+            for recipient in topic.members:
+                recipient.offer_run(run)
+        metrics.sent(len(topic.members) * len(frames))
+        if frames and topic.batch is not None and topic.batch.members:
+            topic.batch.add(frames)
+        pairs = list(zip(changes, frames, strict=True))
+        for held in topic.joining.values():
+            held.extend(pairs)
         for recipient, head in list(topic.ahead.items()):
-            if (not event.seq or event.seq > head) and recipient.id != event.skip:
-                recipient.offer(frame, ephemeral=not event.seq)
+            for frame in [frame for event, frame in pairs if event.seq > head]:
+                recipient.offer(frame)
             if topic.seq is not None and topic.seq >= head:
                 del topic.ahead[recipient]
                 topic.seat(recipient)
+
+    def _pass_by(self, topic: Topic, event: Event) -> None:
+        """Gives everybody but one an ephemeral event."""
+        frame = Encoded(event.payload)
+        for recipient in chain(topic.members, topic.ahead):
+            if recipient.id != event.skip:
+                recipient.offer(frame, ephemeral=True)
+        metrics.sent(len(topic.members))
+        if topic.batch is not None and topic.batch.members:
+            topic.batch.pass_by(frame, skip=event.skip)
+        for recipient, held in topic.joining.items():
+            if recipient.id != event.skip:
+                held.append((event, frame))
+
+
+def _topic(event: Event) -> str:
+    return event.topic
+
+
+def _is_ephemeral(event: Event) -> bool:
+    return not event.seq

@@ -5,9 +5,11 @@ else holds wait apart, and delay no other room. Knows no models, but a `store`.
 """
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Hashable
-from time import perf_counter
+from contextlib import suppress
+from math import inf
+from time import perf_counter, process_time
 from typing import Generic, TypeVar
 
 import structlog
@@ -19,6 +21,11 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 R = TypeVar("R")
 BATCH = 500  # messages in one transaction: its locks are held for some tens of milliseconds at most
+# A commit and the delivery of its messages are followed by a rest, so many times the CPU they took, in which messages
+# gather: one is stored and delivered at once by a server that is mostly idle, and a busy one works in larger steps long
+# before it has no more to give. 200 messages a second to 200 members: 19 -> 7 us a delivery, and 3 -> 10 ms of delay.
+REST = 2.0
+MAX_REST_S = 0.02
 
 
 class Held(Unavailable):
@@ -44,32 +51,61 @@ class Journal(Generic[T, R]):
         """
         self._store, self._store_held = store, store_held or store
         self._capacity, self._lane = capacity, lane
+        self._loop = asyncio.get_running_loop()
         self._unanswered = 0
+        self._flushing = 0
+        self._gathered: Counter[Hashable] = Counter()  # how many of each lane wait
+        self._due = inf  # when the least patient of those that wait is to be stored
+        self._hurry = asyncio.Event()
         self._waiting: deque[tuple[T, Reply[R]]] = deque()
         self._held: dict[Hashable, deque[tuple[T, Reply[R]]]] = {}
         self._writers: dict[Hashable, asyncio.Task[None]] = {}  # by lane; the one for all that is not held is `self`
 
-    def submit(self, item: T, reply: "Reply[R]") -> None:
-        """Takes an item in; `reply` is called once, after its commit or its refusal. Unavailable when too many wait."""
+    def submit(self, item: T, reply: "Reply[R]", *, patience_s: float = 0.0, enough: int = BATCH) -> None:
+        """Takes an item in; `reply` is called once, after its commit or its refusal. Unavailable when too many wait.
+
+        An item with `patience_s` may wait so long for others, until there are `enough` of its lane.
+        """
         if self._unanswered >= self._capacity:
             raise Unavailable("Too many messages are waiting to be stored", retry_after_ms=1000)
         self._unanswered += 1
         self._waiting.append((item, reply))
+        lane = self._lane(item)
+        self._gathered[lane] += 1
+        due = self._loop.time() + patience_s if self._gathered[lane] < enough else 0.0
+        if due < self._due:
+            self._due = due
+            self._hurry.set()
         if self not in self._writers:
             self._writers[self] = asyncio.ensure_future(self._write())
 
     async def flush(self) -> None:
         """Returns when all that was submitted is stored or refused."""
+        self._flushing += 1
+        self._hurry.set()
         while self._writers:
             await asyncio.wait(self._writers.values())
+        self._flushing -= 1
 
     async def _write(self) -> None:
         try:
-            while batch := self._next():
+            while self._waiting:
+                await self._patience()
+                start, batch = process_time(), self._next()
                 for entry, answer in zip(batch, await self._commit(self._store, batch), strict=True):
                     self._settle(entry, answer)
+                if len(self._waiting) < BATCH:
+                    await asyncio.sleep(min(REST * (process_time() - start), MAX_REST_S))
         finally:
             del self._writers[self]
+
+    async def _patience(self) -> None:
+        """Waits while all that is here can wait."""
+        while self._due > self._loop.time() and not self._flushing:
+            self._hurry.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(self._due):
+                    await self._hurry.wait()
 
     def _next(self) -> "list[tuple[T, Reply[R]]]":
         """The next batch; what belongs to a held lane is left to that."""
@@ -77,6 +113,8 @@ class Journal(Generic[T, R]):
         while self._waiting and len(batch) < BATCH:
             entry = self._waiting.popleft()
             self._held.get(self._lane(entry[0]), batch).append(entry)
+        self._due = 0.0 if self._waiting else inf
+        self._gathered.clear()
         return batch
 
     async def _write_held(self, lane: Hashable, queue: "deque[tuple[T, Reply[R]]]") -> None:

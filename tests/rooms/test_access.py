@@ -42,6 +42,14 @@ def test_a_room_is_found_by_any_spelling_of_its_name(public: Room, people: Simpl
     assert access.room(people.bob.pk, "cafe\u0301") == public
 
 
+def test_all_of_a_room_that_was_found_can_be_read(public: Room, people: SimpleNamespace) -> None:
+    found = access.room(people.bob.pk, public.name)
+    assert [getattr(found, field.attname) for field in Room._meta.fields] == [
+        getattr(public, field.attname) for field in Room._meta.fields
+    ]
+    assert found.transient is False
+
+
 def test_a_name_outside_the_rule_is_refused_as_such(people: SimpleNamespace) -> None:
     with pytest.raises(BadFrame):
         access.room(people.bob.pk, "no name")

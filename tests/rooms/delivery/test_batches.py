@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 
-from rooms.delivery.events import Encoded, Event
+from rooms.delivery.events import Encoded, Event, Run
 from rooms.delivery.hub import Hub
 
 TOPIC = "room.1"
@@ -41,6 +41,10 @@ class Reader:
     def offer(self, frame: Encoded, *, ephemeral: bool = False) -> None:
         self.frames.append(json.loads(frame.payload))
 
+    def offer_run(self, run: Run) -> None:
+        for frame in run.frames:
+            self.offer(frame)
+
     def seqs(self) -> list[Any]:
         """What came, frame by frame: a seq, or a list of them for a batch."""
         return [[event["seq"] for event in one["messages"]] if "messages" in one else one["seq"] for one in self.frames]
@@ -64,7 +68,7 @@ def enter(hub: Hub, reader: Reader, head: int = 0) -> Reader:
 
 def say(hub: Hub, *seqs: int) -> None:
     for seq in seqs:
-        hub.deliver(Event(TOPIC, json.dumps({"type": "chat-message", "seq": seq}).encode(), seq))
+        hub.deliver([Event(TOPIC, json.dumps({"type": "chat-message", "seq": seq}).encode(), seq)])
 
 
 def test_the_first_event_comes_at_once_and_those_that_follow_share_a_frame(hub: Hub, clock: Clock) -> None:
@@ -124,7 +128,7 @@ def test_who_comes_in_while_a_batch_waits_gets_only_what_is_newer(hub: Hub, cloc
 def test_an_ephemeral_event_comes_behind_what_waits_and_not_to_whom_it_skips(hub: Hub) -> None:
     reader, skipped = enter(hub, Reader("a", "message-batch")), enter(hub, Reader("b", "message-batch"))
     say(hub, 1, 2, 3)
-    hub.deliver(Event(TOPIC, b'{"type":"user-joined","seq":null}', skip="b"))
+    hub.deliver([Event(TOPIC, b'{"type":"user-joined","seq":null}', skip="b")])
     assert reader.seqs() == [1, [2, 3], None]
     assert skipped.seqs() == [1, [2, 3]]
 

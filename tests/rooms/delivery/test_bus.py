@@ -12,7 +12,7 @@ from redis import Redis as Client
 
 from rooms.delivery import bus as bus_module
 from rooms.delivery.bus import ALWAYS, CONTROL, EVERYONE, Bus, publish
-from rooms.delivery.events import Encoded, Event
+from rooms.delivery.events import Encoded, Event, Run
 from rooms.delivery.hub import Hub
 from tests.support.machine import eventually
 from tests.support.services import Redis
@@ -27,6 +27,10 @@ class Member:
 
     def offer(self, frame: Encoded, *, ephemeral: bool = False) -> None:
         self.got.append(frame.text)
+
+    def offer_run(self, run: Run) -> None:
+        for frame in run.frames:
+            self.offer(frame)
 
 
 class Process:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rooms.delivery import hub as hub_module
-from rooms.delivery.events import Encoded, Event
+from rooms.delivery.events import Encoded, Event, Run
 from rooms.delivery.hub import Hub
 
 ROOM = "room.1"
@@ -25,6 +25,10 @@ class Member:
     def offer(self, frame: Encoded, *, ephemeral: bool = False) -> None:
         self.frames.append(frame)
         self.got.append(frame.text if ephemeral else int(frame.text))
+
+    def offer_run(self, run: Run) -> None:
+        for frame in run.frames:
+            self.offer(frame)
 
 
 @pytest.fixture
@@ -47,7 +51,7 @@ def ephemeral(text: str, skip: str = "") -> Event:
 
 def deliver(hub: Hub, *seqs: int) -> None:
     for seq in seqs:
-        hub.deliver(change(seq))
+        hub.deliver([change(seq)])
 
 
 def member_at(hub: Hub, head: int, name: str = "member") -> Member:
@@ -126,7 +130,7 @@ def test_nothing_is_sent_to_a_joiner_before_the_snapshot(hub: Hub) -> None:
     bob = Member("bob")
     hub.join(ROOM, bob)
     deliver(hub, 1, 2)
-    hub.deliver(ephemeral("typing"))
+    hub.deliver([ephemeral("typing")])
     assert bob.got == []
     hub.admit(ROOM, bob, head=1)
     assert bob.got == [2, "typing"]
@@ -152,7 +156,7 @@ def test_a_joiner_whose_snapshot_is_ahead_gets_no_event_twice(hub: Hub) -> None:
     alice = member_at(hub, 2, "alice")
     bob = member_at(hub, 4, "bob")
     deliver(hub, 3)
-    hub.deliver(ephemeral("typing"))
+    hub.deliver([ephemeral("typing")])
     deliver(hub, 4, 5)
     assert alice.got == [3, "typing", 4, 5]
     assert bob.got == ["typing", 5]
@@ -202,7 +206,7 @@ def test_an_event_passes_by_the_connection_it_names(hub: Hub) -> None:
     alice, bob, carol = member_at(hub, 0, "alice"), member_at(hub, 0, "bob"), Member("carol")
     hub.join(ROOM, carol)
     for name in ("alice", "carol"):
-        hub.deliver(ephemeral(f"{name} joined", skip=name))
+        hub.deliver([ephemeral(f"{name} joined", skip=name)])
     hub.admit(ROOM, carol)
     assert (alice.got, bob.got) == (["carol joined"], ["alice joined", "carol joined"])
     assert carol.got == ["alice joined"]
@@ -210,7 +214,7 @@ def test_an_event_passes_by_the_connection_it_names(hub: Hub) -> None:
 
 def test_an_event_stays_in_its_topic(hub: Hub) -> None:
     member = member_at(hub, 0)
-    hub.deliver(change(1, "room.2"))
+    hub.deliver([change(1, "room.2")])
     assert member.got == []
     assert "room.2" not in hub
 
@@ -257,7 +261,7 @@ class World:
         for event in self.network[-4:]:
             steps += [
                 partial(self.arrive, event),
-                partial(self.hub.deliver, event),
+                partial(self.hub.deliver, [event]),
                 partial(self.network.remove, event),
             ]
         for reader in self.readers:
@@ -285,7 +289,7 @@ class World:
 
     def arrive(self, event: Event) -> None:
         self.network.remove(event)
-        self.hub.deliver(event)
+        self.hub.deliver([event])
 
     def join(self, reader: Reader) -> None:
         reader.state = "joining"
