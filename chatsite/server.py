@@ -12,8 +12,9 @@ from typing import Any, cast
 import uvicorn
 from django.conf import settings
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Close
+from websockets.frames import Close, apply_mask  # type: ignore[attr-defined]  # the C one, where there is one
 from websockets.http11 import Request
+from websockets.protocol import State
 
 from chatsite import environment
 from chatsite.closes import SHUTDOWN
@@ -21,15 +22,24 @@ from chatsite.closes import SHUTDOWN
 quiet = logging.getLogger("uvicorn.websockets")
 quiet.setLevel(logging.WARNING)
 LINGER_S = 5  # time for a peer whose frame was broken to see the close code and hang up
+TEXT, MASKED = 0x81, 0x80  # a whole text (RFC 6455, 5.2); what every client must set
+UNREAD = 16  # messages that wait for the application before no more are read
 GRACE_S = 20  # time to store what is under way and to take leave, before what is left is cut
 
 
 class ChatProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's protocol, which also writes frames that are encoded already: 6.7 → 4.4 us for each recipient."""
+    """uvicorn's protocol, which also writes frames that are encoded already: 6.7 → 4.4 us for each recipient.
+
+    It reads whole text frames by itself, and nearly all that comes is that: 105 → 50 us each. What is anything else,
+    broken or in pieces goes to the library, which has the say on it.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.logger = self.conn.logger = quiet  # `socket.opened` and `socket.closed` say it all
+        self.in_step = False  # whether the library waits for the frame that comes next
+        self.owed = 0  # bytes to come of a frame whose beginning the library has
+        self.held = b""  # the beginning of a frame's head
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -47,8 +57,50 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
+        if self.in_step:
+            self._read_frames(self.held + data if self.held else data)
+        elif self.handshake_initiated:
+            self._leave_to_library(data)
+        else:
+            super().data_received(data)
+            self.in_step = data.endswith(b"\r\n\r\n")
+
+    def _read_frames(self, data: bytes) -> None:
+        at, self.held = min(self.owed, len(data)), b""
+        if at:
+            self.owed -= at
+            self._leave_to_library(data[:at])
+        while at < len(data) and self.in_step:
+            kind, start, end = frame_at(data, at)
+            if end == at:
+                self.held = data[at:]
+                return
+            if kind != TEXT or end > len(data) or not self._take_text(data, start, end):
+                self.owed = max(0, end - len(data))
+                self._leave_to_library(data[at:end])
+            at = end
+        if at < len(data):
+            self._leave_to_library(data[at:])
+
+    def _take_text(self, data: bytes, start: int, end: int) -> bool:
+        """Passes a text on to the application; False when the library must see its frame."""
+        if self.conn.expect_continuation_frame or end - start > self.config.ws_max_size:
+            return False
+        try:
+            text = apply_mask(data[start:end], data[start - 4 : start]).decode()
+        except UnicodeDecodeError:
+            return False
+        if not self.close_sent:
+            self.queue.put_nowait({"type": "websocket.receive", "text": text})
+            if not self.read_paused and self.queue.qsize() >= UNREAD:
+                self.read_paused = True
+                self.transport.pause_reading()
+        return True
+
+    def _leave_to_library(self, data: bytes) -> None:
         if self.conn.parser_exc is None:  # what comes after a broken frame is read, and dropped
             super().data_received(data)
+        self.in_step = self.in_step and self.conn.parser_exc is None and self.conn.state is State.OPEN
 
     def handle_parser_exception(self) -> None:
         """Closes the writing half only: a line closed over unread bytes is reset, and its close code is lost."""
@@ -72,6 +124,24 @@ class ChatProtocol(WebSocketsSansIOProtocol):
             self.transport.close()
         else:
             super().shutdown()
+
+
+def frame_at(data: bytes, at: int) -> tuple[int, int, int]:
+    """A frame of a client: first byte, where its payload begins and where it ends; `at` while its head is cut off."""
+    if len(data) - at < 2:
+        return 0, at, at
+    size = data[at + 1] & ~MASKED
+    width = {126: 2, 127: 8}.get(size, 0)
+    if len(data) - at < 2 + width:
+        return 0, at, at
+    if width:
+        size = int.from_bytes(data[at + 2 : at + 2 + width], "big")
+    start = at + 2 + width + 4
+    return (
+        data[at] if data[at + 1] & MASKED else 0,
+        start,
+        start + size,
+    )  # a frame without a mask: the library refuses it
 
 
 def main() -> None:

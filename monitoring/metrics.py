@@ -7,7 +7,7 @@ recipient.
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
+from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 TEXT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 WINDOW_S = 60
@@ -56,6 +58,18 @@ class Window:
             return sum(count for second, count in zip(self._seconds, self._counts, strict=True) if second >= oldest)
 
 
+class Tally(Collector):
+    """A counter for what happens most, on the event loop alone: without the library's lock, 22 -> ? us a command."""
+
+    def __init__(self, name: str, description: str, registry: CollectorRegistry) -> None:
+        self.count = 0
+        self._name, self._description = name, description
+        registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        yield CounterMetricFamily(self._name, self._description, value=self.count)
+
+
 class Instruments:
     """One process's instruments in a registry of their own; `clock` is monotonic seconds."""
 
@@ -78,8 +92,8 @@ class Instruments:
         self._rooms = Gauge("chat_rooms_active", "Rooms with somebody of this process in them.", registry=self.registry)
 
     def _count_messages(self) -> None:
-        self._received = Counter("chat_messages_received", "Commands received.", registry=self.registry)
-        self._sent = Counter("chat_messages_sent", "Frames handed to sockets.", registry=self.registry)
+        self._received = Tally("chat_messages_received", "Commands received.", self.registry)
+        self._sent = Tally("chat_messages_sent", "Frames handed to sockets.", self.registry)
         self._failed = Counter("chat_messages_failed", "Commands failed by a fault of ours.", registry=self.registry)
         self._stored = Counter("chat_messages_stored", "Messages committed.", registry=self.registry)
         self._store_seconds = Histogram(
@@ -108,12 +122,12 @@ class Instruments:
 
     def received(self) -> None:
         """One command came in, whatever becomes of it."""
-        self._received.inc()
+        self._received.count += 1
         self._last_received.add()
 
     def sent(self, count: int) -> None:
         """`count` frames were handed to sockets."""
-        self._sent.inc(count)
+        self._sent.count += count
 
     def failed(self) -> None:
         """A command failed through a fault of ours; never for a client's own mistake."""
@@ -148,8 +162,8 @@ class Instruments:
             "process": os.getpid(),
             "connections": {"total": _value(self._opened), "active": self.active(), "peak": self._peak},
             "messages": {
-                "sent": _value(self._sent),
-                "received": _value(self._received),
+                "sent": self._sent.count,
+                "received": self._received.count,
                 "failed": _value(self._failed),
                 "rate": round(self._rate(), 2),
             },

@@ -18,8 +18,7 @@ from rooms.delivery.journal import Held
 from rooms.models import Membership, Message, Room
 
 
-@dataclass(frozen=True, slots=True)
-class NewMessage:
+class NewMessage(NamedTuple):
     room_id: int
     author_id: int
     content: str

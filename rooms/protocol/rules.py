@@ -3,6 +3,7 @@
 import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from django.conf import settings
 
@@ -12,6 +13,7 @@ from chatsite.errors import BadFrame, TooLarge
 ADDITIONS = frozenset({"compressed", "heads", "message-batch"})
 
 
+@lru_cache(maxsize=10_000)  # the same few names, with every message
 def room_name(value: str) -> str:
     """A room's name in its one spelling (NFC): 1 to 80 letters and digits of any language, `-`, `_`, `.`; BadFrame."""
     name = unicodedata.normalize("NFC", value) if len(value) <= 320 else value
