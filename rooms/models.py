@@ -139,7 +139,10 @@ class Message(models.Model):
         ROOM = "room-message", _("room-message")
 
     id = models.BigAutoField(primary_key=True)
-    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="messages", verbose_name=_("room"))
+    # No index of their own for `room` and `author`: the constraints below begin with them, and each costs every insert.
+    room = models.ForeignKey(
+        Room, on_delete=models.CASCADE, related_name="messages", db_index=False, verbose_name=_("room")
+    )
     seq = models.PositiveBigIntegerField(_("seq"))
     changed_seq = models.PositiveBigIntegerField(_("changed seq"), help_text=_("The room's seq at the last change."))
     kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices, default=Kind.CHAT)
@@ -148,6 +151,7 @@ class Message(models.Model):
         on_delete=models.SET_NULL,
         null=True,
         related_name="messages",
+        db_index=False,
         verbose_name=_("author"),
     )
     content = models.TextField(_("content"))
