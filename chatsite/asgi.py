@@ -1,5 +1,6 @@
 """The roof: which door an ASGI scope goes to, and what starts and stops with the server."""
 
+import gc
 import os
 import signal
 import threading
@@ -26,6 +27,9 @@ async def lifespan(_scope: Scope, receive: Receive, send: Send) -> None:
     """Starts this process's node with the server, and stops it after the last socket. Daphne has no lifespan."""
     await receive()
     _drain_first(attendance.running())
+    gc.collect()
+    gc.freeze()  # what the start has left lives on; walking it in every full collection took 5 % of a busy server's CPU
+    gc.set_threshold(20_000, 50, 100)
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await node.stop()

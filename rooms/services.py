@@ -4,7 +4,7 @@ The socket, REST and the admin call the same ones. Each is its own transaction; 
 commit. A room's next seq is given while the room's row is locked, and rooms are locked in key order.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from django.conf import settings
@@ -20,6 +20,7 @@ from rooms.posting import Answer, NewMessage, Posted
 
 CHANGES = 2_000  # rows of changes read at once, at most
 MessageFrame = protocol.ChatMessage | protocol.RoomMessage
+F = TypeVar("F", bound=MessageFrame | protocol.MessageEdited)
 ChangeFrame = MessageFrame | protocol.MessageEdited | protocol.MessageDeleted
 FRAMES: dict[str, type[MessageFrame]] = {
     Message.Kind.CHAT: protocol.ChatMessage,
@@ -49,22 +50,22 @@ def topic(room_id: int) -> str:
 
 def message_frame(message: Message | Posted, room_name: str) -> MessageFrame:
     """A stored message as it is shown everywhere; the author of a message whose user is gone has id `0`."""
-    return FRAMES[message.kind](**_fields(message, room_name))
+    return _shown_as(FRAMES[message.kind], message, room_name)
 
 
-def _fields(message: Message | Posted, room_name: str) -> dict[str, Any]:
+def _shown_as(kind: type[F], message: Message | Posted, room_name: str) -> F:
     author = message.author
-    return {
-        "room_id": room_name,
-        "user": protocol.UserRef(str(author.pk), author.username) if author else protocol.UserRef("0", "deleted user"),
-        "content": message.content,
-        "timestamp": protocol.timestamp(message.created_at),
-        "message_id": str(message.pk),
-        "seq": message.seq,
-        "changed_seq": message.changed_seq,
-        "client_id": message.client_id,
-        "edited_at": protocol.timestamp(message.edited_at) if message.edited_at else None,
-    }
+    return kind(
+        room_id=room_name,
+        user=protocol.UserRef(str(author.pk), author.username) if author else protocol.UserRef("0", "deleted user"),
+        content=message.content,
+        timestamp=protocol.timestamp(message.created_at),
+        message_id=str(message.pk),
+        seq=message.seq,
+        changed_seq=message.changed_seq,
+        client_id=message.client_id,
+        edited_at=protocol.timestamp(message.edited_at) if message.edited_at else None,
+    )
 
 
 # --- Rooms ------------------------------------------------------------------------------------------------------------
@@ -219,7 +220,7 @@ def change_frame(message: Message | Posted, room_name: str, *, after: int) -> Ch
             room_id=room_name, message_id=str(message.pk), seq=message.seq, changed_seq=message.changed_seq
         )
     if message.seq <= after:
-        return protocol.MessageEdited(**_fields(message, room_name))
+        return _shown_as(protocol.MessageEdited, message, room_name)
     return message_frame(message, room_name)
 
 

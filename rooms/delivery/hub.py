@@ -4,7 +4,7 @@ Synchronous and without I/O, clock or models. What it misses it asks for through
 """
 
 from collections.abc import Callable, Iterable
-from itertools import chain, groupby
+from itertools import chain
 from typing import Protocol
 
 from django.conf import settings
@@ -149,15 +149,18 @@ class Hub:
 
         Changes of one topic that come together leave together.
         """
-        for name, group in groupby(sorted(events, key=_topic), key=_topic):
-            topic = self._topics.get(name)
-            if topic is not None:
-                for ephemeral, run in groupby(group, key=_is_ephemeral):
-                    if ephemeral:
-                        for event in run:
-                            self._pass_by(topic, event)
-                    else:
-                        self._pass_on(topic, self._in_order(name, topic, run))
+        due: dict[str, list[Event]] = {}
+        for event in events:
+            topic = self._topics.get(event.topic)
+            if topic is None:
+                continue
+            if event.seq:
+                due.setdefault(event.topic, []).extend(self._in_order(event, topic))
+            else:
+                self._pass_on(topic, due.pop(event.topic, []))
+                self._pass_by(topic, event)
+        for name, changes in due.items():
+            self._pass_on(self._topics[name], changes)
 
     def repair(self, topic: str, events: Iterable[Event], head: int) -> None:
         """Delivers the room's changes as read from the database, complete up to `head`, and what waited for them."""
@@ -168,20 +171,17 @@ class Hub:
         found.seq = max([found.seq, head, *(event.seq for event in missed)])
         self._pass_on(found, missed + self._due(found))
 
-    def _in_order(self, name: str, topic: Topic, changes: Iterable[Event]) -> list[Event]:
-        """What of these is next, with what was held back for it; what comes early is held back, and a gap told."""
-        due: list[Event] = []
-        for event in changes:
-            if topic.seq is None or event.seq > topic.seq + 1:
-                if len(topic.early) < MAX_EARLY:
-                    topic.early[event.seq] = event
-                if topic.seq is not None:
-                    self._on_gap(name)
-            elif event.seq == topic.seq + 1:
-                topic.seq = event.seq
-                due.append(event)
-                due += self._due(topic)
-        return due
+    def _in_order(self, event: Event, topic: Topic) -> list[Event]:
+        """A change that is next, with what was held back for it; one that comes early is held back, and a gap told."""
+        if topic.seq is not None and event.seq == topic.seq + 1:
+            topic.seq = event.seq
+            return [event, *self._due(topic)] if topic.early else [event]
+        if topic.seq is None or event.seq > topic.seq:
+            if len(topic.early) < MAX_EARLY:
+                topic.early[event.seq] = event
+            if topic.seq is not None:
+                self._on_gap(event.topic)
+        return []
 
     def _due(self, topic: Topic) -> list[Event]:
         """What was held back and is next now."""
@@ -208,11 +208,14 @@ class Hub:
         metrics.sent(len(topic.members) * len(frames))
         if frames and topic.batch is not None and topic.batch.members:
             topic.batch.add(frames)
-        pairs = list(zip(changes, frames, strict=True))
+        if topic.joining or topic.ahead:
+            self._pass_to_newcomers(topic, list(zip(changes, frames, strict=True)))
+
+    def _pass_to_newcomers(self, topic: Topic, changes: list[tuple[Event, Encoded]]) -> None:
         for held in topic.joining.values():
-            held.extend(pairs)
+            held.extend(changes)
         for recipient, head in list(topic.ahead.items()):
-            for frame in [frame for event, frame in pairs if event.seq > head]:
+            for frame in [frame for event, frame in changes if event.seq > head]:
                 recipient.offer(frame)
             if topic.seq is not None and topic.seq >= head:
                 del topic.ahead[recipient]
@@ -230,11 +233,3 @@ class Hub:
         for recipient, held in topic.joining.items():
             if recipient.id != event.skip:
                 held.append((event, frame))
-
-
-def _topic(event: Event) -> str:
-    return event.topic
-
-
-def _is_ephemeral(event: Event) -> bool:
-    return not event.seq

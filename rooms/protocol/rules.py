@@ -40,6 +40,7 @@ def accepted(names: Iterable[str]) -> frozenset[str]:
     return ADDITIONS & frozenset(names)
 
 
+@lru_cache(maxsize=100)  # what is stored together bears one time
 def timestamp(moment: datetime) -> str:
     """ISO 8601 in UTC with milliseconds and `Z`."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
