@@ -74,7 +74,6 @@ ASKED = """
     LEFT JOIN accounts_user ON accounts_user.id = author AND is_active
     LEFT JOIN rooms_membership ON rooms_membership.room_id = room AND rooms_membership.user_id = author
     LEFT JOIN rooms_message ON rooms_message.author_id = author AND rooms_message.client_id = client
-    ORDER BY n
 """
 TAKE_SEQS = """
     WITH wanted(room, messages) AS (VALUES {}),
@@ -120,7 +119,7 @@ def post(messages: list[NewMessage], *, wait: bool) -> tuple[list[Answer], list[
     now = timezone.now()
     moment = connection.ops.adapt_datetimefield_value(now)
     rows = ((n, new.room_id, new.author_id, new.client_id) for n, new in enumerate(messages))
-    asked = [Asked(*row) for row in _rows(ASKED, rows, moment, moment)]
+    asked = [Asked(*row) for row in sorted(_rows(ASKED, rows, moment, moment))]
     stored = _stored([one.stored for one in asked if one.stored])
     answers: list[Answer] = []
     accepted: list[Posted] = []
