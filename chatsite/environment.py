@@ -93,7 +93,7 @@ def database(name: str, *, default: str) -> dict[str, Any]:
     if settings["ENGINE"].endswith("sqlite3"):
         # IMMEDIATE: a transaction that will write waits for its turn, it does not fail half-way ("database is locked").
         # WAL: readers do not wait for the writer; synchronous=NORMAL is durable against a killed process in WAL.
-        # temp_store=MEMORY halves the CPU of a commit's statements; checkpoints every 16 MB write a hot page less often.
+        # temp_store=MEMORY halves the CPU of a commit's statements; fewer checkpoints write a hot page less often.
         settings["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,

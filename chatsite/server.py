@@ -7,12 +7,13 @@ import logging
 import os
 import signal
 import sys
-from typing import Any, cast
+from typing import Any
 
 import uvicorn
 from django.conf import settings
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Close, apply_mask  # type: ignore[attr-defined]  # the C one, where there is one
+from websockets.exceptions import InvalidState
+from websockets.frames import apply_mask  # type: ignore[attr-defined]  # the C one, where there is one
 from websockets.http11 import Request
 from websockets.protocol import State
 
@@ -59,11 +60,10 @@ class ChatProtocol(WebSocketsSansIOProtocol):
     def data_received(self, data: bytes) -> None:
         if self.in_step:
             self._read_frames(self.held + data if self.held else data)
-        elif self.handshake_initiated:
-            self._leave_to_library(data)
         else:
-            super().data_received(data)
-            self.in_step = data.endswith(b"\r\n\r\n")
+            is_request = not self.handshake_initiated
+            self._leave_to_library(data)
+            self.in_step = is_request and self.handshake_initiated and data.endswith(b"\r\n\r\n")
 
     def _read_frames(self, data: bytes) -> None:
         at, self.held = min(self.owed, len(data)), b""
@@ -84,7 +84,7 @@ class ChatProtocol(WebSocketsSansIOProtocol):
 
     def _take_text(self, data: bytes, start: int, end: int) -> bool:
         """Passes a text on to the application; False when the library must see its frame."""
-        if self.conn.expect_continuation_frame or end - start > self.config.ws_max_size:
+        if self.conn.current_size is not None or end - start > self.config.ws_max_size:
             return False
         try:
             text = apply_mask(data[start:end], data[start - 4 : start]).decode()
@@ -99,12 +99,18 @@ class ChatProtocol(WebSocketsSansIOProtocol):
 
     def _leave_to_library(self, data: bytes) -> None:
         if self.conn.parser_exc is None:  # what comes after a broken frame is read, and dropped
-            super().data_received(data)
+            try:
+                super().data_received(data)
+            except InvalidState:  # a broken frame before we have answered the handshake: no close frame is possible
+                self.transport.abort()
         self.in_step = self.in_step and self.conn.parser_exc is None and self.conn.state is State.OPEN
 
     def handle_parser_exception(self) -> None:
         """Closes the writing half only: a line closed over unread bytes is reset, and its close code is lost."""
-        close = cast(Close, self.conn.close_sent)
+        close = self.conn.close_sent
+        if close is None:  # the same
+            self.transport.abort()
+            return
         self.stop_keepalive()
         self.queue.put_nowait({"type": "websocket.disconnect", "code": close.code, "reason": close.reason})
         self.transport.write(b"".join(self.conn.data_to_send()))

@@ -83,9 +83,11 @@ class Journal(Generic[T, R]):
         """Returns when all that was submitted is stored or refused."""
         self._flushing += 1
         self._hurry.set()
-        while self._writers:
-            await asyncio.wait(self._writers.values())
-        self._flushing -= 1
+        try:
+            while self._writers:
+                await asyncio.wait(self._writers.values())
+        finally:
+            self._flushing -= 1
 
     async def _write(self) -> None:
         try:

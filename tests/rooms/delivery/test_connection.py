@@ -10,7 +10,7 @@ from chatsite.closes import AUTH_FAILED, BANNED, SLOW_CONSUMER, TOKEN_EXPIRED
 from rooms import protocol
 from rooms.delivery import connection as connection_module
 from rooms.delivery.connection import Connection
-from rooms.delivery.events import Encoded
+from rooms.delivery.events import Encoded, Run
 from tests.support.machine import eventually
 
 
@@ -55,11 +55,17 @@ class Line(Peer):
         super().__init__()
         self.full = False
         self.aborted = False
+        self.writes = 0
 
     def write_frame(self, wire: bytes) -> bool:
-        if not self.full:
-            self.events.append({"type": "websocket.send", "text": wire[2:].decode()})
-        return not self.full
+        if self.full:
+            return False
+        self.writes += 1
+        while wire:
+            end = 2 + wire[1]
+            self.events.append({"type": "websocket.send", "text": wire[2:end].decode()})
+            wire = wire[end:]
+        return True
 
     def abort(self) -> None:
         self.aborted = True
@@ -223,6 +229,37 @@ async def test_only_the_first_close_counts(peer: Peer) -> None:
     await eventually(lambda: peer.close)
     assert peer.close == (4102, "Banned")
     connection.ended()
+
+
+def run_of(*texts: str) -> Run:
+    return Run([Encoded(text.encode()) for text in texts])
+
+
+async def test_a_run_is_one_write_where_the_server_takes_frames(line: Line) -> None:
+    connect(line).offer_run(run_of("1", "2", "3"))
+    assert (line.texts, line.writes) == (["1", "2", "3"], 1)
+
+
+async def test_a_run_comes_frame_by_frame_where_it_must(peer: Peer, line: Line) -> None:
+    connect(peer).offer_run(run_of("1", "2"))
+    await eventually(lambda: peer.texts == ["1", "2"])
+    compressed, closed = connect(line), connect(line)
+    compressed.accepts = frozenset({"compressed"})
+    compressed.offer_run(run_of("3", "4"))
+    closed.ended()
+    closed.offer_run(run_of("5", "6"))
+    assert (line.texts, line.writes) == (["3", "4"], 2)
+
+
+async def test_a_run_keeps_its_place_behind_what_waits(line: Line) -> None:
+    connection = connect(line)
+    line.full = True
+    offer(connection, "1")
+    connection.offer_run(run_of("2", "3"))
+    line.full = False
+    connection.offer_run(run_of("4", "5"))
+    await eventually(lambda: len(line.texts) == 5)
+    assert line.texts == ["1", "2", "3", "4", "5"]
 
 
 async def test_a_peer_that_never_reads_is_cut(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,12 +21,14 @@ class Member:
         self.id = name
         self.frames: list[Encoded] = []
         self.got: list[int | str] = []
+        self.runs: list[list[int]] = []
 
     def offer(self, frame: Encoded, *, ephemeral: bool = False) -> None:
         self.frames.append(frame)
         self.got.append(frame.text if ephemeral else int(frame.text))
 
     def offer_run(self, run: Run) -> None:
+        self.runs.append([int(frame.text) for frame in run.frames])
         for frame in run.frames:
             self.offer(frame)
 
@@ -71,6 +73,14 @@ def test_all_members_share_one_encoding(hub: Hub) -> None:
     alice, bob = member_at(hub, 0, "alice"), member_at(hub, 0, "bob")
     deliver(hub, 1)
     assert alice.frames[0] is bob.frames[0]
+
+
+def test_changes_that_come_together_leave_together(hub: Hub) -> None:
+    member, newcomer = member_at(hub, 0), member_at(hub, 2, "newcomer")
+    hub.deliver([change(1), change(2), ephemeral("typing"), change(3), change(4)])
+    assert member.got == [1, 2, "typing", 3, 4]
+    assert member.runs == [[1, 2], [3, 4]]
+    assert newcomer.got == ["typing", 3, 4]
 
 
 def test_a_double_is_dropped(hub: Hub) -> None:
@@ -260,6 +270,7 @@ class World:
         steps: list[Callable[[], None]] = [self.commit, self.sweep]
         for event in self.network[-4:]:
             steps += [
+                partial(self.hub.deliver, self.network[-4:]),
                 partial(self.arrive, event),
                 partial(self.hub.deliver, [event]),
                 partial(self.network.remove, event),

@@ -167,6 +167,59 @@ async def test_a_flush_that_is_given_up_stops_no_storing(
     assert answers == ["A"]
 
 
+async def test_who_can_wait_waits_for_others(journal: Journal[str, str], storage: Storage, answers: list[str]) -> None:
+    start = asyncio.get_running_loop().time()
+    for text in "abc":
+        journal.submit(text, answers.append, patience_s=0.05)
+        await asyncio.sleep(0)
+    await eventually(lambda: answers)
+    assert storage.batches == [["a", "b", "c"]]
+    assert asyncio.get_running_loop().time() - start >= 0.05
+
+
+@pytest.mark.parametrize("patience_s", [0.0, 0.01])
+async def test_who_cannot_wait_takes_along_those_who_can(
+    journal: Journal[str, str], storage: Storage, answers: list[str], patience_s: float
+) -> None:
+    journal.submit("a", answers.append, patience_s=60)
+    await asyncio.sleep(0)
+    journal.submit("b", answers.append, patience_s=patience_s)
+    await eventually(lambda: answers)
+    assert storage.batches == [["a", "b"]]
+
+
+async def test_enough_of_one_lane_do_not_wait_for_more(storage: Storage, answers: list[str]) -> None:
+    journal = Journal(storage.store, capacity=10, lane=lambda text: text[0])
+    for text in ("a1", "b1", "b2", "a2", "a3"):
+        assert storage.batches == []
+        journal.submit(text, answers.append, patience_s=60, enough=3)
+        await asyncio.sleep(0)
+    await eventually(lambda: answers)
+    assert storage.batches == [["a1", "b1", "b2", "a2", "a3"]]
+
+
+async def test_a_flush_lets_nothing_wait(journal: Journal[str, str], answers: list[str]) -> None:
+    journal.submit("a", answers.append, patience_s=60)
+    await asyncio.sleep(0)
+    await journal.flush()
+    assert answers == ["A"]
+
+
+async def test_what_comes_while_the_journal_rests_is_stored_together(
+    journal: Journal[str, str], storage: Storage, answers: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_module, "REST", 1e9)
+    monkeypatch.setattr(journal_module, "MAX_REST_S", 0.1)
+    submit(journal, answers, "a")
+    await eventually(lambda: answers)
+    for text in "bcd":
+        submit(journal, answers, text)
+        await asyncio.sleep(0.005)
+    assert storage.batches == [["a"]]
+    await eventually(lambda: len(answers) == 4)
+    assert storage.batches == [["a"], ["b", "c", "d"]]
+
+
 async def test_flushing_an_idle_journal_returns_at_once(journal: Journal[str, str], storage: Storage) -> None:
     await journal.flush()
     assert storage.batches == []
