@@ -115,7 +115,8 @@ async def send_message(node: Node, connection: Connection, command: protocol.Sen
         await connection.settled()  # reads no further, so the sender's own line fills: nobody else pays
     kind = Message.Kind.ROOM if isinstance(command, protocol.SendRoomMessage) else Message.Kind.CHAT
     message = NewMessage(room.pk, connection.identity.user_id, content, command.client_id or command.id, kind.value)
-    patience_s, reply = node.hub.patience_s(services.topic(room.pk)), partial(_settle, connection, command)
+    patience_s = node.hub.patience_s(services.topic(room.pk), under_way=node.journal.is_storing(room.pk))
+    reply = partial(_settle, connection, command)
     node.journal.submit(message, reply, patience_s=patience_s, enough=settings.CHAT_BATCH_SIZE)
     connection.message_sent()
 

@@ -42,8 +42,10 @@ class Batch:
             self.flush()
             self._wait()
 
-    def patience_s(self) -> float:
-        """How long an event that is made now would wait here."""
+    def patience_s(self, under_way: bool) -> float:
+        """How long an event that is made now would wait here; `under_way`: behind another that is about to come."""
+        if under_way:
+            return float(settings.CHAT_BATCH_INTERVAL_MS / 1000)
         return max(0.0, self._timer.when() - asyncio.get_running_loop().time()) if self._timer else 0.0
 
     def pass_by(self, frame: Encoded, *, skip: str = "") -> None:

@@ -79,10 +79,13 @@ class Hub:
         found = self._topics.get(topic)
         return found.seq if found else None
 
-    def patience_s(self, topic: str) -> float:
-        """How long a change may wait for others without coming later to anybody here: all here take batches."""
+    def patience_s(self, topic: str, *, under_way: bool = False) -> float:
+        """How long a change may wait for others without coming later to anybody here: all here take batches.
+
+        `under_way`: one before it is being stored, and will begin the next interval.
+        """
         found = self._topics.get(topic)
-        return 0.0 if found is None or found.members or found.batch is None else found.batch.patience_s()
+        return 0.0 if found is None or found.members or found.batch is None else found.batch.patience_s(under_way)
 
     def start(self, topic: str) -> int:
         """What a snapshot must reach: two enter an empty room, and the one who has read more is admitted first."""

@@ -53,6 +53,7 @@ class Journal(Generic[T, R]):
         self._capacity, self._lane = capacity, lane
         self._loop = asyncio.get_running_loop()
         self._unanswered = 0
+        self._storing: set[Hashable] = set()
         self._flushing = 0
         self._gathered: Counter[Hashable] = Counter()  # how many of each lane wait
         self._due = inf  # when the least patient of those that wait is to be stored
@@ -79,6 +80,10 @@ class Journal(Generic[T, R]):
         if self not in self._writers:
             self._writers[self] = asyncio.ensure_future(self._write())
 
+    def is_storing(self, lane: Hashable) -> bool:
+        """Whether items of this lane are in the transaction that runs now."""
+        return lane in self._storing
+
     async def flush(self) -> None:
         """Returns when all that was submitted is stored or refused."""
         self._flushing += 1
@@ -94,8 +99,10 @@ class Journal(Generic[T, R]):
             while self._waiting:
                 await self._patience()
                 start, batch = process_time(), self._next()
+                self._storing = {self._lane(item) for item, _ in batch}
                 for entry, answer in zip(batch, await self._commit(self._store, batch), strict=True):
                     self._settle(entry, answer)
+                self._storing = set()
                 if len(self._waiting) < BATCH:
                     await asyncio.sleep(min(REST * (process_time() - start), MAX_REST_S))
         finally:
