@@ -1,7 +1,7 @@
 """Posting a list of messages inside one transaction: who may, what is stored already, and which seq each one gets.
 
 Called by rooms.services, which opens the transaction and publishes. Its three statements are plain and take rows, not
-models: composing them by the ORM and making instances took most of a small commit's CPU (1,230 -> ? us).
+models: composing them by the ORM and making instances took a third of a small commit's CPU (1,230 -> 780 us).
 """
 
 from collections import Counter
@@ -64,9 +64,11 @@ class Posted:
 Answer = Posted | Message | ChatError
 
 
-# Each `{}` is a list of rows.
-ASKED = """
-    WITH asked(n, room, author, client) AS (VALUES {})
+# `{rows}` is a list of rows, whose types come first.
+ASKED = (
+    "int bigint bigint text",
+    """
+    WITH asked(n, room, author, client) AS ({rows})
     SELECT n, rooms_room.name, rooms_room.kind, closed_at IS NOT NULL, username, rooms_membership.id IS NOT NULL,
         banned_until > %s, muted_until > %s, rooms_message.id
     FROM asked
@@ -74,17 +76,24 @@ ASKED = """
     LEFT JOIN accounts_user ON accounts_user.id = author AND is_active
     LEFT JOIN rooms_membership ON rooms_membership.room_id = room AND rooms_membership.user_id = author
     LEFT JOIN rooms_message ON rooms_message.author_id = author AND rooms_message.client_id = client
-"""
-TAKE_SEQS = """
-    WITH wanted(room, messages) AS (VALUES {}),
-    locked AS (SELECT id FROM rooms_room WHERE closed_at IS NULL AND id IN (SELECT room FROM wanted) ORDER BY id {})
+""",
+)
+TAKE_SEQS = (
+    "bigint int",
+    """
+    WITH wanted(room, messages) AS ({rows}),
+    locked AS (SELECT id FROM rooms_room WHERE closed_at IS NULL AND id IN (SELECT room FROM wanted) ORDER BY id {lock})
     UPDATE rooms_room SET last_seq = last_seq + messages FROM wanted
     WHERE id = room AND id IN (SELECT id FROM locked) RETURNING id, last_seq
-"""
-STORE = """
+""",
+)
+STORE = (
+    "bigint bigint bigint text bigint text text timestamptz",
+    """
     INSERT INTO rooms_message (room_id, seq, changed_seq, kind, author_id, content, client_id, created_at)
-    VALUES {} RETURNING id, room_id, seq
-"""
+    {rows} RETURNING id, room_id, seq
+""",
+)
 LOCK, LOCK_FREE = "FOR NO KEY UPDATE", "FOR NO KEY UPDATE SKIP LOCKED"
 
 
@@ -102,11 +111,19 @@ class Asked(NamedTuple):
     stored: int | None
 
 
-def _rows(sql: str, rows: Iterable[tuple[Any, ...]], *more: Any, lock: str = "") -> list[tuple[Any, ...]]:
+def _rows(
+    statement: tuple[str, str], rows: Iterable[tuple[Any, ...]], *more: Any, lock: str = ""
+) -> list[tuple[Any, ...]]:
+    types, sql = statement
     rows = list(rows)
-    values = ", ".join([f"({', '.join(['%s'] * len(rows[0]))})"] * len(rows))
+    if connection.vendor == "postgresql":  # psycopg parses each placeholder every time: 2.1 -> 1.5 ms for 20 messages
+        source = f"SELECT * FROM unnest({', '.join([f'%s::{kind}[]' for kind in types.split()])})"  # noqa: S608 - ours
+        values: list[Any] = [list(column) for column in zip(*rows, strict=True)]
+    else:
+        source = "VALUES " + ", ".join([f"({', '.join(['%s'] * len(rows[0]))})"] * len(rows))
+        values = [value for row in rows for value in row]
     with connection.cursor() as cursor:
-        cursor.execute(sql.format(values, lock), [value for row in rows for value in row] + list(more))
+        cursor.execute(sql.format(rows=source, lock=lock), [*values, *more])
         answer: list[tuple[Any, ...]] = cursor.fetchall()
     return answer
 
