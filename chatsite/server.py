@@ -7,6 +7,7 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -38,6 +39,7 @@ class ChatProtocol(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.logger = self.conn.logger = quiet  # `socket.opened` and `socket.closed` say it all
+        self.on_text: Callable[[str], bool] | None = None  # the application's, which may take a text at once
         self.in_step = False  # whether the library waits for the frame that comes next
         self.owed = 0  # bytes to come of a frame whose beginning the library has
         self.held = b""  # the beginning of a frame's head
@@ -90,7 +92,7 @@ class ChatProtocol(WebSocketsSansIOProtocol):
             text = apply_mask(data[start:end], data[start - 4 : start]).decode()
         except UnicodeDecodeError:
             return False
-        if not self.close_sent:
+        if not self.close_sent and not (self.on_text and self.queue.empty() and self.on_text(text)):
             self.queue.put_nowait({"type": "websocket.receive", "text": text})
             if not self.read_paused and self.queue.qsize() >= UNREAD:
                 self.read_paused = True

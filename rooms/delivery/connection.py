@@ -23,7 +23,12 @@ CLOSE_TIMEOUT_S = 5.0  # a peer that reads nothing cannot take a close frame eit
 
 
 class FrameSocket(Protocol):
-    """What our production server offers beyond ASGI (chatsite.server): writing a frame that is encoded already."""
+    """What our production server offers beyond ASGI (chatsite.server).
+
+    It writes frames that are encoded already, and asks `on_text` to take a text before it queues it.
+    """
+
+    on_text: Callable[[str], bool] | None
 
     def write_frame(self, wire: bytes) -> bool: ...
     def abort(self) -> None: ...
