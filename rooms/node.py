@@ -59,6 +59,7 @@ class Node:
         self.journal: Journal[NewMessage, Message | Posted] = Journal(
             lambda messages: database.store(services.post_messages, messages, wait=False),
             capacity=settings.CHAT_JOURNAL_MESSAGES,
+            max_rest_s=settings.CHAT_GATHER_MS / 1000,
             lane=lambda message: message.room_id,
             store_held=lambda messages: database.store_held(services.post_messages, messages),
         )

@@ -25,7 +25,6 @@ BATCH = 500  # messages in one transaction: its locks are held for some tens of 
 # gather: one is stored and delivered at once by a server that is mostly idle, and a busy one works in larger steps long
 # before it has no more to give. 200 messages a second to 200 members: 19 -> 6 us a delivery, and 3 -> 16 ms of delay.
 REST = 4.0
-MAX_REST_S = 0.02
 
 
 class Held(Unavailable):
@@ -42,15 +41,18 @@ class Journal(Generic[T, R]):
         store: "Store[T, R]",
         *,
         capacity: int,
+        max_rest_s: float = 0.0,
         lane: Callable[[T], Hashable] = lambda _: None,
         store_held: "Store[T, R] | None" = None,
     ) -> None:
         """`store` commits a list in one transaction and answers each item; it is called for one list at a time.
 
+        Between two lists it rests, as long as the first one was dear, and for `max_rest_s` at most.
+
         Items of a `lane` of which one was answered Held go to `store_held`, which waits; each lane keeps its order.
         """
         self._store, self._store_held = store, store_held or store
-        self._capacity, self._lane = capacity, lane
+        self._capacity, self._max_rest_s, self._lane = capacity, max_rest_s, lane
         self._loop = asyncio.get_running_loop()
         self._unanswered = 0
         self._storing: set[Hashable] = set()
@@ -104,7 +106,7 @@ class Journal(Generic[T, R]):
                     self._settle(entry, answer)
                 self._storing = set()
                 if len(self._waiting) < BATCH:
-                    await asyncio.sleep(min(REST * (process_time() - start), MAX_REST_S))
+                    await asyncio.sleep(min(REST * (process_time() - start), self._max_rest_s))
         finally:
             del self._writers[self]
 

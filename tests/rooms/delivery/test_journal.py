@@ -206,10 +206,10 @@ async def test_a_flush_lets_nothing_wait(journal: Journal[str, str], answers: li
 
 
 async def test_what_comes_while_the_journal_rests_is_stored_together(
-    journal: Journal[str, str], storage: Storage, answers: list[str], monkeypatch: pytest.MonkeyPatch
+    storage: Storage, answers: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal_module, "REST", 1e9)
-    monkeypatch.setattr(journal_module, "MAX_REST_S", 0.1)
+    journal = Journal(storage.store, capacity=10, max_rest_s=0.1)
     submit(journal, answers, "a")
     await eventually(lambda: answers)
     for text in "bcd":
