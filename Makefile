@@ -26,7 +26,7 @@ help: ## this list
 	@echo "  PYTHON=$(PYTHON)  install: the Python to use, 3.11 or newer"
 	@echo "  ARGS=           test, soak: what pytest is told, as in ARGS='-k history'"
 	@echo "  DROPS=$(DROPS)     soak: how many messages are lost, over all worlds"
-	@echo "  QUICK=1         bench: a look in three minutes that writes nothing"
+	@echo "  QUICK=1         bench: a look in two minutes that writes nothing"
 
 install: $(STAMP) ## make .venv and install everything into it; the others run this when it is needed
 

@@ -1,4 +1,4 @@
-"""All measurements, side by side in one run: `python -m benchmarks`. With QUICK=1 a look in three minutes.
+"""All measurements, side by side in one run: `python -m benchmarks`. With QUICK=1 a look in two minutes.
 
 The whole run writes docs/performance.md, the quick one only prints.
 """

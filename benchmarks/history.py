@@ -32,7 +32,7 @@ INSERT = """
 
 
 def measure(bench: Bench) -> list[Row]:
-    messages, times = (200_000, 20) if bench.quick else (1_000_000, 100)
+    messages, times = (50_000, 20) if bench.quick else (1_000_000, 100)
     stores: list[Store] = ["SQLite"] if bench.quick else bench.stores
     return [row for store in stores for row in compare(bench, store, messages=messages, times=times)]
 

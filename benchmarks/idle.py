@@ -21,7 +21,7 @@ MEMORY_KIB, CPU_PERCENT = 30, 5
 
 def measure(bench: Bench) -> list[Row]:
     if bench.quick:  # as many heartbeats a second as in the whole run, from a tenth of the sockets
-        return compare(bench, connections=1000, heartbeat=3, seconds=6)
+        return compare(bench, connections=1000, heartbeat=3, seconds=4)
     return compare(bench, connections=10_000, heartbeat=30, seconds=60)
 
 

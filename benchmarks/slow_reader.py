@@ -23,7 +23,7 @@ SMALL_SEGMENT_BYTES, SMALL_BUFFER_BYTES = 536, 4096  # else the kernel alone wou
 
 def measure(bench: Bench) -> list[Row]:
     if bench.quick:
-        return compare(bench, members=100, rate=160, seconds=2.5, rounds=1)
+        return compare(bench, members=100, rate=200, seconds=1.5, rounds=2)
     return compare(bench, members=200, rate=100, seconds=5, rounds=5)
 
 
