@@ -39,7 +39,7 @@ GAP_WAIT_S = 0.05  # an event of another process that is only late has come by t
 RETRY_S = 1.0
 ASK_TIMEOUT_S = 5.0
 MEMBERS_EVERY_S = 1.0
-LATE_COMMIT_S = 30.0  # a change of rights bears the time at which its transaction began
+LATE_COMMIT_S = 30.0  # a change of rights bears the time of its statement; so much later it is committed
 TAKE_LEAVE_S = 2.0  # for the last ones to answer their close
 
 

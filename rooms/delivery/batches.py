@@ -35,10 +35,10 @@ class Batch:
         self._waiting: list[Encoded] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, frames: list[Encoded]) -> None:
-        """Sends events, alone or with others; at most CHAT_BATCH_SIZE share a frame."""
+    def add(self, frames: list[Encoded], *, gathered: bool = False) -> None:
+        """Sends events, alone or with others; at most CHAT_BATCH_SIZE share a frame. Those that `gathered` leave."""
         self._waiting += frames
-        if self._timer is None or len(self._waiting) >= settings.CHAT_BATCH_SIZE:
+        if gathered or self._timer is None or len(self._waiting) >= settings.CHAT_BATCH_SIZE:
             self.flush()
             self._wait()
 

@@ -210,7 +210,7 @@ class Hub:
                 recipient.offer_run(run)
         metrics.sent(len(topic.members) * len(frames))
         if frames and topic.batch is not None and topic.batch.members:
-            topic.batch.add(frames)
+            topic.batch.add(frames, gathered=len(frames) > 1 and not topic.members)  # as `patience_s` let them
         if topic.joining or topic.ahead:
             self._pass_to_newcomers(topic, list(zip(changes, frames, strict=True)))
 

@@ -47,8 +47,7 @@ class Journal(Generic[T, R]):
     ) -> None:
         """`store` commits a list in one transaction and answers each item; it is called for one list at a time.
 
-        Between two lists it rests, as long as the first one was dear, and for `max_rest_s` at most.
-
+        Between two lists it rests, the longer the dearer the first one was, for `max_rest_s` at most.
         Items of a `lane` of which one was answered Held go to `store_held`, which waits; each lane keeps its order.
         """
         self._store, self._store_held = store, store_held or store
@@ -101,6 +100,8 @@ class Journal(Generic[T, R]):
             while self._waiting:
                 await self._patience()
                 start, batch = process_time(), self._next()
+                if not batch:  # all were for lanes that are held
+                    continue
                 self._storing = {self._lane(item) for item, _ in batch}
                 for entry, answer in zip(batch, await self._commit(self._store, batch), strict=True):
                     self._settle(entry, answer)

@@ -92,8 +92,9 @@ def test_the_options_of_sqlite_are_in_force_on_a_real_connection() -> None:
     from django.db import connection
 
     with connection.cursor() as cursor:
-        values = {name: cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in ("journal_mode", "synchronous")}
-    assert values == {"journal_mode": "wal", "synchronous": 1}
+        names = ("journal_mode", "synchronous", "temp_store", "wal_autocheckpoint")
+        values = [cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
+    assert values == ["wal", 1, 2, 4000]
 
 
 def test_postgresql_gets_a_pool_and_no_lasting_connections(given) -> None:

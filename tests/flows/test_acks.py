@@ -159,6 +159,25 @@ async def test_seqs_have_no_holes_over_many_writers(
 
 
 # --- Sent twice -------------------------------------------------------------------------------------------------------
+async def test_commands_that_are_sent_without_waiting_act_in_their_order(
+    server: ServerProcess, alice: Person, room: str
+) -> None:
+    commands: list[Frame] = [
+        {"type": "join-room", "id": "in"},
+        *({"type": "chat-message", "content": number, "id": number} for number in "012"),
+        {"type": "get-history", "limit": 3, "id": "page"},
+        {"type": "leave-room", "id": "out"},
+        {"type": "chat-message", "content": "too late", "id": "late"},
+    ]
+    async with ChatClient.connect(server.ws_url, alice.token) as client:
+        for command in commands:
+            await client.send_text(json.dumps({"roomId": room, **command}))
+        assert (await client.expect("error", id="late"))["code"] == "not-in-room"
+        answers = [frame for frame in client.log if "id" in frame]
+    assert [frame["id"] for frame in answers] == ["in", "0", "1", "2", "page", "out", "late"]
+    assert [one["content"] for one in answers[4]["messages"]] == ["0", "1", "2"]
+
+
 async def test_a_repeated_client_id_stores_nothing(server: ServerProcess, alice: Person, room: str) -> None:
     async with ChatClient.connect(server.ws_url, alice.token) as client:
         await enter(client, room)

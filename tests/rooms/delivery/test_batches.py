@@ -1,7 +1,9 @@
 """The first event of a quiet room comes alone and at once, what follows shares a frame, and nobody gets one twice."""
 
+import asyncio
 import json
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -71,6 +73,10 @@ def say(hub: Hub, *seqs: int) -> None:
         hub.deliver([Event(TOPIC, json.dumps({"type": "chat-message", "seq": seq}).encode(), seq)])
 
 
+def say_together(hub: Hub, *seqs: int) -> None:
+    hub.deliver(Event(TOPIC, json.dumps({"type": "chat-message", "seq": seq}).encode(), seq) for seq in seqs)
+
+
 def test_the_first_event_comes_at_once_and_those_that_follow_share_a_frame(hub: Hub, clock: Clock) -> None:
     reader = enter(hub, Reader("a", "message-batch"))
     say(hub, 1)
@@ -106,6 +112,38 @@ def test_a_full_batch_does_not_wait(hub: Hub, settings: LazySettings) -> None:
     reader = enter(hub, Reader("a", "message-batch"))
     say(hub, *range(1, 8))
     assert reader.seqs() == [1, [2, 3, 4], [5, 6, 7]]
+
+
+def test_what_has_gathered_already_does_not_wait_again(hub: Hub) -> None:
+    reader = enter(hub, Reader("a", "message-batch"))
+    say(hub, 1)
+    say_together(hub, 2, 3)
+    say(hub, 4)
+    say_together(hub, 5, 6)
+    assert reader.seqs() == [1, [2, 3], [4, 5, 6]]
+
+
+def test_where_somebody_takes_single_frames_nothing_has_gathered(hub: Hub, clock: Clock) -> None:
+    reader, plain = enter(hub, Reader("a", "message-batch")), enter(hub, Reader("b"))
+    say(hub, 1)
+    say_together(hub, 2, 3)
+    assert (reader.seqs(), plain.seqs()) == ([1], [1, 2, 3])
+    clock.tick()
+    assert reader.seqs() == [1, [2, 3]]
+
+
+@pytest.mark.parametrize("under_way", [False, True])
+async def test_who_waits_for_a_batch_can_wait_to_be_stored(under_way: bool) -> None:
+    loop = asyncio.get_running_loop()
+    hub = Hub(lambda _: None, loop.call_later)
+    patience = partial(hub.patience_s, TOPIC, under_way=under_way)
+    assert patience() == 0
+    enter(hub, Reader("a", "message-batch"))
+    assert patience() == (0.1 if under_way else 0), "the first one of a quiet room leaves at once"
+    say(hub, 1)
+    assert 0.05 < patience() <= 0.1
+    enter(hub, Reader("b"))
+    assert patience() == 0, "somebody takes single frames"
 
 
 def test_who_does_not_accept_batches_gets_each_event_at_once(hub: Hub) -> None:
