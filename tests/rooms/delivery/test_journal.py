@@ -209,12 +209,12 @@ async def test_what_comes_while_the_journal_rests_is_stored_together(
     storage: Storage, answers: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(journal_module, "REST", 1e9)
-    journal = Journal(storage.store, capacity=10, max_rest_s=0.1)
+    journal = Journal(storage.store, capacity=10, max_rest_s=0.3)
     submit(journal, answers, "a")
     await eventually(lambda: answers)
     for text in "bcd":
         submit(journal, answers, text)
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0)
     assert storage.batches == [["a"]]
     await eventually(lambda: len(answers) == 4)
     assert storage.batches == [["a"], ["b", "c", "d"]]
