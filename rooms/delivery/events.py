@@ -60,7 +60,7 @@ class Encoded:
 class Run:
     """Frames that come together: a socket that takes them gets all in one write, of which the kernel's part costs most.
 
-    With what gathers in the journal: 14.2 -> 6.3 us a delivery (`python -m benchmarks.processes`, CHAT_GATHER_MS 0 and 20).
+    With what gathers in the journal: 14.2 -> 6.3 us a delivery (`benchmarks.processes`, `--gather-ms 0` and without).
     """
 
     __slots__ = ("frames", "wire")
