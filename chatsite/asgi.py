@@ -4,7 +4,7 @@ import gc
 import os
 import signal
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from django.core.asgi import get_asgi_application
@@ -20,7 +20,13 @@ from rooms.consumers import ChatConsumer  # noqa: E402
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+
+async def serve_pages(scope: Scope, receive: Receive, send: Send) -> None:
+    """Pages and REST: the event loop does not rest before they are answered."""
+    with attendance.running().pace.serve():
+        await pages(scope, receive, send)
 
 
 async def lifespan(_scope: Scope, receive: Receive, send: Send) -> None:
@@ -56,7 +62,7 @@ def _drain_first(running: node.Node) -> None:
 
 application = ProtocolTypeRouter(
     {
-        "http": pages,
+        "http": serve_pages,
         "websocket": URLRouter([re_path(r"^(?:ws|chat)/?$", ChatConsumer.as_asgi())]),
         "lifespan": lifespan,
     }

@@ -28,22 +28,21 @@ from rooms.delivery.connection import Connection
 from rooms.delivery.events import Event
 from rooms.delivery.hub import Hub
 from rooms.delivery.journal import Journal
+from rooms.delivery.pace import Pace
 from rooms.delivery.presence import MemoryPresence, Online, Presence
 from rooms.delivery.redis_presence import RedisPresence
 from rooms.models import Message, Room
-from rooms.posting import NewMessage, Posted
+from rooms.posting import Answer, NewMessage, Posted
 
 log = structlog.get_logger(__name__)
 R = TypeVar("R")
+Check = Callable[["Node", Connection], Coroutine[Any, Any, None]]
 GAP_WAIT_S = 0.05  # an event of another process that is only late has come by then
 RETRY_S = 1.0
 ASK_TIMEOUT_S = 5.0
 MEMBERS_EVERY_S = 1.0
 LATE_COMMIT_S = 30.0  # a change of rights bears the time of its statement; so much later it is committed
 TAKE_LEAVE_S = 2.0  # for the last ones to answer their close
-
-
-Check = Callable[["Node", Connection], Coroutine[Any, Any, None]]
 
 
 class Node:
@@ -55,15 +54,17 @@ class Node:
         self.loop = asyncio.get_running_loop()
         self.connections: dict[str, Connection] = {}
         self.hub = Hub(self._on_gap, self.loop.call_later)
-        self.bus = Bus(self.hub, self._on_control)
+        self.pace = Pace(settings.CHAT_GATHER_MS / 1000, settings.CHAT_BATCH_INTERVAL_MS / 2000)
+        self.bus = Bus(self.hub, self._on_control, pace=self.pace)
         self.journal: Journal[NewMessage, Message | Posted] = Journal(
-            lambda messages: database.store(services.post_messages, messages, wait=False),
+            self._store,
             capacity=settings.CHAT_JOURNAL_MESSAGES,
-            max_rest_s=settings.CHAT_GATHER_MS / 1000,
+            pace=self.pace,
             lane=lambda message: message.room_id,
             store_held=lambda messages: database.store_held(services.post_messages, messages),
         )
         self.snapshots = database.Shared()
+        self._enough = settings.CHAT_BATCH_SIZE
         self.presence: Presence = _redis_presence() if settings.REDIS_URL else MemoryPresence()
         self._repairing: set[str] = set()
         self._access_changes: set[tuple[int, datetime]] = set()
@@ -114,6 +115,16 @@ class Node:
         self._unfinished.add(task)
         task.add_done_callback(self._unfinished.discard)
         await asyncio.shield(task)
+
+    def post(self, message: NewMessage, reply: Callable[[Answer], None]) -> None:
+        """Has a message stored and published; `reply` is called after the commit. Unavailable when too many wait."""
+        storing = self.journal.is_storing(message.room_id)
+        patience_s = self.hub.patience_s(services.topic(message.room_id), under_way=storing)
+        self.journal.submit(message, reply, patience_s=patience_s, enough=self._enough)
+
+    async def _store(self, messages: list[NewMessage]) -> list[Answer]:
+        with self.bus.together():
+            return await database.store(services.post_messages, messages, wait=False)
 
     async def _upkeep(self) -> None:
         """Keeps the lease and the groups, and tells who left because their process died."""

@@ -43,10 +43,8 @@ class Batch:
             self._wait()
 
     def patience_s(self, under_way: bool) -> float:
-        """How long an event that is made now would wait here; `under_way`: behind another that is about to come."""
-        if under_way:
-            return float(settings.CHAT_BATCH_INTERVAL_MS / 1000)
-        return max(0.0, self._timer.when() - asyncio.get_running_loop().time()) if self._timer else 0.0
+        """How long an event that is made now may wait for others; `under_way`: behind one that is about to come."""
+        return settings.CHAT_BATCH_INTERVAL_MS / 1000 if under_way or self._timer else 0.0
 
     def pass_by(self, frame: Encoded, *, skip: str = "") -> None:
         """Sends an ephemeral event at once, behind what waits, to all but one."""
@@ -58,8 +56,8 @@ class Batch:
 
     def flush(self) -> None:
         """Sends what waits. Whoever becomes a member must not get what was said before: flush first."""
-        size = settings.CHAT_BATCH_SIZE
         waiting, self._waiting = self._waiting, []
+        size = settings.CHAT_BATCH_SIZE
         for start in range(0, len(waiting), size):
             self._send_together(waiting[start : start + size])
 

@@ -7,8 +7,8 @@ counted and survived: seq finds what it lost. Knows topics and frames, no rooms.
 import asyncio
 import uuid
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from itertools import groupby
 from typing import Any
 
@@ -19,28 +19,35 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 from monitoring import metrics
 from rooms.delivery.events import Event, pack, unpack
 from rooms.delivery.hub import Hub
+from rooms.delivery.pace import Pace
 
 log = structlog.get_logger(__name__)
 EVERYONE = "everyone"  # the topic of every signed-in connection
 CONTROL = "control"  # what processes tell each other; its payload is for them, not for clients
 ALWAYS = (EVERYONE, CONTROL)
 RETRY_S = 1.0
+HOLD_S = 0.02  # two writes for each recipient become one: 15.8 -> 12.5 us a delivery
 TIMEOUT_S = 2.0  # a layer that hangs delays a join by this at most
 MAX_OUTGOING = 10_000  # events waiting for the layer; what is beyond is dropped and repaired by seq
 
 
 class Bus:
-    def __init__(self, hub: Hub, on_control: Callable[[bytes], None], layer: Any = None) -> None:
+    def __init__(
+        self, hub: Hub, on_control: Callable[[bytes], None], layer: Any = None, *, pace: Pace | None = None
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         self._hub = hub
         self._on_control = on_control
         self._layer = layer or get_channel_layer()
+        self._pace = pace or Pace()
         self._origin = uuid.uuid4().hex
         self._channel = ""
         self._groups: set[str] = set()
         self._lock = asyncio.Lock()
         self._retry_at = 0.0  # until then a layer that failed is not asked to follow anything
         self._outgoing: deque[Event] = deque()
+        self._holding = False
+        self._held: list[Event] = []  # what others told while `together`
         self._sender: asyncio.Task[None] | None = None
         self._relay: asyncio.Task[None] | None = None
 
@@ -63,12 +70,27 @@ class Bus:
 
     def publish(self, events: list[Event]) -> None:
         """Delivers events here and sends them to the other processes; only on the bus's own loop."""
-        self._local(events)
+        self._let_go(events)
         # The in-memory layer has no other process to reach, and a hop through it costs 110 us for each event.
         if not isinstance(self._layer, InMemoryChannelLayer):
             self._outgoing.extend(events[: MAX_OUTGOING - len(self._outgoing)])
             if self._sender is None:
                 self._sender = asyncio.ensure_future(self._send())
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """What others tell now is delivered with what is published here next, at the end, or after HOLD_S."""
+        self._holding = True
+        timer = self.loop.call_later(HOLD_S, self._let_go)
+        try:
+            yield
+        finally:
+            timer.cancel()
+            self._let_go()
+
+    def _let_go(self, events: Sequence[Event] = ()) -> None:
+        held, self._held, self._holding = self._held, [], False
+        self._local([*held, *events])
 
     async def follow(self, topic: str) -> None:
         """Joins or leaves the topic's group as the hub has members of it or not; `reconcile` tries again what fails."""
@@ -108,7 +130,8 @@ class Bus:
             while self._outgoing:
                 events = sorted(self._outgoing, key=_topic)  # stable: each topic keeps its order
                 self._outgoing.clear()
-                await _send_all(self._layer, self._origin, events)
+                with self._pace.work():
+                    await _send_all(self._layer, self._origin, events)
         finally:
             self._sender = None
 
@@ -124,7 +147,11 @@ class Bus:
                 await asyncio.sleep(RETRY_S)
                 continue
             if message["origin"] != self._origin:
-                self._local(unpack(message["events"]))
+                self._held += unpack(message["events"])
+                self._pace.hurry()
+                if not self._holding:
+                    self._let_go()
+                    self._pace.rest_soon()
 
 
 _running: Bus | None = None

@@ -24,6 +24,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jumps.now
 
+    def sleep(self, seconds: float) -> None:
+        """The whole machine, and with it the world, stands still for so long."""
+        self._jumps.now += seconds
+
     def _write_to_self(self) -> None:
         """Nobody outside this thread has to wake the loop."""
 

@@ -22,7 +22,7 @@ from accounts.models import User
 from chatsite import database
 from chatsite.errors import ChatError
 from rooms import attendance, node, services
-from rooms.delivery import bus, journal
+from rooms.delivery import bus, pace
 from rooms.models import Message, Room
 from tests.simulation.client import Client, Frame
 from tests.simulation.clock import VirtualLoop
@@ -136,7 +136,8 @@ class World:
         patch.setattr(attendance, "running", node_here)
         patch.setattr(bus, "get_channel_layer", layer_here)
         patch.setattr(node, "random", self.dice)
-        patch.setattr(journal, "process_time", self._loop.time)
+        patch.setattr(pace, "process_time", lambda: self._loop.time() / 50)
+        patch.setattr(pace, "sleep", self._loop.sleep)
         patch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
 
     def _on_unhandled(self, _loop: Any, context: dict[str, Any]) -> None:

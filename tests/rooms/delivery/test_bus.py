@@ -118,6 +118,32 @@ async def test_what_a_process_sent_itself_is_not_delivered_again(here: Process, 
     assert near.got == ["typing", "the end"]
 
 
+async def test_what_others_tell_while_something_is_stored_leaves_together_with_it(
+    here: Process, there: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near = await here.enter(ROOM)
+    monkeypatch.setattr(bus_module, "HOLD_S", 60)
+    with here.bus.together():
+        there.bus.publish([change(1)])
+        await eventually(lambda: here.bus._held)
+        assert near.got == []
+        here.bus.publish([change(2)])
+        assert near.got == ["1", "2"]
+    with here.bus.together():
+        there.bus.publish([change(3)])
+        await eventually(lambda: here.bus._held)
+    assert near.got == ["1", "2", "3"], "nothing was published here"
+
+
+async def test_what_others_tell_waits_for_no_long_storing(here: Process, there: Process) -> None:
+    near = await here.enter(ROOM)
+    with here.bus.together():
+        there.bus.publish([change(1)])
+        await eventually(lambda: near.got == ["1"])
+        there.bus.publish([change(2)])
+        await eventually(lambda: near.got == ["1", "2"])
+
+
 async def test_a_process_is_in_the_groups_of_its_members(redis: Redis, here: Process, there: Process) -> None:
     assert subscribers(redis, ROOM) == 0
     one, two = await here.enter(ROOM), await here.enter(ROOM)

@@ -6,7 +6,9 @@ import pytest
 
 from chatsite.errors import ChatError, Internal, Muted, Unavailable
 from rooms.delivery import journal as journal_module
+from rooms.delivery import pace as pace_module
 from rooms.delivery.journal import Held, Journal
+from rooms.delivery.pace import Pace
 from tests.support.machine import eventually
 
 
@@ -177,6 +179,17 @@ async def test_who_can_wait_waits_for_others(journal: Journal[str, str], storage
     assert asyncio.get_running_loop().time() - start >= 0.05
 
 
+async def test_the_loop_rests_while_all_can_wait(storage: Storage, answers: list[str]) -> None:
+    start_s, journal = asyncio.get_running_loop().time(), Journal(storage.store, capacity=10, pace=Pace(0.02, 0.05))
+    for text in "abc":
+        journal.submit(text, answers.append, patience_s=0.2)
+    await asyncio.sleep(0.01)
+    assert asyncio.get_running_loop().time() - start_s >= 0.05, "nothing else ran meanwhile"
+    assert storage.batches == []
+    await eventually(lambda: answers)
+    assert storage.batches == [["a", "b", "c"]]
+
+
 @pytest.mark.parametrize("patience_s", [0.0, 0.01])
 async def test_who_cannot_wait_takes_along_those_who_can(
     journal: Journal[str, str], storage: Storage, answers: list[str], patience_s: float
@@ -198,25 +211,49 @@ async def test_enough_of_one_lane_do_not_wait_for_more(storage: Storage, answers
     assert storage.batches == [["a1", "b1", "b2", "a2", "a3"]]
 
 
+async def test_what_is_beyond_enough_waits_for_the_next(
+    journal: Journal[str, str], storage: Storage, answers: list[str]
+) -> None:
+    for text in "abcdefg":
+        journal.submit(text, answers.append, patience_s=0.05, enough=3)
+    await eventually(lambda: len(answers) == 6)
+    assert storage.batches == [["a", "b", "c"], ["d", "e", "f"]]
+    journal.submit("h", answers.append, patience_s=0.05, enough=3)
+    await eventually(lambda: len(answers) == 8)
+    assert storage.batches[2:] == [["g", "h"]]
+
+
+async def test_what_cannot_wait_is_never_too_many(
+    journal: Journal[str, str], storage: Storage, answers: list[str]
+) -> None:
+    for text in "abcde":
+        journal.submit(text, answers.append, enough=3)
+    await eventually(lambda: answers)
+    assert storage.batches == [["a", "b", "c", "d", "e"]]
+
+
 async def test_a_flush_lets_nothing_wait(journal: Journal[str, str], answers: list[str]) -> None:
-    journal.submit("a", answers.append, patience_s=60)
+    for text in "abc":
+        journal.submit(text, answers.append, patience_s=60, enough=2)
     await asyncio.sleep(0)
     await journal.flush()
-    assert answers == ["A"]
+    assert answers == ["A", "B", "C"]
 
 
 async def test_what_comes_while_the_journal_rests_is_stored_together(
     storage: Storage, answers: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_module, "REST", 1e9)
-    journal = Journal(storage.store, capacity=10, max_rest_s=0.3)
-    submit(journal, answers, "a")
-    await eventually(lambda: answers)
-    for text in "bcd":
-        submit(journal, answers, text)
-        await asyncio.sleep(0)
-    assert storage.batches == [["a"]]
-    await eventually(lambda: len(answers) == 4)
+    monkeypatch.setattr(pace_module, "REST", 1e9)
+    pace = Pace(0.3)
+    journal = Journal(storage.store, capacity=10, pace=pace)
+    with pace.work():  # or the loop itself would sleep, and nothing could come
+        submit(journal, answers, "a")
+        await eventually(lambda: answers)
+        for text in "bcd":
+            submit(journal, answers, text)
+            await asyncio.sleep(0)
+        assert storage.batches == [["a"]]
+        await eventually(lambda: len(answers) == 4)
     assert storage.batches == [["a"], ["b", "c", "d"]]
 
 
