@@ -18,6 +18,7 @@ from rooms import protocol
 from rooms.delivery.events import Encoded, Run
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+Write = Callable[[bytes], None]
 GONE = Close(1006, "", "The line broke; no frame says so.")
 CLOSE_TIMEOUT_S = 5.0  # a peer that reads nothing cannot take a close frame either: then the line is cut
 
@@ -25,19 +26,21 @@ CLOSE_TIMEOUT_S = 5.0  # a peer that reads nothing cannot take a close frame eit
 class FrameSocket(Protocol):
     """What our production server offers beyond ASGI (chatsite.server).
 
-    It writes frames that are encoded already, and asks `on_text` to take a text before it queues it.
+    It asks `on_text` to take a text before it queues it, and writes frames that are encoded already: `on_writable` is
+    told by which function, at once and whenever that changes; None while it takes none.
     """
 
     on_text: Callable[[str], bool] | None
 
-    def write_frame(self, wire: bytes) -> bool: ...
+    def watch(self, on_writable: "Callable[[Write | None], None]") -> None: ...
     def abort(self) -> None: ...
 
 
 class Connection:
     __slots__ = (
-        "__weakref__", "_compress_over", "_cut", "_limit", "_outbox", "_outbox_bytes", "_pump", "_send", "_settled",
-        "_socket", "accepts", "address", "closing", "id", "identity", "pending", "rooms", "timer",
+        "__weakref__", "_accepts", "_compress_bytes", "_compress_over", "_cut", "_limit", "_max_pending", "_outbox",
+        "_outbox_bytes", "_pump", "_send", "_settled", "_socket", "_socket_write", "_write", "address", "closing", "id",
+        "identity", "pending", "rooms", "timer",
     )  # fmt: skip
 
     def __init__(
@@ -46,17 +49,18 @@ class Connection:
         *,
         limit_bytes: int,
         compress_bytes: int = 0,
+        max_pending: int = 0,
         on_cut: Callable[[], object],
         socket: FrameSocket | None = None,
         address: str = "",
     ) -> None:
         """`limit_bytes` bounds what waits for a slow reader (0: no bound); `on_cut` ends the owner's loop by force.
 
-        Frames over `compress_bytes` are compressed for a client that accepts it (0: none is).
+        Frames over `compress_bytes` are compressed for a client that accepts it (0: none is). It `is_full` while
+        `max_pending` of its messages wait to be stored (0: never).
         """
         self.id = uuid.uuid4().hex
         self.address = address
-        self.accepts: frozenset[str] = frozenset()  # additions to the base protocol that this client understands
         self.identity: Any = None
         self.rooms: dict[str, Any] = {}
         self.timer: asyncio.TimerHandle | None = None
@@ -66,11 +70,27 @@ class Connection:
         self._cut = on_cut
         self._socket = socket
         self._limit = limit_bytes
-        self._compress_over = compress_bytes or sys.maxsize
+        self._compress_bytes = compress_bytes or sys.maxsize
+        self.accepts = frozenset()
+        self._max_pending = max_pending or sys.maxsize
         self._outbox: deque[Encoded] = deque()
         self._outbox_bytes = 0
         self._pump: asyncio.Task[None] | None = None
         self._settled: asyncio.Event | None = None
+        self._write: Write | None = None  # while nothing is in the way: frames go past all the rest
+        self._socket_write: Write | None = None
+        if socket is not None:
+            socket.watch(self._on_writable)
+
+    @property
+    def accepts(self) -> frozenset[str]:
+        """Additions to the base protocol that this client understands."""
+        return self._accepts
+
+    @accepts.setter
+    def accepts(self, accepts: frozenset[str]) -> None:
+        self._accepts = accepts
+        self._compress_over = self._compress_bytes if "compressed" in accepts else sys.maxsize
 
     def send(self, frame: protocol.Frame) -> None:
         metrics.sent(1)
@@ -78,11 +98,12 @@ class Connection:
 
     def offer(self, frame: Encoded, *, ephemeral: bool = False) -> None:
         """Sends at once if the socket takes it, else queues it in order; under pressure ephemeral frames go first."""
-        if self.closing is not None:
-            return
-        if len(frame.payload) > self._compress_over and "compressed" in self.accepts:
+        if len(frame.payload) > self._compress_over:
             frame = frame.compressed
-        if self._pump is None and self._write(frame):
+        if self._write is not None:  # by the one function that is needed: 7.6 -> 6.6 us for each of 1,000 recipients
+            self._write(frame.wire)
+            return
+        if self.closing is not None or (self._pump is None and self._sent(frame)):
             return
         size = self._outbox_bytes + len(frame.payload)
         if self._limit and size > (self._limit // 2 if ephemeral else self._limit):
@@ -92,12 +113,13 @@ class Connection:
         self._outbox.append(frame)
         self._outbox_bytes = size
         if self._pump is None:
-            self._pump = asyncio.ensure_future(self._drain())
+            self._start_pump()
 
     def offer_run(self, run: Run) -> None:
         """Sends all in one write if the socket takes them, else one after the other."""
-        free = self._pump is None and self.closing is None and "compressed" not in self.accepts
-        if self._socket is None or not free or not self._socket.write_frame(run.wire):
+        if self._write is not None and self._compress_over == sys.maxsize:
+            self._write(run.wire)
+        else:
             for frame in run.frames:
                 self.offer(frame)
 
@@ -105,16 +127,16 @@ class Connection:
         """Sends what waits (a slow consumer's is dropped), then the close frame. Only the first close counts."""
         if self.closing is not None:
             return
-        self.closing = close
+        self.closing, self._write = close, None
         if close is SLOW_CONSUMER:
             self._outbox.clear()
         if self._pump is None:
-            self._pump = asyncio.ensure_future(self._drain())
+            self._start_pump()
         self.set_timer(CLOSE_TIMEOUT_S, self._abort)
 
     def ended(self) -> None:
         """The socket is gone: nothing is sent any more, no timer is left."""
-        self.closing = self.closing or GONE
+        self.closing, self._write = self.closing or GONE, None
         self._outbox.clear()
         self.set_timer(0, None)
         if self._pump is not None:
@@ -129,6 +151,10 @@ class Connection:
         if self._socket is not None:
             self._socket.abort()
         self._cut()
+
+    @property
+    def is_full(self) -> bool:
+        return self.pending >= self._max_pending
 
     def message_sent(self) -> None:
         self.pending += 1
@@ -145,10 +171,18 @@ class Connection:
             self._settled = self._settled or asyncio.Event()
             await self._settled.wait()
 
-    def _write(self, frame: Encoded) -> bool:
+    def _on_writable(self, write: Write | None) -> None:
+        self._socket_write = write
+        self._write = write if self._pump is None and self.closing is None else None
+
+    def _start_pump(self, first: Awaitable[None] | None = None) -> None:
+        self._write = None
+        self._pump = asyncio.ensure_future(self._drain(first))
+
+    def _sent(self, frame: Encoded) -> bool:
         """True when the frame is out or was given to the pump as its first; False when the socket is full."""
         if self._socket is not None:
-            return self._socket.write_frame(frame.wire)
+            return False
         # An ASGI send that does not block runs to its end right here: 1-2 us, where a task costs a switch. One that
         # does block is left to a task, from the point where it stands.
         step = cast(Coroutine[Any, Any, None], self._send({"type": "websocket.send", "text": frame.text}))
@@ -158,7 +192,7 @@ class Connection:
             return True
         except Exception:  # noqa: BLE001 - the peer is gone, in the words of whatever server; it tells the owner's loop
             return True
-        self._pump = asyncio.ensure_future(self._drain(_continued(step, waiting)))
+        self._start_pump(_continued(step, waiting))
         return True
 
     async def _drain(self, first: Awaitable[None] | None = None) -> None:
@@ -175,6 +209,7 @@ class Connection:
             self._outbox.clear()
         finally:
             self._pump = None
+            self._on_writable(self._socket_write)
 
 
 @coroutine

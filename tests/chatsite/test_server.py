@@ -170,3 +170,61 @@ def test_a_frame_whose_head_is_cut_off_has_no_end_yet(cut: int) -> None:
     assert frame_at(b"....", 4) == (0, 4, 4)
     assert frame_at(b"...." + head[:cut], 4)[2] == 4
     assert frame_at(b"...." + head, 4) == (TEXT, 18, 70_018)
+
+
+async def opened() -> tuple[Served, list[Callable[[bytes], None] | None]]:
+    """A protocol after its handshake, and what it says by which it can be written."""
+    served, told = Served(ChatProtocol), []
+    await served.take(REQUEST)
+    served.protocol.watch(told.append)
+    return served, told
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda protocol: protocol.shutdown(),
+        lambda protocol: protocol.abort(),
+        lambda protocol: protocol.data_received(frame(CLOSE, b"\x03\xe8")),
+        lambda protocol: protocol.data_received(frame(0x83, b"no such kind")),
+        lambda protocol: protocol.keepalive_timeout(),
+    ],
+    ids=["shutdown", "abort", "closed", "broken", "silent"],
+)
+async def test_nothing_is_written_to_a_line_that_ends(end: Callable[[ChatProtocol], None]) -> None:
+    served, told = await opened()
+    assert told == [served.line.write]
+    end(served.protocol)
+    assert told[-1] is None
+    await served.end()
+
+
+async def test_nothing_is_written_to_a_line_that_is_lost() -> None:
+    served, told = await opened()
+    await served.end()
+    assert told == [served.line.write, None]
+
+
+async def test_nothing_is_written_to_a_line_while_it_is_full() -> None:
+    served, told = await opened()
+    served.protocol.pause_writing()
+    served.protocol.resume_writing()
+    assert told == [served.line.write, None, served.line.write]
+    await served.end()
+
+
+@pytest.mark.parametrize("pong", [frame(0x8A, b""), frame(0x8A, b"whatever"), frame(0x8A, b"")[:3]])
+async def test_who_answers_a_ping_is_asked_again_and_who_does_not_is_cut(pong: bytes) -> None:
+    served, told = await opened()
+    served.protocol.ping_interval = 60
+    before = len(served.line.written)
+    served.protocol.send_keepalive_ping()
+    assert served.line.written[before:] == b"\x89\x00"
+    await served.take(pong, frame(0x8A, b"")[len(pong) :] if len(pong) < 6 else b"")
+    assert not served.protocol.pong_owed
+    assert not served.told, "it is none of the application's business"
+    served.protocol.send_keepalive_ping()
+    served.protocol.send_keepalive_ping()
+    assert served.line.closed
+    assert told[-1] is None
+    await served.end()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from chatsite.closes import AUTH_FAILED, BANNED, SLOW_CONSUMER, TOKEN_EXPIRED
 from rooms import protocol
 from rooms.delivery import connection as connection_module
-from rooms.delivery.connection import Connection
+from rooms.delivery.connection import Connection, Write
 from rooms.delivery.events import Encoded, Run
 from tests.support.machine import eventually
 
@@ -49,23 +50,26 @@ class Peer:
 
 
 class Line(Peer):
-    """A server that takes whole frames, as ours does; `full` is its write buffer."""
+    """A server that takes whole frames, as ours does; `be_full` is said of its write buffer."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.full = False
         self.aborted = False
         self.writes = 0
 
-    def write_frame(self, wire: bytes) -> bool:
-        if self.full:
-            return False
+    def watch(self, on_writable: Callable[[Write | None], None]) -> None:
+        self.on_writable = on_writable
+        self.be_full(False)
+
+    def be_full(self, full: bool) -> None:
+        self.on_writable(None if full else self._write)
+
+    def _write(self, wire: bytes) -> None:
         self.writes += 1
         while wire:
             end = 2 + wire[1]
             self.events.append({"type": "websocket.send", "text": wire[2:end].decode()})
             wire = wire[end:]
-        return True
 
     def abort(self) -> None:
         self.aborted = True
@@ -81,9 +85,9 @@ async def line() -> Line:
     return Line()
 
 
-def connect(peer: Peer, limit_bytes: int = 1_000_000) -> Connection:
+def connect(peer: Peer, limit_bytes: int = 1_000_000, compress_bytes: int = 0) -> Connection:
     socket = peer if isinstance(peer, Line) else None
-    return Connection(peer.send, limit_bytes=limit_bytes, on_cut=peer.cut, socket=socket)
+    return Connection(peer.send, limit_bytes=limit_bytes, compress_bytes=compress_bytes, on_cut=peer.cut, socket=socket)
 
 
 def offer(connection: Connection, *texts: str, ephemeral: bool = False) -> None:
@@ -124,10 +128,10 @@ async def test_a_blocked_send_loses_no_frame_and_no_order(peer: Peer) -> None:
 async def test_a_full_line_loses_no_frame_and_no_order(line: Line) -> None:
     connection = connect(line)
     offer(connection, "1")
-    line.full = True
+    line.be_full(True)
     line.reads.clear()
     offer(connection, "2", "3")
-    line.full = False
+    line.be_full(False)
     offer(connection, "4")
     assert line.texts == ["1"], "what waits goes first"
     line.reads.set()
@@ -243,7 +247,7 @@ async def test_a_run_is_one_write_where_the_server_takes_frames(line: Line) -> N
 async def test_a_run_comes_frame_by_frame_where_it_must(peer: Peer, line: Line) -> None:
     connect(peer).offer_run(run_of("1", "2"))
     await eventually(lambda: peer.texts == ["1", "2"])
-    compressed, closed = connect(line), connect(line)
+    compressed, closed = connect(line, compress_bytes=1), connect(line)
     compressed.accepts = frozenset({"compressed"})
     compressed.offer_run(run_of("3", "4"))
     closed.ended()
@@ -253,10 +257,10 @@ async def test_a_run_comes_frame_by_frame_where_it_must(peer: Peer, line: Line) 
 
 async def test_a_run_keeps_its_place_behind_what_waits(line: Line) -> None:
     connection = connect(line)
-    line.full = True
+    line.be_full(True)
     offer(connection, "1")
     connection.offer_run(run_of("2", "3"))
-    line.full = False
+    line.be_full(False)
     connection.offer_run(run_of("4", "5"))
     await eventually(lambda: len(line.texts) == 5)
     assert line.texts == ["1", "2", "3", "4", "5"]
@@ -265,7 +269,7 @@ async def test_a_run_keeps_its_place_behind_what_waits(line: Line) -> None:
 async def test_a_peer_that_never_reads_is_cut(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection_module, "CLOSE_TIMEOUT_S", 0.0)
     connection = connect(line, limit_bytes=10)
-    line.full = True
+    line.be_full(True)
     line.reads.clear()
     offer(connection, "1", "2")
     connection.close(BANNED)
