@@ -36,26 +36,23 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no
 
 
 class Window:
-    """Counts what happened in the last minute, in steps of a second."""
+    """Counts what happened on the event loop in the last minute, in steps of a second; any thread may read it."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
         self._seconds = [-WINDOW_S] * WINDOW_S
         self._counts = [0] * WINDOW_S
 
     def add(self) -> None:
         second = int(self._clock())
         slot = second % WINDOW_S
-        with self._lock:
-            if self._seconds[slot] != second:
-                self._seconds[slot], self._counts[slot] = second, 0
-            self._counts[slot] += 1
+        if self._seconds[slot] != second:
+            self._seconds[slot], self._counts[slot] = second, 0
+        self._counts[slot] += 1
 
     def total(self) -> int:
         oldest = int(self._clock()) - WINDOW_S + 1
-        with self._lock:
-            return sum(count for second, count in zip(self._seconds, self._counts, strict=True) if second >= oldest)
+        return sum(count for second, count in zip(self._seconds, self._counts, strict=True) if second >= oldest)
 
 
 class Tally(Collector):

@@ -6,7 +6,6 @@ here events come through the hub, and all ORM work goes through chatsite.databas
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
 from time import monotonic, time
 from typing import Any, cast
@@ -30,8 +29,6 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-POSTS = (protocol.SendMessage, protocol.Ping)  # need not wait until the sender's earlier messages are stored
-
 
 class ChatConsumer(AsyncConsumer):
     """Serves `/ws` and `/chat` on any ASGI server."""
@@ -53,6 +50,7 @@ class ChatConsumer(AsyncConsumer):
             send,
             limit_bytes=settings.CHAT_OUTBOX_BYTES,
             compress_bytes=settings.CHAT_COMPRESS_MIN_BYTES,
+            max_pending=settings.CHAT_MAX_PENDING_MESSAGES,
             on_cut=task.cancel,
             socket=socket,
             address=(scope.get("client") or ("", 0))[0],
@@ -61,7 +59,8 @@ class ChatConsumer(AsyncConsumer):
         opened, code = monotonic(), 1006
         try:
             self.node.connections[self.connection.id] = self.connection
-            await self._open(scope)
+            with self.node.pace.serve():
+                await self._open(scope)
             if socket is not None:
                 socket.on_text = self._take
             code = await self._serve(receive)
@@ -112,23 +111,27 @@ class ChatConsumer(AsyncConsumer):
                 return event.get("code") or 1005
             if self.connection.closing is None:
                 self.busy = True
-                await self._handle(event.get("text"))
+                with self.node.pace.serve():
+                    await self._handle(event.get("text"))
                 self.busy = False
 
     def _take(self, text: str) -> bool:
         """Handles at once what waits for nothing: past the server's queue and a turn of the event loop, 25 us each."""
-        limit = settings.CHAT_MAX_PENDING_MESSAGES
-        if self.busy or self.connection.closing is not None or 0 < limit <= self.connection.pending:
+        if self.busy or self.connection.closing is not None or self.connection.is_full:
             return False
         try:
-            command = self._decode(text)
-        except (protocol.CommandError, ChatError):
+            command = protocol.decode(text)
+        except protocol.CommandError:
             return False
-        if not isinstance(command, POSTS):
+        handle = handlers.AT_ONCE.get(type(command))
+        if handle is None:
             return False
         metrics.received()
-        with suppress(StopIteration):
-            self._obey(command).send(None)
+        try:
+            self._check(command)
+            handle(self.node, self.connection, command)
+        except Exception as error:  # noqa: BLE001 - told apart there
+            self._fail(error, command)
         return True
 
     async def _handle(self, text: str | None) -> None:
@@ -140,23 +143,31 @@ class ChatConsumer(AsyncConsumer):
         except ChatError as error:
             handlers.refuse(self.connection, error, None)
         else:
-            await self._obey(command)
+            try:
+                await self._obey(command)
+            except Exception as error:  # noqa: BLE001 - told apart there
+                self._fail(error, command)
 
     async def _obey(self, command: protocol.Command) -> None:
-        try:
-            await self._run(command)
-        except ChatError as error:
-            handlers.refuse(self.connection, error, command.id)
-        except Exception:
-            log.exception("socket.failed", connection=self.connection.id)
-            handlers.refuse(self.connection, Internal(), command.id)
+        self._check(command)
+        handle = handlers.AT_ONCE.get(type(command))
+        if handle is None:
+            await self.connection.settled()  # one client's commands act in the order it sent them
+            await handlers.HANDLERS[type(command)](self.node, self.connection, command)
+        else:
+            if self.connection.is_full:
+                await self.connection.settled()  # reads no further, so the sender's own line fills: nobody else pays
+            handle(self.node, self.connection, command)
 
-    async def _run(self, command: protocol.Command) -> None:
+    def _check(self, command: protocol.Command) -> None:
         if self.connection.identity is None and not command.before_auth:
             raise AuthRequired
-        if self.connection.pending and not isinstance(command, POSTS):
-            await self.connection.settled()  # one client's commands act in the order it sent them
-        await handlers.HANDLERS[type(command)](self.node, self.connection, command)
+
+    def _fail(self, error: Exception, command: protocol.Command) -> None:
+        if not isinstance(error, ChatError):
+            log.error("socket.failed", connection=self.connection.id, exc_info=error)
+            error = Internal()
+        handlers.refuse(self.connection, error, command.id)
 
     def _decode(self, text: str | None) -> protocol.Command:
         if text is None:

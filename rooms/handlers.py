@@ -1,11 +1,10 @@
-"""What each command does: command class → coroutine, one table. No SQL, no Redis; the consumer answers errors."""
+"""What each command does: command class → function, two tables. No SQL, no Redis; the consumer answers errors."""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
 import structlog
-from django.conf import settings
 from django.utils import timezone
 
 from accounts import authentication
@@ -23,6 +22,7 @@ from rooms.node import Node
 from rooms.posting import Answer, NewMessage
 
 log = structlog.get_logger(__name__)
+KINDS = {protocol.SendChatMessage: Message.Kind.CHAT.value, protocol.SendRoomMessage: Message.Kind.ROOM.value}
 
 
 def refuse(connection: Connection, error: ChatError, command_id: str | None) -> None:
@@ -46,7 +46,7 @@ def acknowledge(connection: Connection, command: protocol.Command) -> None:
         connection.send(protocol.Ack(id=command.id))
 
 
-async def ping(_node: Node, connection: Connection, command: protocol.Ping) -> None:
+def ping(_node: Node, connection: Connection, command: protocol.Ping) -> None:
     connection.send(protocol.Pong(id=command.id))
 
 
@@ -105,19 +105,17 @@ async def leave_room(node: Node, connection: Connection, command: protocol.Leave
     connection.send(protocol.RoomLeft(id=command.id, room_id=command.name))
 
 
-async def send_message(node: Node, connection: Connection, command: protocol.SendMessage) -> None:
+def send_message(node: Node, connection: Connection, command: protocol.SendMessage) -> None:
     """Hands the message to the journal and goes on; the answer comes after the commit."""
     room: Room | None = connection.rooms.get(command.name)
     if room is None:
         raise NotInRoom
     content = protocol.text_content(command.content)
-    if 0 < settings.CHAT_MAX_PENDING_MESSAGES <= connection.pending:
-        await connection.settled()  # reads no further, so the sender's own line fills: nobody else pays
-    kind = Message.Kind.ROOM if isinstance(command, protocol.SendRoomMessage) else Message.Kind.CHAT
-    message = NewMessage(room.pk, connection.identity.user_id, content, command.client_id or command.id, kind.value)
-    patience_s = node.hub.patience_s(services.topic(room.pk), under_way=node.journal.is_storing(room.pk))
-    reply = partial(_settle, connection, command)
-    node.journal.submit(message, reply, patience_s=patience_s, enough=settings.CHAT_BATCH_SIZE)
+    client_id = command.client_id or command.id
+    node.post(
+        NewMessage(room.pk, connection.identity.user_id, content, client_id, KINDS[type(command)]),
+        partial(_settle, connection, command),
+    )
     connection.message_sent()
 
 
@@ -185,15 +183,17 @@ async def admin_broadcast(node: Node, connection: Connection, command: protocol.
     acknowledge(connection, command)
 
 
-Handler = Callable[[Node, Connection, Any], Awaitable[None]]
-HANDLERS: dict[type[protocol.Command], Handler] = {
+# What waits for nothing, not even for the sender's earlier messages to be stored.
+AT_ONCE: dict[type[protocol.Command], Callable[[Node, Connection, Any], None]] = {
     protocol.Ping: ping,
+    protocol.SendChatMessage: send_message,
+    protocol.SendRoomMessage: send_message,
+}
+HANDLERS: dict[type[protocol.Command], Callable[[Node, Connection, Any], Awaitable[None]]] = {
     protocol.Auth: auth,
     protocol.CreateRoom: create_room,
     protocol.JoinRoom: join_room,
     protocol.LeaveRoom: leave_room,
-    protocol.SendChatMessage: send_message,
-    protocol.SendRoomMessage: send_message,
     protocol.SendChat: send_chat,
     protocol.GetRooms: get_rooms,
     protocol.GetHistory: get_history,
