@@ -130,8 +130,9 @@ class Bus:
             while self._outgoing:
                 events = sorted(self._outgoing, key=_topic)  # stable: each topic keeps its order
                 self._outgoing.clear()
-                with self._pace.work():
-                    await _send_all(self._layer, self._origin, events)
+                # No `work` for the pace: once it is written, its answer and our own echo may be read with what comes
+                # next, 11.2 -> 10.7 us a delivery in two processes.
+                await _send_all(self._layer, self._origin, events)
         finally:
             self._sender = None
 
