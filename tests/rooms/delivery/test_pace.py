@@ -55,7 +55,7 @@ async def test_who_has_not_worked_does_not_rest(pace: Pace, clock: Clock) -> Non
     assert clock.slept == []
 
 
-@pytest.mark.parametrize(("work_s", "slept"), [(0.006, [LONGEST_S]), (0.02, []), (1.0, [])])
+@pytest.mark.parametrize(("work_s", "slept"), [(0.006, [LONGEST_S]), (0.021, []), (1.0, [])])
 async def test_a_rest_has_a_bound_and_who_has_no_time_has_none(
     pace: Pace, clock: Clock, work_s: float, slept: list[float]
 ) -> None:
