@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from rooms.delivery import pace as pace_module
-from rooms.delivery.pace import CALM_S, Pace
+from rooms.delivery.pace import CALM_S, TURNS, Pace
 
 LONGEST_S, LONGEST_SPARE_S = 0.02, 0.05
 
@@ -37,6 +37,11 @@ async def pace(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Pace:
     pace = Pace(LONGEST_S, LONGEST_SPARE_S)
     monkeypatch.setattr(pace, "_loop", SimpleNamespace(time=lambda: clock.now))
     return pace
+
+
+async def turns() -> None:
+    for _ in range(2 * TURNS):
+        await asyncio.sleep(0)
 
 
 def spare(seconds: float) -> Callable[[], float]:
@@ -80,22 +85,24 @@ async def test_for_a_while_after_somebody_was_in_a_hurry_it_rests_shortly(pace: 
 
 
 async def test_it_does_not_sleep_while_work_is_under_way(pace: Pace, clock: Clock) -> None:
-    clock.cpu_s += 0.004
+    pace._longest_s = 60
+    clock.cpu_s += 10
     with pace.work():
         rest = asyncio.ensure_future(pace.rest())
-        await asyncio.sleep(0.002)
+        await turns()
         assert clock.slept == []
-        clock.now += 0.01
+        clock.now += 30
     assert await rest
-    assert clock.slept == [0.006], "what was left of it"
+    assert clock.slept == [10], "what was left of it"
 
 
 async def test_a_rest_is_over_in_time_though_work_goes_on(pace: Pace, clock: Clock) -> None:
-    clock.cpu_s += 0.004
+    pace._longest_s = 0.5
+    clock.cpu_s += 0.1
     with pace.work():
         rest = asyncio.ensure_future(pace.rest())
-        await asyncio.sleep(0.002)
-        clock.now += 0.016
+        await turns()
+        clock.now += 0.4
         assert await rest
     assert clock.slept == []
 
@@ -120,9 +127,9 @@ async def test_many_who_ask_for_a_rest_get_one_after_their_work(pace: Pace, cloc
         pace.rest_soon()
         await asyncio.sleep(0)
         assert clock.slept == []
-    await asyncio.sleep(0.002)
+    await turns()
     assert clock.slept == [0.004]
     clock.cpu_s += 0.001
     pace.rest_soon()
-    await asyncio.sleep(0.002)
+    await turns()
     assert clock.slept == [0.004, 0.004]
