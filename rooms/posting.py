@@ -1,16 +1,17 @@
-"""Posting a list of messages inside one transaction: who may, what is stored already, and which seq each one gets.
+"""Posting a list of messages: who may, what is stored already, and then all that is new in one transaction.
 
-Called by rooms.services, which opens the transaction and publishes. Its three statements are plain and take rows, not
-models: composing them by the ORM and making instances took a third of a small commit's CPU (1,230 -> 780 us).
+Called by rooms.services, which publishes. Its statements are plain and take rows, not models: composing them by the ORM
+and making instances took a third of a small commit's CPU (1,230 -> 780 us).
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from typing import Any, NamedTuple
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from chatsite.errors import Banned, ChatError, Forbidden, Muted, NoSuchRoom
@@ -78,20 +79,39 @@ ASKED = (
     LEFT JOIN rooms_message ON rooms_message.author_id = author AND rooms_message.client_id = client
 """,
 )
+# PostgreSQL stores by one statement, which is its own transaction: two ways there and back for a commit, not five, and
+# 1.6 ms of CPU instead of 2.2.
+STORE_AT_ONCE = (
+    "bigint text bigint text text",
+    """
+    WITH new(room, kind, author, content, client, n) AS ({rows} WITH ORDINALITY),
+    wanted AS (SELECT room, count(*) AS messages FROM new GROUP BY room),
+    locked AS (SELECT id FROM rooms_room WHERE closed_at IS NULL AND id IN (SELECT room FROM new) ORDER BY id {lock}),
+    heads AS (
+        UPDATE rooms_room SET last_seq = last_seq + messages FROM wanted
+        WHERE id = room AND id IN (SELECT id FROM locked) RETURNING id, last_seq - messages AS before
+    ),
+    numbered AS (
+        SELECT new.*, before + row_number() OVER (PARTITION BY room ORDER BY n) AS seq FROM new JOIN heads ON id = room
+    )
+    INSERT INTO rooms_message (room_id, seq, changed_seq, kind, author_id, content, client_id, created_at)
+    SELECT room, seq, seq, kind, author, content, client, %s FROM numbered
+    ORDER BY author, client RETURNING room_id, seq, id
+""",
+)
 TAKE_SEQS = (
     "bigint int",
     """
-    WITH wanted(room, messages) AS ({rows}),
-    locked AS (SELECT id FROM rooms_room WHERE closed_at IS NULL AND id IN (SELECT room FROM wanted) ORDER BY id {lock})
+    WITH wanted(room, messages) AS ({rows})
     UPDATE rooms_room SET last_seq = last_seq + messages FROM wanted
-    WHERE id = room AND id IN (SELECT id FROM locked) RETURNING id, last_seq
+    WHERE id = room AND closed_at IS NULL RETURNING id, last_seq
 """,
 )
 STORE = (
     "bigint bigint bigint text bigint text text timestamptz",
     """
     INSERT INTO rooms_message (room_id, seq, changed_seq, kind, author_id, content, client_id, created_at)
-    {rows} RETURNING id, room_id, seq
+    {rows} RETURNING room_id, seq, id
 """,
 )
 LOCK, LOCK_FREE = "FOR NO KEY UPDATE", "FOR NO KEY UPDATE SKIP LOCKED"
@@ -179,24 +199,29 @@ def _muted(new: NewMessage, now: datetime) -> Muted:
 
 def _store(messages: list[Posted], moment: Any, *, wait: bool) -> None:
     """Gives each its seq and its key; none to those whose room is held, or was closed a moment ago."""
-    locks = connection.features.has_select_for_update  # SQLite's lock is the transaction itself
-    lock = (LOCK if wait else LOCK_FREE) if locks else ""
-    wanted = Counter(message.room.pk for message in messages)
-    heads = dict(_rows(TAKE_SEQS, wanted.items(), lock=lock))
-    seqs = {room: head - wanted[room] for room, head in heads.items()}
+    rows = [(one.room.pk, one.kind, one.author.pk, one.content, one.client_id) for one in messages]
+    if connection.vendor == "postgresql":
+        stored = _rows(STORE_AT_ONCE, rows, moment, lock=LOCK if wait else LOCK_FREE)
+    else:
+        with transaction.atomic():  # SQLite's lock is the transaction itself
+            stored = _store_in_steps(rows, moment)
+    places: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+    for room, seq, pk in sorted(stored, reverse=True):
+        places[room].append((seq, pk))
     for message in messages:
-        if message.room.pk in seqs:
-            message.seq = seqs[message.room.pk] = seqs[message.room.pk] + 1
-    # In one order for all: two who repeat each other's client ids in crossed order would wait for each other.
-    ordered = sorted(messages, key=lambda message: (message.author.pk, message.client_id or ""))
-    rows = [
-        (one.room.pk, one.seq, one.seq, one.kind, one.author.pk, one.content, one.client_id, moment)
-        for one in ordered
-        if one.seq
-    ]
-    keys = {(room, seq): pk for pk, room, seq in _rows(STORE, rows)} if rows else {}
-    for message in messages:
-        message.pk = keys.get((message.room.pk, message.seq), 0)
+        if left := places[message.room.pk]:
+            message.seq, message.pk = left.pop()
+
+
+def _store_in_steps(messages: list[tuple[Any, ...]], moment: Any) -> list[tuple[Any, ...]]:
+    wanted = Counter(room for room, *_ in messages)
+    seqs = {room: count(head - wanted[room] + 1) for room, head in _rows(TAKE_SEQS, wanted.items())}
+    rows = []
+    for room, *rest in messages:
+        if room in seqs:
+            seq = next(seqs[room])
+            rows.append((room, seq, seq, *rest, moment))
+    return _rows(STORE, rows) if rows else []
 
 
 def _stored(keys: list[int]) -> dict[int | None, Message]:

@@ -169,13 +169,11 @@ def post_messages(messages: list[NewMessage], *, wait: bool = True) -> list[Answ
         return []
     for _ in range(TRIES):
         try:
-            with transaction.atomic():
-                answers, new = posting.post(messages, wait=wait)
-                _publish_after_commit([change_event(message, message.room.name) for message in new])
+            answers, new = posting.post(messages, wait=wait)
         except IntegrityError:  # another process has just stored one of these client ids: the next look finds it
             continue
-        else:
-            return answers
+        _publish_after_commit([(message, message.room.name) for message in new])
+        return answers
     raise Unavailable("Too many writers of the same message")
 
 
@@ -202,12 +200,14 @@ def _change(message_id: int, **changes: Any) -> None:
         Room.objects.filter(pk=room.pk).update(last_seq=changes["changed_seq"])
         for name, value in changes.items():
             setattr(message, name, value)
-        _publish_after_commit([change_event(message, room.name)])
+        _publish_after_commit([(message, room.name)])
 
 
-def _publish_after_commit(events: list[Event]) -> None:
+def _publish_after_commit(changes: list[tuple[Message | Posted, str]]) -> None:
+    """Tells of new and changed messages, each with its room's name."""
+
     def tell() -> None:  # no partial: Django logs a failed one by its name
-        publish(events)
+        publish([change_event(message, room_name) for message, room_name in changes])
 
     transaction.on_commit(tell, robust=True)  # what is committed stays so; a lost event is found by its seq
 
