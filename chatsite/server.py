@@ -53,6 +53,9 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if self.response.status_code == 101:
             self.scope["extensions"]["chat.frames"] = self  # type: ignore[assignment]
+            # What the kernel does not take waits in our outbox, where it is bounded. And so uvloop writes at once, and
+            # does not come back to each line at the end of its turn: 2.7 -> 2.5 us for each of 1,000 recipients.
+            self.transport.set_write_buffer_limits(high=0)
 
     # --- Writing ------------------------------------------------------------------------------------------------------
     def watch(self, on_writable: Callable[[Callable[[bytes], None] | None], None]) -> None:

@@ -32,6 +32,10 @@ class Line(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
         self.written, self.paused, self.closed = b"", False, False
+        self.may_wait: int | None = None
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        self.may_wait = high
 
     def write(self, data: Any) -> None:
         self.written += data
@@ -207,6 +211,7 @@ async def test_nothing_is_written_to_a_line_that_is_lost() -> None:
 
 async def test_nothing_is_written_to_a_line_while_it_is_full() -> None:
     served, told = await opened()
+    assert served.line.may_wait == 0, "what the kernel does not take waits in the outbox"
     served.protocol.pause_writing()
     served.protocol.resume_writing()
     assert told == [served.line.write, None, served.line.write]
