@@ -149,7 +149,7 @@ class Bus:
                 continue
             if message["origin"] != self._origin:
                 self._held += unpack(message["events"])
-                self._pace.hurry()
+                self._pace.heard(message["origin"])
                 if not self._holding:
                     self._let_go()
                     self._pace.rest_soon()

@@ -21,12 +21,14 @@ class Pace:
     def __init__(self, longest_s: float = 0.0, longest_spare_s: float = 0.0) -> None:
         """`longest_s` bounds a rest; after work that took as much CPU there is none, for there is no time for it.
 
-        `longest_spare_s` takes its place while nobody is in a hurry, and all that waits can wait.
+        `longest_spare_s` takes its place while nobody is in a hurry, and all that waits can wait; and it is never more,
+        however many processes work for the same people.
         """
         self._longest_s, self._longest_spare_s = longest_s, max(longest_s, longest_spare_s) if longest_s else 0.0
         self._loop = asyncio.get_running_loop()
         self._cpu_s = process_time()
         self._hurried_at = -CALM_S
+        self._heard: set[str] = set()
         self._under_way = 0
         self._soon: asyncio.Task[bool] | None = None
         self._idle = asyncio.Event()
@@ -35,6 +37,15 @@ class Pace:
     def hurry(self) -> None:
         """Something came that did not want to wait."""
         self._hurried_at = self._loop.time()
+
+    def heard(self, origin: str) -> None:
+        """Another process told something in this step: together they take steps as large as one alone would.
+
+        Each step has a commit, and a message that all the others read. Two processes, a room of 400: 10.3 -> 6.7 us a
+        delivery, where one takes 5.8; and 26 -> 45 ms of delay.
+        """
+        self.hurry()
+        self._heard.add(origin)
 
     @contextmanager
     def work(self) -> Iterator[None]:
@@ -72,8 +83,10 @@ class Pace:
         for _ in range(TURNS):
             await asyncio.sleep(0)
         now, cpu_s, spare = self._loop.time(), process_time() - self._cpu_s, spare_s()
-        longest_s = self._longest_spare_s if spare > 0 and now - self._hurried_at > CALM_S else self._longest_s
-        end = now + (min(max(REST * cpu_s, spare), longest_s) if cpu_s < longest_s else 0.0)
+        processes = 1 + len(self._heard)
+        calm = spare > 0 and now - self._hurried_at > CALM_S
+        longest_s = self._longest_spare_s if calm else min(processes * self._longest_s, self._longest_spare_s)
+        end = now + (min(max(processes * REST * cpu_s, spare), longest_s) if cpu_s < longest_s else 0.0)
         if now < end and self._under_way:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), end - now)
@@ -82,4 +95,5 @@ class Pace:
             sleep(left)  # noqa: ASYNC251
             await asyncio.sleep(0)
         self._cpu_s = process_time()
+        self._heard.clear()
         return now < end

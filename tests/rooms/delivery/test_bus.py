@@ -14,6 +14,7 @@ from rooms.delivery import bus as bus_module
 from rooms.delivery.bus import ALWAYS, CONTROL, EVERYONE, Bus, publish
 from rooms.delivery.events import Encoded, Event, Run
 from rooms.delivery.hub import Hub
+from rooms.delivery.pace import Pace
 from tests.support.machine import eventually
 from tests.support.services import Redis
 
@@ -33,6 +34,15 @@ class Member:
             self.offer(frame)
 
 
+class Listening(Pace):
+    def __init__(self) -> None:
+        super().__init__()
+        self.others: list[str] = []
+
+    def heard(self, origin: str) -> None:
+        self.others.append(origin)
+
+
 class Process:
     """A hub and a bus of their own. `enter` and `leave` do what attendance does."""
 
@@ -40,7 +50,8 @@ class Process:
         self.layer = layer
         self.hub = Hub(lambda _: None)
         self.told: list[bytes] = []
-        self.bus = Bus(self.hub, self.told.append, layer)
+        self.pace = Listening()
+        self.bus = Bus(self.hub, self.told.append, layer, pace=self.pace)
 
     async def start(self) -> None:
         self.bus.start()
@@ -116,6 +127,15 @@ async def test_what_a_process_sent_itself_is_not_delivered_again(here: Process, 
     there.bus.publish([Event(ROOM, b"the end")])
     await eventually(lambda: "the end" in near.got)
     assert near.got == ["typing", "the end"]
+
+
+async def test_the_pace_is_told_of_others_and_not_of_our_own_echo(here: Process, there: Process) -> None:
+    member, other = await here.enter(ROOM), await there.enter(ROOM)
+    here.bus.publish([Event(ROOM, b"1", seq=1)])
+    await eventually(lambda: other.got == ["1"], what="it is there")
+    there.bus.publish([Event(ROOM, b"2", seq=2)])
+    await eventually(lambda: member.got == ["1", "2"], what="it is here")
+    assert (here.pace.others, there.pace.others) == ([there.bus._origin], [here.bus._origin])
 
 
 async def test_what_others_tell_while_something_is_stored_leaves_together_with_it(

@@ -69,6 +69,29 @@ async def test_a_rest_has_a_bound_and_who_has_no_time_has_none(
     assert clock.slept == slept
 
 
+@pytest.mark.parametrize(
+    ("others", "work_s", "slept"),
+    [("a", 0.001, 0.008), ("ab", 0.001, 0.012), ("a", 0.01, 2 * LONGEST_S), ("abc", 0.01, LONGEST_SPARE_S)],
+)
+async def test_a_rest_grows_with_the_processes_that_told_something(
+    pace: Pace, clock: Clock, others: str, work_s: float, slept: float
+) -> None:
+    for origin in others * 2:
+        pace.heard(origin)
+    for _ in range(2):  # in the second step nobody did
+        clock.cpu_s += work_s
+        await pace.rest()
+    assert clock.slept == [slept, min(4 * work_s, LONGEST_S)]
+
+
+async def test_for_a_while_after_another_process_told_something_it_is_in_a_hurry(pace: Pace, clock: Clock) -> None:
+    pace.heard("a")
+    clock.cpu_s += 0.001
+    await pace.rest()
+    await pace.rest(spare(0.09))
+    assert clock.slept == [0.008, LONGEST_S]
+
+
 async def test_while_all_can_wait_it_rests_longer(pace: Pace, clock: Clock) -> None:
     assert await pace.rest(spare(0.03))
     assert await pace.rest(spare(0.09))
@@ -85,7 +108,7 @@ async def test_for_a_while_after_somebody_was_in_a_hurry_it_rests_shortly(pace: 
 
 
 async def test_it_does_not_sleep_while_work_is_under_way(pace: Pace, clock: Clock) -> None:
-    pace._longest_s = 60
+    pace._longest_s = pace._longest_spare_s = 60
     clock.cpu_s += 10
     with pace.work():
         rest = asyncio.ensure_future(pace.rest())
@@ -97,7 +120,7 @@ async def test_it_does_not_sleep_while_work_is_under_way(pace: Pace, clock: Cloc
 
 
 async def test_a_rest_is_over_in_time_though_work_goes_on(pace: Pace, clock: Clock) -> None:
-    pace._longest_s = 0.5
+    pace._longest_s = pace._longest_spare_s = 0.5
     clock.cpu_s += 0.1
     with pace.work():
         rest = asyncio.ensure_future(pace.rest())
