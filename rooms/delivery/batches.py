@@ -6,7 +6,7 @@ encoded once, for all who get it.
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import msgspec
 from django.conf import settings
@@ -15,21 +15,16 @@ from django.utils import timezone
 from monitoring import metrics
 from rooms import protocol
 from rooms.delivery.events import Encoded
+from rooms.delivery.recipients import Recipient, give
 
 CallLater = Callable[[float, Callable[[], None]], asyncio.TimerHandle]
-
-
-class Member(Protocol):
-    id: str
-
-    def offer(self, frame: Encoded, *, ephemeral: bool = False) -> None: ...
 
 
 class Batch:
     __slots__ = ("_call_later", "_room", "_timer", "_waiting", "members")
 
     def __init__(self, room: str, call_later: CallLater) -> None:
-        self.members: dict[Member, None] = {}
+        self.members: dict[Recipient, None] = {}
         self._room = room
         self._call_later = call_later
         self._waiting: list[Encoded] = []
@@ -77,14 +72,9 @@ class Batch:
 
     def _send_together(self, frames: list[Encoded]) -> None:
         if len(frames) == 1:
-            self._send(frames[0])
+            give(self.members, frames)
             return
         events = cast(Any, [msgspec.Raw(frame.payload) for frame in frames])  # encoded once: they go in as they are
         now = protocol.timestamp(timezone.now())
         batch = protocol.MessageBatch(room_id=self._room, messages=events, timestamp=now)
-        self._send(Encoded(protocol.encode(batch)))
-
-    def _send(self, frame: Encoded) -> None:
-        for member in self.members:
-            member.offer(frame)
-        metrics.sent(len(self.members))
+        give(self.members, [Encoded(protocol.encode(batch))])

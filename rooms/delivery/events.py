@@ -57,19 +57,6 @@ class Encoded:
         return self._wire
 
 
-class Run:
-    """Frames that come together: a socket that takes them gets all in one write, of which the kernel's part costs most.
-
-    With what gathers in the journal: 14.2 -> 6.3 us a delivery (`benchmarks.processes`, `--gather-ms 0` and without).
-    """
-
-    __slots__ = ("frames", "wire")
-
-    def __init__(self, frames: list[Encoded]) -> None:
-        self.frames = frames
-        self.wire = b"".join([frame.wire for frame in frames])
-
-
 def pack(events: list[Event]) -> bytes:
     return msgspec.msgpack.encode(events)
 

@@ -5,23 +5,15 @@ Synchronous and without I/O, clock or models. What it misses it asks for through
 
 from collections.abc import Callable, Iterable
 from itertools import chain
-from typing import Protocol
 
 from django.conf import settings
 
 from monitoring import metrics
 from rooms.delivery.batches import Batch, CallLater
-from rooms.delivery.events import Encoded, Event, Run
+from rooms.delivery.events import Encoded, Event
+from rooms.delivery.recipients import Recipient, give
 
 MAX_EARLY = 10_000  # events held back for one topic; what is beyond is read from the database like any other gap
-
-
-class Recipient(Protocol):
-    id: str
-    accepts: frozenset[str]
-
-    def offer(self, frame: Encoded, *, ephemeral: bool = False) -> None: ...
-    def offer_run(self, run: Run) -> None: ...
 
 
 class Topic:
@@ -201,14 +193,7 @@ class Hub:
     def _pass_on(self, topic: Topic, changes: list[Event]) -> None:
         """Gives everybody these changes, up to the topic's `seq`."""
         frames = [Encoded(event.payload) for event in changes]
-        if len(frames) == 1:
-            for recipient in topic.members:
-                recipient.offer(frames[0])
-        elif frames:
-            run = Run(frames)
-            for recipient in topic.members:
-                recipient.offer_run(run)
-        metrics.sent(len(topic.members) * len(frames))
+        give(topic.members, frames)
         if frames and topic.batch is not None and topic.batch.members:
             topic.batch.add(frames, gathered=len(frames) > 1 and not topic.members)  # as `patience_s` let them
         if topic.joining or topic.ahead:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 
-from rooms.delivery.events import Encoded, Event, Run
+from rooms.delivery.events import Encoded, Event
 from rooms.delivery.hub import Hub
 
 TOPIC = "room.1"
@@ -38,14 +38,11 @@ class Clock:
 class Reader:
     def __init__(self, name: str, *accepts: str) -> None:
         self.id, self.accepts = name, frozenset(accepts)
+        self.write, self.write_up_to = None, 0
         self.frames: list[dict[str, Any]] = []
 
     def offer(self, frame: Encoded, *, ephemeral: bool = False) -> None:
         self.frames.append(json.loads(frame.payload))
-
-    def offer_run(self, run: Run) -> None:
-        for frame in run.frames:
-            self.offer(frame)
 
     def seqs(self) -> list[Any]:
         """What came, frame by frame: a seq, or a list of them for a batch."""

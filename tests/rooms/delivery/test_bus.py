@@ -12,7 +12,7 @@ from redis import Redis as Client
 
 from rooms.delivery import bus as bus_module
 from rooms.delivery.bus import ALWAYS, CONTROL, EVERYONE, Bus, publish
-from rooms.delivery.events import Encoded, Event, Run
+from rooms.delivery.events import Encoded, Event
 from rooms.delivery.hub import Hub
 from rooms.delivery.pace import Pace
 from tests.support.machine import eventually
@@ -24,14 +24,12 @@ ROOM, OTHER = "room.1", "room.2"
 class Member:
     def __init__(self) -> None:
         self.id = "member"
+        self.accepts: frozenset[str] = frozenset()
+        self.write, self.write_up_to = None, 0
         self.got: list[str] = []
 
     def offer(self, frame: Encoded, *, ephemeral: bool = False) -> None:
         self.got.append(frame.text)
-
-    def offer_run(self, run: Run) -> None:
-        for frame in run.frames:
-            self.offer(frame)
 
 
 class Listening(Pace):

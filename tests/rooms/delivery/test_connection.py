@@ -10,8 +10,9 @@ import pytest
 from chatsite.closes import AUTH_FAILED, BANNED, SLOW_CONSUMER, TOKEN_EXPIRED
 from rooms import protocol
 from rooms.delivery import connection as connection_module
-from rooms.delivery.connection import Connection, Write
-from rooms.delivery.events import Encoded, Run
+from rooms.delivery.connection import Connection
+from rooms.delivery.events import Encoded
+from rooms.delivery.recipients import Write, give
 from tests.support.machine import eventually
 
 
@@ -235,33 +236,40 @@ async def test_only_the_first_close_counts(peer: Peer) -> None:
     connection.ended()
 
 
-def run_of(*texts: str) -> Run:
-    return Run([Encoded(text.encode()) for text in texts])
+def together(connection: Connection, *texts: str) -> None:
+    give([connection], [Encoded(text.encode()) for text in texts])
 
 
 async def test_a_run_is_one_write_where_the_server_takes_frames(line: Line) -> None:
-    connect(line).offer_run(run_of("1", "2", "3"))
+    together(connect(line), "1", "2", "3")
     assert (line.texts, line.writes) == (["1", "2", "3"], 1)
 
 
 async def test_a_run_comes_frame_by_frame_where_it_must(peer: Peer, line: Line) -> None:
-    connect(peer).offer_run(run_of("1", "2"))
+    together(connect(peer), "1", "2")
     await eventually(lambda: peer.texts == ["1", "2"])
     compressed, closed = connect(line, compress_bytes=1), connect(line)
     compressed.accepts = frozenset({"compressed"})
-    compressed.offer_run(run_of("3", "4"))
+    together(compressed, "3", "44")  # which no compressing makes shorter
     closed.ended()
-    closed.offer_run(run_of("5", "6"))
-    assert (line.texts, line.writes) == (["3", "4"], 2)
+    together(closed, "5", "6")
+    assert (line.texts, line.writes) == (["3", "44"], 2)
+
+
+async def test_a_run_of_short_frames_is_one_write_for_who_accepts_compressed_ones_too(line: Line) -> None:
+    connection = connect(line, compress_bytes=1)
+    connection.accepts = frozenset({"compressed"})
+    together(connection, "3", "4")
+    assert (line.texts, line.writes) == (["3", "4"], 1)
 
 
 async def test_a_run_keeps_its_place_behind_what_waits(line: Line) -> None:
     connection = connect(line)
     line.be_full(True)
     offer(connection, "1")
-    connection.offer_run(run_of("2", "3"))
+    together(connection, "2", "3")
     line.be_full(False)
-    connection.offer_run(run_of("4", "5"))
+    together(connection, "4", "5")
     await eventually(lambda: len(line.texts) == 5)
     assert line.texts == ["1", "2", "3", "4", "5"]
 

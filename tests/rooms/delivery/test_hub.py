@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rooms.delivery import hub as hub_module
-from rooms.delivery.events import Encoded, Event, Run
+from rooms.delivery.events import Encoded, Event
 from rooms.delivery.hub import Hub
+from rooms.delivery.recipients import Write
 
 ROOM = "room.1"
 
@@ -19,18 +20,15 @@ class Member:
 
     def __init__(self, name: str = "member") -> None:
         self.id = name
+        self.accepts: frozenset[str] = frozenset()
+        self.write: Write | None = None
+        self.write_up_to = 0
         self.frames: list[Encoded] = []
         self.got: list[int | str] = []
-        self.runs: list[list[int]] = []
 
     def offer(self, frame: Encoded, *, ephemeral: bool = False) -> None:
         self.frames.append(frame)
         self.got.append(frame.text if ephemeral else int(frame.text))
-
-    def offer_run(self, run: Run) -> None:
-        self.runs.append([int(frame.text) for frame in run.frames])
-        for frame in run.frames:
-            self.offer(frame)
 
 
 @pytest.fixture
@@ -76,11 +74,14 @@ def test_all_members_share_one_encoding(hub: Hub) -> None:
 
 
 def test_changes_that_come_together_leave_together(hub: Hub) -> None:
-    member, newcomer = member_at(hub, 0), member_at(hub, 2, "newcomer")
+    member, newcomer, quick = member_at(hub, 0), member_at(hub, 2, "newcomer"), member_at(hub, 0, "quick")
+    written: list[bytes] = []
+    quick.write, quick.write_up_to = written.append, 1
     hub.deliver([change(1), change(2), ephemeral("typing"), change(3), change(4)])
     assert member.got == [1, 2, "typing", 3, 4]
-    assert member.runs == [[1, 2], [3, 4]]
     assert newcomer.got == ["typing", 3, 4]
+    assert written == [Encoded(b"1").wire + Encoded(b"2").wire, Encoded(b"3").wire + Encoded(b"4").wire]
+    assert quick.got == ["typing"]
 
 
 def test_a_double_is_dropped(hub: Hub) -> None:
