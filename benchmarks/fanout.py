@@ -1,6 +1,6 @@
 """What one delivery costs the server: one room, a frame for each message or batches, every message stored before.
 
-`python -m benchmarks.fanout [--members 200] [--rate 200] [--seconds 4] [--rounds 5] [--batch]`
+`python -m benchmarks.fanout [--members 200] [--rate 200] [--seconds S] [--rounds 5] [--batch]`
 """
 
 import argparse
@@ -19,6 +19,7 @@ PEER = "Node"
 ROOM = "bench"
 BATCH = "message-batch"
 LIMITS = {False: 0.85, True: 1.0}  # of the peer's CPU for each delivery: a frame a message, batches
+SECONDS = {False: 4.0, True: 10.0}  # of one round: batches find their pace in its first second (rooms.delivery.pace)
 FIRST_MESSAGE_MS = 5.0
 PAUSE_S = 0.3  # three times the peer's interval: by then a room is idle
 
@@ -40,7 +41,8 @@ def loads(quick: bool) -> list[Load]:
     """200 members hear 40,000 messages a second, 1,000 members 50,000: half a core of clients."""
     if quick:
         return [Load(200, 200, 1, 2, batch) for batch in (False, True)]
-    return [Load(members, rate, 4, 5, batch) for members, rate in ((200, 200), (1000, 50)) for batch in (False, True)]
+    sizes = ((200, 200), (1000, 50))
+    return [Load(members, rate, SECONDS[batch], 5, batch) for members, rate in sizes for batch in (False, True)]
 
 
 def measure(bench: Bench) -> list[Row]:
@@ -120,10 +122,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--members", type=int, default=200)
     parser.add_argument("--rate", type=float, default=200, help="messages a second")
-    parser.add_argument("--seconds", type=float, default=4, help="of one round")
+    parser.add_argument("--seconds", type=float, help="of one round; 4, or 10 with --batch")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch", action="store_true", help="clients take message-batch")
     options = parser.parse_args()
+    options.seconds = options.seconds or SECONDS[options.batch]
     with Bench(people=options.members) as bench:
         for row in compare(bench, Load(**vars(options))):
             print(row)

@@ -42,7 +42,8 @@ def compare(
         case = f"CPU of a delivery, two processes over Redis against one without, {members} members, {store}"
         if gather_ms is not None:
             case += f", CHAT_GATHER_MS={gather_ms}"
-        return [Row("7", case, figures["two"], figures["one"], LIMIT, sides["two"].told(), sides["two"].stores_us())]
+        seen = f"{sides['two'].told()}; one: {sides['one'].told()}"
+        return [Row("7", case, figures["two"], figures["one"], LIMIT, seen, sides["two"].stores_us())]
 
 
 def main() -> None:
