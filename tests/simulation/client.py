@@ -32,7 +32,8 @@ class Log:
     complete: bool = True  # False: begun by a page, which does not say where the room stands
 
     def apply(self, change: Frame) -> None:
-        self.texts[change["seq"]] = change.get("content")
+        if change["seq"] >= self.floor:
+            self.texts[change["seq"]] = change.get("content")
         self.position = max(self.position, change["changedSeq"])
 
     def replace(self, page: list[Frame], head: int | None) -> None:
@@ -244,8 +245,7 @@ class Client:
         if new and change["seq"] in log.texts:
             self.world.fault(f"{self.name} has message {change['seq']} of {room} and gets it as a new one: {change}")
         self.world.hold_told(room, change)
-        if change["seq"] >= log.floor:
-            log.apply(change)
+        log.apply(change)
 
     def _on_history(self, room: str, messages: list[Frame]) -> None:
         joined = self._joins.pop(room)
@@ -255,7 +255,7 @@ class Client:
         log = self.logs.setdefault(room, Log())
         if joined.get("recovered"):
             for change in messages:
-                if change["changedSeq"] > log.position and change["seq"] >= log.floor:
+                if change["changedSeq"] > log.position:
                     log.apply(change)
             log.position = max(log.position, joined["headSeq"])
             log.complete = True
