@@ -9,6 +9,7 @@ import structlog
 from django.core import exceptions
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework.exceptions import (
     APIException,
     AuthenticationFailed,
@@ -46,6 +47,7 @@ def rest_error(exc: Exception, context: Mapping[str, Any]) -> Response:  # noqa:
     return response
 
 
+@csrf_exempt  # else a POST would be told of a form that is too old
 def not_found(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - its shape is Django's
     """The answer under /api/ where nothing is."""
     return JsonResponse(msgspec.to_builtins(Refusal(error="Not found", code="not-found")), status=404)

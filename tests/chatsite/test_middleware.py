@@ -83,9 +83,10 @@ def test_a_refusal_is_not_logged() -> None:
     assert logs == []
 
 
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 @pytest.mark.parametrize("path", ["/api/", "/api/nothing", "/api/rooms/a/b/c"])
-def test_where_nothing_is_the_answer_is_json_too(path: str) -> None:
-    response = Client().get(path)
+def test_where_nothing_is_the_answer_is_json_too(path: str, method: str) -> None:
+    response = Client(enforce_csrf_checks=True).generic(method, path)
     assert (response.status_code, response.json()["code"]) == (404, "not-found")
 
 
