@@ -25,10 +25,9 @@ def main() -> None:
             found = module.measure(bench)
             print(*found, f"   ({time.monotonic() - start:.0f} s since the start)", sep="\n", flush=True)
             rows += found
-        print(f"\n{(curves.__doc__ or '').splitlines()[0]}", flush=True)
-        lines = curves.measure(bench)
-    if not QUICK:
-        page.write(rows, lines, least_us)
+        if not QUICK:
+            print(f"\n{(curves.__doc__ or '').splitlines()[0]}", flush=True)
+            page.write(rows, curves.measure(bench), least_us)
     missed = sum(row.met is False for row in rows)
     print(
         f"\n{time.monotonic() - start:.0f} s; {missed} of {sum(row.met is not None for row in rows)} goals are not met."

@@ -23,6 +23,7 @@ SIZE_MEMBERS = 100
 DELIVERIES_A_SECOND = 20_000  # in one room; with rooms of two the inbound messages are what costs
 MESSAGES_A_SECOND = 200
 PAIR_MESSAGES_A_SECOND = 500
+SECONDS = 2.0  # of one round
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Curve:
 
 
 def measure(bench: Bench) -> list[Curve]:
-    return compare(bench, people=SIZE_MEMBERS if bench.quick else PEOPLE, rounds=1 if bench.quick else 3)
+    return compare(bench, people=PEOPLE, rounds=3)
 
 
 def compare(bench: Bench, *, people: int, rounds: int) -> list[Curve]:
@@ -49,9 +50,7 @@ def compare(bench: Bench, *, people: int, rounds: int) -> list[Curve]:
         for name, server in servers.items():
             running = stack.enter_context(server)
             sides[name] = Side(running, stack.enter_context(crowd(running, people)))
-        seconds = 0.5 if bench.quick else 2
-        sizes = SIZES[-1:] if bench.quick else SIZES
-        return [_curve(sides, rounds, *plan) for plan in _plans(people, sizes, seconds)]
+        return [_curve(sides, rounds, *plan) for plan in _plans(people)]
 
 
 @dataclass(frozen=True)
@@ -61,22 +60,22 @@ class Point:
     talk: Talk
 
 
-def _plans(people: int, sizes: tuple[int, ...], seconds: float) -> Iterator[tuple[str, str, list[Point]]]:
+def _plans(people: int) -> Iterator[tuple[str, str, list[Point]]]:
     def one_room(x: int, members: int, size: int = 50) -> Point:
         room, rate = f"room-{members}-{size}", min(MESSAGES_A_SECOND, DELIVERIES_A_SECOND / members)
-        return Point(x, [room] * members, Talk([room], max(4, int(rate * seconds)), rate, size))
+        return Point(x, [room] * members, Talk([room], max(4, int(rate * SECONDS)), rate, size))
 
     def pairs(rooms: int) -> Point:
         names = [f"pair-{number}" for number in range(rooms)]
         rate = PAIR_MESSAGES_A_SECOND
-        return Point(rooms, names * 2, Talk(names, int(rate * seconds), rate))
+        return Point(rooms, names * 2, Talk(names, int(rate * SECONDS), rate))
 
     def reached(xs: tuple[int, ...], most: int) -> list[int]:
         return [x for x in xs if x <= most]
 
     yield "members of one room", "members", [one_room(members, members) for members in reached(MEMBERS, people)]
     yield "rooms of two", "rooms", [pairs(rooms) for rooms in reached(ROOMS, people // 2)]
-    yield "size of a message", "bytes", [one_room(size, SIZE_MEMBERS, size) for size in sizes]
+    yield "size of a message", "bytes", [one_room(size, SIZE_MEMBERS, size) for size in SIZES]
 
 
 def _curve(sides: dict[str, Side], rounds: int, title: str, x_label: str, points: list[Point]) -> Curve:

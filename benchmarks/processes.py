@@ -19,10 +19,7 @@ LIMIT = 1.3  # of one process's CPU for each delivery
 def measure(bench: Bench) -> list[Row]:
     seconds, rounds = (1.0, 2) if bench.quick else (4.0, 5)
     gather_ms = (None,) if bench.quick else (None, 0)
-    members = 200 if bench.quick else 400
-    found = (
-        compare(bench, members=members, rate=100, seconds=seconds, rounds=rounds, gather_ms=ms) for ms in gather_ms
-    )
+    found = (compare(bench, members=400, rate=100, seconds=seconds, rounds=rounds, gather_ms=ms) for ms in gather_ms)
     return [row for rows in found for row in rows]
 
 
