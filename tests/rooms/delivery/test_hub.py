@@ -84,6 +84,14 @@ def test_changes_that_come_together_leave_together(hub: Hub) -> None:
     assert quick.got == ["typing"]
 
 
+def test_nothing_is_written_to_anybody_when_somebody_comes(hub: Hub) -> None:
+    quick = member_at(hub, 0, "quick")
+    written: list[bytes] = []
+    quick.write, quick.write_up_to = written.append, 1
+    member_at(hub, 0, "newcomer")
+    assert written == []
+
+
 def test_a_double_is_dropped(hub: Hub) -> None:
     member = member_at(hub, 0)
     deliver(hub, 1, 1, 2, 1, 2)
