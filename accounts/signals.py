@@ -13,7 +13,7 @@ from django.dispatch import Signal
 
 from accounts.models import AccessChange, SignIn, User
 
-access_changed = Signal()  # sent with `user_id`
+access_changed = Signal()  # sent with `user_ids`
 
 
 def announce(user_id: int) -> None:
@@ -23,7 +23,7 @@ def announce(user_id: int) -> None:
     """
     change = AccessChange(user_id=user_id, at=Now())
     AccessChange.objects.bulk_create([change], update_conflicts=True, unique_fields=["user_id"], update_fields=["at"])
-    transaction.on_commit(lambda: access_changed.send_robust(sender=User, user_id=user_id))
+    transaction.on_commit(lambda: access_changed.send_robust(sender=User, user_ids=[user_id]))
 
 
 def connect() -> None:

@@ -1,4 +1,4 @@
-"""The roof: which door an ASGI scope goes to, and what starts and stops with the server."""
+"""Where an ASGI scope goes, and what starts and stops with the server."""
 
 import gc
 import os
@@ -15,24 +15,25 @@ pages = get_asgi_application()  # sets Django up, so it comes before everything 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
-from rooms import attendance, node  # noqa: E402
-from rooms.consumers import ChatConsumer  # noqa: E402
+from rooms.api import token_requests  # noqa: E402
+from rooms.live import node  # noqa: E402
+from rooms.sockets import session  # noqa: E402
+from rooms.sockets.consumer import ChatConsumer  # noqa: E402
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
-async def serve_pages(scope: Scope, receive: Receive, send: Send) -> None:
-    """Pages and REST: the event loop does not rest before they are answered."""
-    with attendance.running().pace.serve():
-        await pages(scope, receive, send)
+async def http(scope: Scope, receive: Receive, send: Send) -> None:
+    serve = token_requests.serve if token_requests.serves(scope) else pages
+    await serve(scope, receive, send)
 
 
 async def lifespan(_scope: Scope, receive: Receive, send: Send) -> None:
     """Starts this process's node with the server, and stops it after the last socket. Daphne has no lifespan."""
     await receive()
-    _drain_first(attendance.running())
+    _drain_first(session.running())
     gc.collect()
     gc.freeze()  # what the start has left lives on; walking it in every full collection took 5 % of a busy server's CPU
     gc.set_threshold(20_000, 50, 100)
@@ -43,7 +44,7 @@ async def lifespan(_scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def _drain_first(running: node.Node) -> None:
-    """Puts the node's leave-taking before the server's own answer to SIGTERM."""
+    """Has the node drain before the server's own answer to SIGTERM."""
     if threading.current_thread() is not threading.main_thread():
         return
     stop = signal.getsignal(signal.SIGTERM)
@@ -62,7 +63,7 @@ def _drain_first(running: node.Node) -> None:
 
 application = ProtocolTypeRouter(
     {
-        "http": serve_pages,
+        "http": http,
         "websocket": URLRouter([re_path(r"^(?:ws|chat)/?$", ChatConsumer.as_asgi())]),
         "lifespan": lifespan,
     }

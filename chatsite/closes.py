@@ -1,10 +1,10 @@
-"""The one table of close codes: what a closed socket is told, and whether it should come back by itself."""
+"""The one table of close codes: why a socket was closed, and whether its client should reconnect."""
 
 from typing import NamedTuple
 
 
 class Close(NamedTuple):
-    """4000-4099, 1001 and 1013: reconnect with back-off; 1008, 1009 and 4100-4199: do not reconnect by itself."""
+    """1001, 1009, 1013 and 4000-4099: reconnect with back-off; 1008 and 4100-4199: do not reconnect."""
 
     code: int
     reason: str
@@ -13,7 +13,7 @@ class Close(NamedTuple):
 
 SHUTDOWN = Close(1001, "Server shutdown", "The server stops; another one, or the same in a moment, goes on.")
 AUTH_FAILED = Close(1008, "Authentication failed", "The token is not good; `auth-failed` said why.")
-TOO_BIG = Close(1009, "Frame too big", "A frame was over CHAT_MAX_FRAME_BYTES.")
+TOO_BIG = Close(1009, "Frame too big", "A frame was over CHAT_MAX_FRAME_BYTES: do not send it again.")
 OVERLOADED = Close(1013, "Server overloaded", "This process has CHAT_MAX_CONNECTIONS connections; `error` said so.")
 SLOW_CONSUMER = Close(4001, "Slow consumer", "The client read too slowly; it resumes by `seq`.")
 TOKEN_EXPIRED = Close(4100, "Token expired", "`auth-expiring` was sent, and no new `auth` came.")

@@ -6,6 +6,7 @@ A failed database call leaves no broken connection behind and becomes `Unavailab
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache, partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -16,7 +17,8 @@ from chatsite.errors import Unavailable
 
 P = ParamSpec("P")
 R = TypeVar("R")
-HELD_THREADS = 4  # rooms held by others that are waited for side by side; more wait for one of these
+T = TypeVar("T")
+HELD_THREADS = 4  # rooms locked by others that are waited for side by side; more wait for one of these
 
 
 async def call(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -24,14 +26,30 @@ async def call(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R
     return await _run(_callers(), function, *args, **kwargs)
 
 
-async def store(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Runs a function on the thread kept for the journal, so that readers never delay the storing of messages."""
-    return await _run(_writer(), function, *args, **kwargs)
+Done = Callable[[R | Exception], None]
 
 
-async def store_held(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """As `store`, for what waits until another transaction lets go of a room: nobody else waits for these threads."""
-    return await _run(_held_writers(), function, *args, **kwargs)
+def store(function: Callable[[T], R], items: T, done: Done[R]) -> None:
+    """Runs a function on the thread kept for the write queue, so that readers never delay the storing of messages.
+
+    `done` is called on the running event loop, with the answer or with what `call` would raise. No task, no future: of
+    a commit of one message their switches were a third.
+    """
+    _writer().submit(_store, asyncio.get_running_loop(), function, items, done)
+
+
+def store_held(function: Callable[[T], R], items: T, done: Done[R]) -> None:
+    """As `store`, for what waits until another transaction unlocks a room: nobody else waits for these threads."""
+    _held_writers().submit(_store, asyncio.get_running_loop(), function, items, done)
+
+
+def _store(loop: asyncio.AbstractEventLoop, function: Callable[[T], R], items: T, done: Done[R]) -> None:
+    try:
+        outcome: R | Exception = _guarded(function, items)
+    except Exception as error:  # noqa: BLE001 - handed on to who knows what to do about it
+        outcome = error
+    with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
+        loop.call_soon_threadsafe(done, outcome)
 
 
 class Shared:
@@ -69,12 +87,12 @@ def _callers() -> ThreadPoolExecutor:
 
 @cache
 def _writer() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, "journal")
+    return ThreadPoolExecutor(1, "write-queue")
 
 
 @cache
 def _held_writers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(HELD_THREADS, "journal-held")
+    return ThreadPoolExecutor(HELD_THREADS, "write-queue-held")
 
 
 async def _run(threads: ThreadPoolExecutor, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -1,6 +1,6 @@
 """The one catalogue of errors: what a client can be told, over the socket or over HTTP.
 
-Raised anywhere below the doors, rendered in two places: the consumer (an `error` frame) and the REST exception handler.
+Raised anywhere below the entry points, rendered in two places: the consumer (an `error` frame) and HTTP.
 Knows nothing of frames, models or requests.
 """
 
@@ -52,7 +52,7 @@ class AuthRequired(ChatError):
 
 
 class AuthExpired(AuthRequired):
-    """The token was good once; a new one helps."""
+    """The token has expired; obtain a new one."""
 
     code, text = "auth-expired", "Token has expired"
 
@@ -87,6 +87,12 @@ class Banned(ChatError):
     code, status, text = "banned", 403, "You are banned"
 
 
+class Conflict(ChatError):
+    """What was asked for contradicts what is stored."""
+
+    code, status, text = "conflict", 409, "Conflict"
+
+
 class RateLimited(ChatError):
     """Too much at once; waiting helps."""
 
@@ -100,4 +106,4 @@ class Unavailable(ChatError):
 
 
 class Internal(ChatError):
-    """A fault of ours; it is logged with its stack."""
+    """A server fault; it is logged with its stack."""

@@ -29,32 +29,32 @@ log = structlog.get_logger(__name__)
 
 def rest_error(exc: Exception, context: Mapping[str, Any]) -> Response:  # noqa: ARG001 - its shape is DRF's
     """The answer to a request that raised this; DRF's EXCEPTION_HANDLER."""
+    answer, status, headers = refusal(exc)
+    return Response(msgspec.to_builtins(answer), status=status, headers=headers)
+
+
+def refusal(exc: Exception) -> tuple[Refusal, int, dict[str, str]]:
+    """Body, status and headers of the answer to a request that raised this."""
     if isinstance(exc, Http404):
         exc = NotFound()
     error = _chat_error(exc)
     if error is None and isinstance(exc, APIException):  # what only HTTP knows: a method, a media type
         code = str(exc.default_code).replace("_", "-")
-        return _answer(Refusal(error=str(exc.detail), code=code), exc.status_code)
+        return Refusal(error=str(exc.detail), code=code), exc.status_code, {}
     if error is None:
         log.error("request.failed", exc_info=exc)
         error = Internal()
-    refusal = Refusal(error.message, error.code, error.retryable, error.retry_after_ms, _fields(exc))
-    response = _answer(refusal, error.status)
-    if error.status == 401:
-        response["WWW-Authenticate"] = "Bearer"
+    headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
     if error.retry_after_ms is not None:
-        response["Retry-After"] = str(math.ceil(error.retry_after_ms / 1000))
-    return response
+        headers["Retry-After"] = str(math.ceil(error.retry_after_ms / 1000))
+    answer = Refusal(error.message, error.code, error.retryable, error.retry_after_ms, _fields(exc))
+    return answer, error.status, headers
 
 
 @csrf_exempt  # else a POST would be told of a form that is too old
 def not_found(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - its shape is Django's
     """The answer under /api/ where nothing is."""
     return JsonResponse(msgspec.to_builtins(Refusal(error="Not found", code="not-found")), status=404)
-
-
-def _answer(refusal: Refusal, status: int) -> Response:
-    return Response(msgspec.to_builtins(refusal), status=status)
 
 
 def _chat_error(exc: Exception) -> ChatError | None:  # noqa: PLR0911 - a table, one line an entry

@@ -6,6 +6,7 @@ from typing import IO, Annotated, Any, TypeVar
 import msgspec
 from django.conf import settings
 from rest_framework.parsers import BaseParser
+from rest_framework.response import Response
 
 from chatsite.errors import BadFrame, BadJson, TooLarge
 
@@ -38,12 +39,17 @@ class JSONParser(BaseParser):
         body = stream.read(limit + 1 if limit else -1)
         if limit and len(body) > limit:
             raise TooLarge(f"The body is over {limit} bytes")
-        try:
-            return msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeError):
-            raise BadJson from None
-        except RecursionError:
-            raise BadJson("Nested too deep") from None
+        return decode(body)
+
+
+def decode(body: bytes) -> Any:
+    """One JSON document; raises BadJson."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeError):
+        raise BadJson from None
+    except RecursionError:
+        raise BadJson("Nested too deep") from None
 
 
 def body(data: Any, kind: type[S]) -> S:
@@ -54,6 +60,10 @@ def body(data: Any, kind: type[S]) -> S:
 def query(data: Mapping[str, str], kind: type[S]) -> S:
     """The query of a request as this struct; raises BadFrame. Of a field that comes twice, the last counts."""
     return _convert(dict(data.items()), kind, strict=False)
+
+
+def answer(struct: msgspec.Struct, status: int = 200) -> Response:
+    return Response(msgspec.to_builtins(struct), status=status)
 
 
 def _convert(data: Any, kind: type[S], *, strict: bool) -> S:

@@ -1,4 +1,4 @@
-"""The production server: uvicorn with uvloop, and its WebSocket protocol taught our close words and ready frames.
+"""The production server: uvicorn with uvloop; its WebSocket protocol with our close reasons and pre-encoded frames.
 
 Run as `python -m chatsite.server`; `make serve` prepares the database and the static files first.
 """
@@ -14,9 +14,8 @@ import uvicorn
 from django.conf import settings
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
-from websockets.frames import Frame, apply_mask  # type: ignore[attr-defined]  # the C one, where there is one
+from websockets.frames import Frame
 from websockets.http11 import Request
-from websockets.protocol import State
 
 from chatsite import environment
 from chatsite.closes import SHUTDOWN
@@ -24,29 +23,18 @@ from chatsite.closes import SHUTDOWN
 quiet = logging.getLogger("uvicorn.websockets")
 quiet.setLevel(logging.WARNING)
 LINGER_S = 5  # time for a peer whose frame was broken to see the close code and hang up
-TEXT, PONG, MASKED = 0x81, 0x8A, 0x80  # two whole frames (RFC 6455, 5.2); what every client must set
 PING = b"\x89\x00"
-CONTROL_MAX = 125  # bytes in a frame that is no message
-UNREAD = 16  # messages that wait for the application before no more are read
-GRACE_S = 20  # time to store what is under way and to take leave, before what is left is cut
+GRACE_S = 20  # time to store what is under way and to close connections, before what is left is cut
 
 
 class ChatProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's protocol, which also lets frames that are encoded already be written.
-
-    It reads whole text frames by itself, and nearly all that comes is that: 105 → 50 us each. What is anything else,
-    broken or in pieces goes to the library, which has the say on it.
-    """
+    """uvicorn's protocol, which also writes frames that are encoded already."""
 
     on_writable: Callable[[Callable[[bytes], None] | None], None] | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.logger = self.conn.logger = quiet  # `socket.opened` and `socket.closed` say it all
-        self.on_text: Callable[[str], bool] | None = None  # the application's, which may take a text at once
-        self.in_step = False  # whether the library waits for the frame that comes next
-        self.owed = 0  # bytes to come of a frame whose beginning the library has
-        self.held = b""  # the beginning of a frame's head
         self.pong_owed = False
 
     def handle_connect(self, event: Request) -> None:
@@ -59,11 +47,11 @@ class ChatProtocol(WebSocketsSansIOProtocol):
 
     # --- Writing ------------------------------------------------------------------------------------------------------
     def watch(self, on_writable: Callable[[Callable[[bytes], None] | None], None]) -> None:
-        """Tells, now and when it changes, what writes a whole WebSocket frame; None: ASGI's `send` waits or fails."""
+        """Calls back, now and whenever it changes, with what writes a frame; None: ASGI's `send` waits or fails."""
         self.on_writable = on_writable
-        self._tell()
+        self._report()
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         if self.on_writable is not None:
             free = not self.close_sent and self.writable.is_set() and not self.transport.is_closing()
             self.on_writable(self.transport.write if free else None)
@@ -75,79 +63,39 @@ class ChatProtocol(WebSocketsSansIOProtocol):
     @close_sent.setter
     def close_sent(self, sent: bool) -> None:
         self._close_sent = sent
-        self._tell()
+        self._report()
 
     def pause_writing(self) -> None:
         super().pause_writing()
-        self._tell()
+        self._report()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        self._tell()
+        self._report()
 
     def handle_close(self, event: Frame) -> None:
         super().handle_close(event)
-        self._tell()
+        self._report()
 
     def connection_lost(self, error: Exception | None) -> None:
         super().connection_lost(error)
-        self._tell()
+        self._report()
         self.on_writable = None
+
+    def unsent_bytes(self) -> int:
+        return 0 if self.transport.is_closing() else self.transport.get_write_buffer_size()
 
     def abort(self) -> None:
         self.transport.abort()
-        self._tell()
+        self._report()
 
     # --- Reading ------------------------------------------------------------------------------------------------------
     def data_received(self, data: bytes) -> None:
-        if self.in_step:
-            self._read_frames(self.held + data if self.held else data)
-        else:
-            is_request = not self.handshake_initiated
-            self._leave_to_library(data)
-            self.in_step = is_request and self.handshake_initiated and data.endswith(b"\r\n\r\n")
-
-    def _read_frames(self, data: bytes) -> None:
-        at, self.held = min(self.owed, len(data)), b""
-        if at:
-            self.owed -= at
-            self._leave_to_library(data[:at])
-        while at < len(data) and self.in_step:
-            kind, start, end = frame_at(data, at)
-            if end == at:
-                self.held = data[at:]
-                return
-            if kind == PONG and end <= len(data) and end - start <= CONTROL_MAX:
-                self.pong_owed = False
-            elif kind != TEXT or end > len(data) or not self._take_text(data, start, end):
-                self.owed = max(0, end - len(data))
-                self._leave_to_library(data[at:end])
-            at = end
-        if at < len(data):
-            self._leave_to_library(data[at:])
-
-    def _take_text(self, data: bytes, start: int, end: int) -> bool:
-        """Passes a text on to the application; False when the library must see its frame."""
-        if self.conn.current_size is not None or end - start > self.config.ws_max_size:
-            return False
-        try:
-            text = apply_mask(data[start:end], data[start - 4 : start]).decode()
-        except UnicodeDecodeError:
-            return False
-        if not self.close_sent and not (self.on_text and self.queue.empty() and self.on_text(text)):
-            self.queue.put_nowait({"type": "websocket.receive", "text": text})
-            if not self.read_paused and self.queue.qsize() >= UNREAD:
-                self.read_paused = True
-                self.transport.pause_reading()
-        return True
-
-    def _leave_to_library(self, data: bytes) -> None:
         if self.conn.parser_exc is None:  # what comes after a broken frame is read, and dropped
             try:
                 super().data_received(data)
             except InvalidState:  # a broken frame before we have answered the handshake: no close frame is possible
                 self.transport.abort()
-        self.in_step = self.in_step and self.conn.parser_exc is None and self.conn.state is State.OPEN
 
     # --- Heartbeat ----------------------------------------------------------------------------------------------------
     def send_keepalive_ping(self) -> None:
@@ -189,24 +137,6 @@ class ChatProtocol(WebSocketsSansIOProtocol):
             self.transport.close()
         else:
             super().shutdown()
-
-
-def frame_at(data: bytes, at: int) -> tuple[int, int, int]:
-    """A frame of a client: first byte, where its payload begins and where it ends; `at` while its head is cut off."""
-    if len(data) - at < 2:
-        return 0, at, at
-    size = data[at + 1] & ~MASKED
-    width = {126: 2, 127: 8}.get(size, 0)
-    if len(data) - at < 2 + width:
-        return 0, at, at
-    if width:
-        size = int.from_bytes(data[at + 2 : at + 2 + width], "big")
-    start = at + 2 + width + 4
-    return (
-        data[at] if data[at + 1] & MASKED else 0,
-        start,
-        start + size,
-    )  # a frame without a mask: the library refuses it
 
 
 def main() -> None:

@@ -38,8 +38,12 @@ CHAT_MAX_PENDING_MESSAGES = environment.number(
 CHAT_RESUME_MESSAGES = environment.number("CHAT_RESUME_MESSAGES", default=1_000)  # a larger gap gets the newest page
 CHAT_HISTORY_LIMIT = environment.number("CHAT_HISTORY_LIMIT", default=0)  # messages `prune_history` leaves in a room
 CHAT_HEADS_INTERVAL_S = environment.number("CHAT_HEADS_INTERVAL_S", default=5, minimum=1)  # a lost event shows so soon
-CHAT_JOURNAL_MESSAGES = environment.number("CHAT_JOURNAL_MESSAGES", default=10_000, minimum=1)  # waiting, one process
-CHAT_GATHER_MS = environment.number("CHAT_GATHER_MS", default=20)  # a busy process waits so long for more messages
+CHAT_WRITE_QUEUE_MESSAGES = environment.number(
+    "CHAT_WRITE_QUEUE_MESSAGES", default=10_000, minimum=1
+)  # waiting to be stored, one process
+CHAT_WRITE_QUEUE_MESSAGES_PER_USER = environment.number(
+    "CHAT_WRITE_QUEUE_MESSAGES_PER_USER", default=1_000
+)  # of these from one user: one who floods is refused alone
 CHAT_OUTBOX_BYTES = environment.number("CHAT_OUTBOX_BYTES", default=524_288)  # unsent to one slow reader
 CHAT_HEARTBEAT_S = environment.number("CHAT_HEARTBEAT_S", default=30, minimum=1)  # ping; no pong by the next one: cut
 CHAT_BATCH_SIZE = environment.number("CHAT_BATCH_SIZE", default=20)  # events in one frame at most; 0 or 1: no batches
@@ -81,7 +85,8 @@ SIMPLE_JWT = {
 # --- Dependencies: SQLite and the in-process layer by default; PostgreSQL and Redis by one variable each --------------
 DATABASES = {"default": environment.database("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
 REDIS_URL = environment.redis_url()
-CHANNEL_LAYERS = {"default": environment.channel_layer(REDIS_URL)}
+CHAT_REDIS_PREFIX = environment.redis_prefix()
+CHANNEL_LAYERS = {"default": environment.channel_layer(REDIS_URL, CHAT_REDIS_PREFIX)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Django -----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Every HTTP door on one page; the socket's two paths are in asgi.py. REST paths may end with a slash."""
+"""All HTTP routes; the socket's two paths are in asgi.py. REST paths may end with a slash."""
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, re_path
@@ -8,13 +8,15 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 import accounts.api
 import accounts.views
 import monitoring.views
-import rooms.api
-import rooms.views
+import rooms.api.messages
+import rooms.api.presence
+import rooms.api.rooms
+import rooms.web.views
 from chatsite.middleware import not_found
 
 pages: list[URLPattern | URLResolver] = [
-    path("", rooms.views.chat, name="chat"),
-    path("rooms/<str:name>/", rooms.views.chat, name="room"),
+    path("", rooms.web.views.chat, name="chat"),
+    path("rooms/<str:name>/", rooms.web.views.chat, name="room"),
     path("accounts/sign-in/", accounts.views.SignInView.as_view(), name="sign-in"),
     path("accounts/sign-out/", accounts.views.SignOutView.as_view(), name="sign-out"),
     path("accounts/register/", accounts.views.RegisterView.as_view(), name="register"),
@@ -27,10 +29,10 @@ api: list[URLPattern | URLResolver] = [
     re_path(r"^auth/logout/?$", accounts.api.LogoutView.as_view(), name="api-logout"),
     re_path(r"^auth/register/?$", accounts.api.RegisterView.as_view(), name="api-register"),
     re_path(r"^me/?$", accounts.api.MeView.as_view(), name="api-me"),
-    re_path(r"^online/?$", rooms.api.OnlineView.as_view(), name="api-online"),
-    re_path(r"^rooms/?$", rooms.api.RoomsView.as_view(), name="api-rooms"),
-    re_path(r"^rooms/(?P<name>[^/]+)/messages/?$", rooms.api.MessagesView.as_view(), name="api-messages"),
-    re_path(r"^rooms/(?P<name>[^/]+?)/?$", rooms.api.RoomView.as_view(), name="api-room"),
+    re_path(r"^online/?$", rooms.api.presence.OnlineView.as_view(), name="api-online"),
+    re_path(r"^rooms/?$", rooms.api.rooms.RoomsView.as_view(), name="api-rooms"),
+    re_path(r"^rooms/(?P<name>[^/]+)/messages/?$", rooms.api.messages.MessagesView.as_view(), name="api-messages"),
+    re_path(r"^rooms/(?P<name>[^/]+?)/?$", rooms.api.rooms.RoomView.as_view(), name="api-room"),
     re_path(r"^schema/?$", SpectacularAPIView.as_view(), name="api-schema"),
     re_path(
         r"^docs/?$",

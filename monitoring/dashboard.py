@@ -6,9 +6,9 @@ Reads the node and the database; changes nothing.
 from typing import Any
 
 from monitoring import health
-from rooms import node
+from rooms.live import node
 from rooms.models import Room
-from rooms.protocol import timestamp
+from rooms.protocol.rules import timestamp
 
 # A page of thousands of rows helps nobody and is fetched every few seconds: the counts are whole, the lists are not.
 PEOPLE_SHOWN, ROOMS_SHOWN, MEMBERS_SHOWN = 500, 200, 50

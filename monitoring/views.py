@@ -12,7 +12,7 @@ from chatsite.errors import ChatError
 from monitoring import health as process_health
 from monitoring import metrics as instruments
 from monitoring.dashboard import collect
-from rooms import node
+from rooms.live import node
 
 JSON_TYPE = "application/json"
 # Prometheus asks for text/plain by version, a person for text/plain as such.

@@ -1,9 +1,9 @@
-"""Ties rooms to what they listen to."""
+"""Connects rooms to the changes of rights it listens to."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.apps import AppConfig
-from django.db.models.signals import post_delete, post_save
 from django.utils.translation import gettext_lazy as _
 
 
@@ -14,20 +14,10 @@ class RoomsConfig(AppConfig):
     def ready(self) -> None:
         from accounts.signals import access_changed
 
-        access_changed.connect(_check_user, dispatch_uid="rooms.check_user")
-        for signal in (post_save, post_delete):
-            signal.connect(_membership_changed, sender="rooms.Membership", dispatch_uid="rooms.membership_changed")
+        access_changed.connect(_recheck_users, dispatch_uid="rooms.recheck_users")
 
 
-def _check_user(user_id: int, **_: Any) -> None:
-    from rooms import node
+def _recheck_users(user_ids: Iterable[Any], **_: Any) -> None:
+    from rooms.live import node
 
-    node.check_user(user_id)
-
-
-def _membership_changed(instance: Any, created: bool = False, **_: Any) -> None:
-    """A ban or a membership taken away acts on open sockets; a new one only lets in."""
-    from accounts.signals import announce
-
-    if not created or instance.banned_until:
-        announce(instance.user_id)
+    node.recheck_users(user_ids)

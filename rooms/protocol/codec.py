@@ -3,22 +3,19 @@
 import base64
 import binascii
 import gzip
+import json
+import re
 import zlib
-from typing import Any, Union, cast
+from typing import Union, cast
 
 import msgspec
 from django.conf import settings
 
 from chatsite.errors import BadFrame, BadJson, ChatError, TooLarge, UnknownType
-from rooms.protocol.commands import COMMANDS, Command, CompressedCommand
-from rooms.protocol.frames import Frame
-
-
-class _Envelope(msgspec.Struct):
-    """What is read of a frame that did not decode, so that its error can name it."""
-
-    type: Any = None
-    id: Any = None
+from rooms.protocol.commands import COMMANDS
+from rooms.protocol.commands.base import Command
+from rooms.protocol.commands.session import CompressedCommand
+from rooms.protocol.frames.base import Frame
 
 
 class CommandError(Exception):
@@ -30,8 +27,8 @@ class CommandError(Exception):
 
 
 _decoder = msgspec.json.Decoder(Union[COMMANDS])  # noqa: UP007 - a tuple of classes has no `|`
-_envelope_decoder = msgspec.json.Decoder(_Envelope)
 _encoder = msgspec.json.Encoder()
+_ID = re.compile(r'"id"\s*:\s*"([^"\\\x00-\x1f]{1,64})"')
 _types = {cast(str, command.__struct_config__.tag) for command in COMMANDS}
 
 
@@ -56,23 +53,32 @@ def _decode(text: str | bytes) -> Command:
     except msgspec.ValidationError as error:
         raise _explain(text, error) from None
     except RecursionError:
-        raise CommandError(BadJson("Nested too deep")) from None
+        raise CommandError(BadJson("Nested too deep"), _find_id(text)) from None
     except (msgspec.DecodeError, UnicodeError) as error:
-        raise CommandError(BadJson(f"Not valid JSON: {error}")) from None
+        raise CommandError(BadJson(f"Not valid JSON: {error}"), _find_id(text)) from None
 
 
 def _explain(text: str | bytes, error: msgspec.ValidationError) -> CommandError:
     """Reads as much of a refused frame as its error needs: is its type known, and had it an id?"""
     try:
-        envelope = _envelope_decoder.decode(text)
-    except msgspec.ValidationError:
+        frame = json.loads(text)
+    except (ValueError, RecursionError):
+        return CommandError(BadJson(), _find_id(text))
+    if not isinstance(frame, dict):
         return CommandError(BadFrame("A frame is one JSON object"))
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return CommandError(BadJson())
-    known_id = envelope.id if isinstance(envelope.id, str) and 1 <= len(envelope.id) <= 64 else None
-    if isinstance(envelope.type, str) and envelope.type not in _types:
-        return CommandError(UnknownType(f"Unknown frame type {envelope.type[:40]!r}"), known_id)
+    kind, command_id = frame.get("type"), frame.get("id")
+    known_id = (
+        command_id if isinstance(command_id, str) and 1 <= len(command_id) <= 64 and "\0" not in command_id else None
+    )
+    if isinstance(kind, str) and kind not in _types:
+        return CommandError(UnknownType(f"Unknown frame type {kind[:40]!r}"), known_id)
     return CommandError(BadFrame(str(error)), known_id)
+
+
+def _find_id(text: str | bytes) -> str | None:
+    """The id of a text that is no JSON, such as one with half a surrogate pair: its sender waits for the answer."""
+    found = _ID.search(text if isinstance(text, str) else text.decode(errors="replace"))
+    return found[1] if found else None
 
 
 def inflate(data: str) -> bytes:

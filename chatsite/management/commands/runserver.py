@@ -13,7 +13,7 @@ from django.conf import settings
 from twisted.internet.defer import Deferred
 
 from chatsite.closes import SHUTDOWN
-from rooms import node
+from rooms.live import node
 
 
 class ChatProtocol(WebSocketProtocol):
@@ -21,11 +21,11 @@ class ChatProtocol(WebSocketProtocol):
 
     def handle_reply(self, message: dict[str, Any]) -> None:
         if message.get("type") == "websocket.close" and self.state == self.STATE_OPEN:
-            self.take_leave(message.get("code", 1000), message.get("reason", ""))
+            self.send_close(message.get("code", 1000), message.get("reason", ""))
         else:
             super().handle_reply(message)
 
-    def take_leave(self, code: int, reason: str) -> None:
+    def send_close(self, code: int, reason: str) -> None:
         """Not `sendClose`, which refuses every code from 1001 to 2999 as if only browsers spoke here."""
         self.sendCloseFrame(code, reason.encode() or None)
 
@@ -41,13 +41,13 @@ class ChatServer(Server):
         super().run()
 
     def kill_all_applications(self) -> Any:
-        """Says goodbye on every socket and stores what was submitted, before the reactor stops."""
+        """Closes every socket and stores what was submitted, before the reactor stops."""
         ended = asyncio.get_event_loop().create_future()
         ended.set_result(None)
         for protocol, details in self.connections.items():
             details.setdefault("application_instance", ended)  # daphne trips over requests that have none any more
             if isinstance(protocol, ChatProtocol) and protocol.state == protocol.STATE_OPEN:
-                protocol.take_leave(SHUTDOWN.code, SHUTDOWN.reason)
+                protocol.send_close(SHUTDOWN.code, SHUTDOWN.reason)
         killed = super().kill_all_applications()
         return killed.addCallback(lambda _: Deferred.fromFuture(asyncio.ensure_future(node.stop())))
 

@@ -12,9 +12,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.models import User
-from rooms import services
 from rooms.models import Message, Room
-from rooms.posting import NewMessage, Posted
+from rooms.services.posting import post_messages
+from rooms.services.rooms import create_room
+from rooms.storage import NewMessage, Repeated, StoredMessage
 
 PASSWORD = "demo-password"  # noqa: S105 - it is printed, and exists only with DEBUG
 PEOPLE = ("alice", "bob", "carol", "admin")
@@ -79,8 +80,8 @@ def _person(name: str) -> User:
 
 def _fill_room(name: str, title: str, people: dict[str, User], talk: tuple[tuple[str, str], ...]) -> None:
     """Makes the room and posts its talk, once: the client ids see to it that a second run stores nothing."""
-    room, created = services.create_room(user_id=people["admin"].pk, name=name, title=title)
-    answers = services.post_messages(
+    room, created = create_room(user_id=people["admin"].pk, name=name, title=title)
+    answers = post_messages(
         [
             NewMessage(room.pk, people[author].pk, content, client_id=f"demo-{name}-{number}")
             for number, (author, content) in enumerate(talk, start=1)
@@ -90,5 +91,5 @@ def _fill_room(name: str, title: str, people: dict[str, User], talk: tuple[tuple
     if created:
         Room.objects.filter(pk=room.pk).update(created_at=now - timedelta(hours=1))
     for minutes, message in enumerate(reversed(answers), start=1):
-        if isinstance(message, Posted):
-            Message.objects.filter(pk=message.pk).update(created_at=now - timedelta(minutes=3 * minutes))
+        if isinstance(message, StoredMessage) and not isinstance(message, Repeated):
+            Message.objects.filter(pk=message.id).update(created_at=now - timedelta(minutes=3 * minutes))

@@ -12,7 +12,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from chatsite.closes import CLOSES
 from chatsite.errors import AuthRequired, ChatError
-from rooms.protocol import COMMANDS, FRAMES
+from rooms.protocol.commands import COMMANDS
+from rooms.protocol.frames import FRAMES
 
 PAGE = Path(settings.BASE_DIR) / "docs" / "protocol.md"
 INTRODUCTION = """\

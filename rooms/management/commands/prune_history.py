@@ -7,8 +7,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from rooms import retention
 from rooms.models import Room
+from rooms.services import retention
 
 
 class Command(BaseCommand):

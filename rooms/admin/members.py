@@ -1,0 +1,37 @@
+"""Who belongs to a room, and what they may do there. Every change goes through the moderation service."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+
+from accounts.admin import IsSetFilter
+from rooms.models import Membership
+from rooms.services import moderation
+
+
+@admin.register(Membership)
+class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when it runs
+    list_display = ("room", "user", "role", "muted_until", "banned_until", "joined_at")
+    list_filter = ("role", ("muted_until", IsSetFilter), ("banned_until", IsSetFilter))
+    list_select_related = ("room", "user")
+    search_fields = ("room__name", "user__username")
+    autocomplete_fields = ("room", "user")
+    readonly_fields = ("read_seq", "joined_at")
+    ordering = ("-pk",)
+    show_facets = admin.ShowFacets.NEVER
+    show_full_result_count = False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> tuple[str, ...]:
+        return (*self.readonly_fields, "room", "user") if obj else self.readonly_fields
+
+    def save_model(self, request: HttpRequest, obj: Membership, form: "ModelForm[Membership]", change: bool) -> None:
+        values = {name: form.cleaned_data[name] for name in form.changed_data if name not in ("room", "user")}
+        obj.pk = moderation.set_membership(room_id=obj.room_id, user_id=obj.user_id, **values).pk
+
+    def delete_model(self, request: HttpRequest, obj: Membership) -> None:
+        moderation.remove_member(room_id=obj.room_id, user_id=obj.user_id)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
+        for membership in queryset:
+            self.delete_model(request, membership)

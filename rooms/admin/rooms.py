@@ -1,0 +1,135 @@
+"""Rooms: made, closed, reopened, removed."""
+
+from typing import Any, cast
+
+from django.contrib import admin, messages
+from django.contrib.admin.views.main import ChangeList
+from django.core.exceptions import ValidationError
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from accounts.admin import IsSetFilter
+from chatsite.errors import ChatError
+from rooms.live import node
+from rooms.models import Membership, Room
+from rooms.protocol.rules import room_name
+from rooms.services.rooms import close_room, create_room, remove_room, reopen_room
+
+
+class RoomForm(ModelForm):  # type: ignore[type-arg]  # not generic when it runs
+    def clean_name(self) -> str:
+        try:
+            return room_name(self.cleaned_data["name"])
+        except ChatError:
+            text = _("A room name has 1 to 80 letters or digits of any language, '-', '_' and '.'.")
+            raise ValidationError(text) from None
+
+
+class RoomList(ChangeList):
+    """A page of rooms, with how many people are in each: asked for once a page, not once a row."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        try:
+            counts = node.member_counts([room.pk for room in self.result_list])
+        except ChatError:  # the list of rooms is worth more than who is in them
+            counts = {}
+        for room in self.result_list:
+            room.people_here = counts.get(room.pk)
+
+
+@admin.register(Room)
+class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when it runs
+    form = RoomForm
+    fields = ("name", "title", "kind", "transient", "last_seq", "closed_at", "created_at", "created_by")
+    readonly_fields = ("transient", "last_seq", "closed_at", "created_at", "created_by")
+    list_display = ("name", "title", "kind", "people", "members", "message_list", "closed_at")
+    list_filter = ("kind", ("closed_at", IsSetFilter), "transient")
+    search_fields = ("name", "title")
+    ordering = ("name",)
+    actions = ("close", "reopen", "remove")
+    show_facets = admin.ShowFacets.NEVER
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Room]:
+        members = Membership.objects.filter(room=OuterRef("pk")).order_by().values("room").annotate(count=Count("pk"))
+        rooms: QuerySet[Room] = super().get_queryset(request).filter(removed_at=None)
+        return rooms.annotate(members=Coalesce(Subquery(members.values("count")), 0))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Room | None = None) -> bool:
+        """Django's page would collect every message of the room before it asks: `remove` does it in steps."""
+        return False
+
+    def has_remove_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("rooms.delete_room")
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return RoomList
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Room | None = None) -> tuple[str, ...]:
+        """Clients know a room by its name, and who is inside came in under its kind: neither changes later."""
+        return (*self.readonly_fields, "name", "kind") if obj else self.readonly_fields
+
+    def save_model(self, request: HttpRequest, obj: Room, form: "ModelForm[Room]", change: bool) -> None:
+        """Writes what was changed here and no more: the room's seq moves on while the form is open."""
+        if change:
+            obj.save(update_fields=form.changed_data)
+        else:
+            owner_id = cast(int, request.user.pk)
+            obj.pk = create_room(user_id=owner_id, name=obj.name, title=obj.title, kind=obj.kind)[0].pk
+
+    @admin.display(description=gettext_lazy("people here"))
+    def people(self, room: Any) -> Any:
+        return room.people_here
+
+    @admin.display(description=gettext_lazy("members"), ordering="members")
+    def members(self, room: Any) -> Any:
+        return room.members
+
+    @admin.display(description=gettext_lazy("messages"))
+    def message_list(self, room: Room) -> str:
+        url = reverse("admin:rooms_message_changelist", query={"room__id__exact": room.pk})
+        return format_html('<a href="{}">{}</a>', url, _("Show"))
+
+    @admin.action(description=gettext_lazy("Close selected rooms"), permissions=["change"])
+    def close(self, request: HttpRequest, queryset: QuerySet[Room]) -> None:
+        rooms = list(queryset.filter(closed_at=None))
+        for room in rooms:
+            close_room(room_id=room.pk)
+            self.log_change(request, room, _("Closed."))
+        done = ngettext("%(count)d room was closed.", "%(count)d rooms were closed.", len(rooms))
+        self.message_user(request, done % {"count": len(rooms)}, messages.SUCCESS if rooms else messages.WARNING)
+
+    @admin.action(description=gettext_lazy("Reopen selected rooms"), permissions=["change"])
+    def reopen(self, request: HttpRequest, queryset: QuerySet[Room]) -> None:
+        rooms = list(queryset.exclude(closed_at=None))
+        for room in rooms:
+            reopen_room(room_id=room.pk)
+            self.log_change(request, room, _("Reopened."))
+        done = ngettext("%(count)d room was reopened.", "%(count)d rooms were reopened.", len(rooms))
+        self.message_user(request, done % {"count": len(rooms)}, messages.SUCCESS if rooms else messages.WARNING)
+
+    @admin.action(description=gettext_lazy("Remove selected rooms with all their messages"), permissions=["remove"])
+    def remove(self, request: HttpRequest, queryset: QuerySet[Room]) -> TemplateResponse | None:
+        """Asks first. Members leave at once; the messages are deleted some at a time by the serving processes."""
+        rooms = list(queryset)
+        if "confirmed" not in request.POST:
+            context = self.admin_site.each_context(request) | {
+                "title": _("Remove rooms"),
+                "opts": self.opts,
+                "rooms": rooms,
+            }
+            return TemplateResponse(request, "admin/rooms/remove.html", context)
+        for room in rooms:
+            self.log_deletions(request, Room.objects.filter(pk=room.pk))
+            remove_room(room_id=room.pk)
+        done = ngettext("%(count)d room was removed.", "%(count)d rooms were removed.", len(rooms))
+        self.message_user(request, done % {"count": len(rooms)}, messages.SUCCESS)
+        return None

@@ -1,0 +1,1 @@
+"""Rooms and messages over HTTP: the same services, rules and message shape as over the socket."""

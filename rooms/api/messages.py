@@ -1,0 +1,78 @@
+"""Posting and reading messages, for callers with a session; those with a token are served by `token_requests`.
+
+The views describe both in the schema.
+"""
+
+import msgspec
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.authentication import caller
+from chatsite import rest
+from chatsite.openapi import parameters, responses
+from rooms import access
+from rooms.protocol.commands.base import Id, Seq
+from rooms.protocol.commands.history import HISTORY_DEFAULT
+from rooms.protocol.frames.posting import ChatMessage, RoomMessage
+from rooms.services.changes import message_frame
+from rooms.services.history import page
+from rooms.services.posting import post_message
+from rooms.storage import Repeated, StoredMessage
+
+ANY_MESSAGE = {"anyOf": [{"$ref": "#/components/schemas/ChatMessage"}, {"$ref": "#/components/schemas/RoomMessage"}]}
+REPEATED = OpenApiResponse(ANY_MESSAGE, "The message of this `clientId`, which was stored before.")
+
+
+class MessagesQuery(msgspec.Struct):
+    """Without `before` and `after` the newest page."""
+
+    before: Seq | None = None
+    after: Seq | None = None
+    limit: rest.Limit = HISTORY_DEFAULT
+
+
+class MessagePage(msgspec.Struct):
+    """Messages, oldest first."""
+
+    messages: list[ChatMessage | RoomMessage]
+
+
+class PostMessage(msgspec.Struct, rename="camel"):
+    """`clientId` is the sender's own name for this message: sent again with the same one, nothing is stored."""
+
+    content: str
+    client_id: Id | None = None
+
+
+class MessagesView(APIView):
+    @extend_schema(
+        parameters=parameters(MessagesQuery),
+        responses=responses({200: MessagePage}, 400, 401, 403, 404),
+        tags=["rooms"],
+    )
+    def get(self, request: Request, name: str) -> Response:
+        """A page of a room's messages: the newest, or those before or after a seq."""
+        query = rest.query(request.query_params, MessagesQuery)
+        messages = page(
+            user_id=caller(request).pk, name=name, limit=query.limit, before=query.before, after=query.after
+        )
+        return rest.answer(MessagePage(messages))
+
+    @extend_schema(
+        request=PostMessage,
+        responses=responses({201: ANY_MESSAGE, 200: REPEATED}, 400, 401, 403, 404, 409, 413),
+        tags=["rooms"],
+    )
+    def post(self, request: Request, name: str) -> Response:
+        """Says something in a room; it is stored when the answer comes."""
+        new, user_id = rest.body(request.data, PostMessage), caller(request).pk
+        room = access.room(user_id, name)
+        message = post_message(room_id=room.room_id, author_id=user_id, content=new.content, client_id=new.client_id)
+        return rest.answer(message_frame(message), status_of(message))
+
+
+def status_of(message: StoredMessage) -> int:
+    """The HTTP status of a message that was posted: 200 when its `clientId` was used before."""
+    return 200 if isinstance(message, Repeated) else 201

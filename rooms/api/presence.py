@@ -1,0 +1,30 @@
+"""Who is online."""
+
+import msgspec
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from chatsite import rest
+from chatsite.openapi import responses
+from rooms.live import node
+from rooms.protocol.frames.presence import OnlineUser
+from rooms.protocol.rules import timestamp
+
+
+class OnlinePeople(msgspec.Struct):
+    """People, not sockets; the longest there first."""
+
+    users: list[OnlineUser]
+
+
+class OnlineView(APIView):
+    @extend_schema(responses=responses({200: OnlinePeople}, 401), tags=["rooms"])
+    def get(self, request: Request) -> Response:  # noqa: ARG002 - its shape is DRF's
+        """Who is online."""
+        users = [
+            OnlineUser(str(person.user_id), person.username, timestamp(person.authenticated_at))
+            for person in node.online()
+        ]
+        return rest.answer(OnlinePeople(users))

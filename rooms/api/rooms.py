@@ -1,0 +1,103 @@
+"""Listing, making and showing rooms."""
+
+from typing import Annotated, Literal, cast
+
+import msgspec
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.authentication import caller
+from chatsite import rest
+from chatsite.openapi import parameters, responses
+from rooms import access
+from rooms.live import node
+from rooms.protocol.rules import timestamp
+from rooms.services import rooms
+from rooms.storage import RoomEntry
+
+Title = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00]*$")]
+After = Annotated[str, msgspec.Meta(max_length=80, pattern=r"^[^\x00]*$")]
+Kind = Literal["public", "private", "direct"]
+
+
+class RoomsQuery(msgspec.Struct):
+    """`after` is the last name of the page before."""
+
+    after: After = ""
+    limit: rest.Limit = 50
+
+
+class NewRoom(msgspec.Struct):
+    name: str
+    title: Title = ""
+    kind: Kind = "public"
+
+
+class RoomDetail(msgspec.Struct, rename="camel"):
+    """`id` is the room's name, as in the socket's frames; `memberCount` counts who is there now."""
+
+    id: str
+    title: str
+    kind: Kind
+    member_count: int
+    last_seq: int
+    created_at: str
+    closed: bool
+
+
+class RoomPage(msgspec.Struct):
+    """Rooms by name. `next`, when there is one, is the `after` of the next page."""
+
+    rooms: list[RoomDetail]
+    next: str | None
+
+
+class RoomsView(APIView):
+    @extend_schema(
+        operation_id="rooms_list",
+        parameters=parameters(RoomsQuery),
+        responses=responses({200: RoomPage}, 400, 401),
+        tags=["rooms"],
+    )
+    def get(self, request: Request) -> Response:
+        """The rooms the caller may know of."""
+        query = rest.query(request.query_params, RoomsQuery)
+        limit = min(query.limit, rest.PAGE_MAX)
+        # One more than is shown tells whether there is a next page.
+        found = access.visible_rooms(caller(request).pk, after=query.after, limit=limit + 1)
+        page = found[:limit]
+        return rest.answer(RoomPage(_details(page), page[-1].name if len(found) > limit else None))
+
+    @extend_schema(
+        request=NewRoom, responses=responses({200: RoomDetail, 201: RoomDetail}, 400, 401, 403, 404), tags=["rooms"]
+    )
+    def post(self, request: Request) -> Response:
+        """Makes a room. 200 and the room as it is when there is one of this name that the caller may know of."""
+        wanted, user_id = rest.body(request.data, NewRoom), caller(request).pk
+        room, created = rooms.create_room(user_id=user_id, name=wanted.name, title=wanted.title, kind=wanted.kind)
+        return rest.answer(_details([access.entry(user_id, room.name)])[0], 201 if created else 200)
+
+
+class RoomView(APIView):
+    @extend_schema(responses=responses({200: RoomDetail}, 400, 401, 403, 404), tags=["rooms"])
+    def get(self, request: Request, name: str) -> Response:
+        """One room."""
+        return rest.answer(_details([access.entry(caller(request).pk, name)])[0])
+
+
+def _details(entries: list[RoomEntry]) -> list[RoomDetail]:
+    counts = node.member_counts(entry.room_id for entry in entries)
+    return [
+        RoomDetail(
+            id=entry.name,
+            title=entry.title,
+            kind=cast(Kind, entry.kind),
+            member_count=counts.get(entry.room_id, 0),
+            last_seq=entry.last_seq,
+            created_at=timestamp(entry.created_at),
+            closed=entry.closed,
+        )
+        for entry in entries
+    ]

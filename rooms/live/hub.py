@@ -1,0 +1,215 @@
+"""Who is here: the connections of this process by topic, and the order in which a room's events reach them.
+
+Synchronous and without I/O, clock or models. What it misses it asks for by `on_gap`, and gets by `repair`.
+"""
+
+from collections.abc import Callable, Iterable
+from itertools import chain
+
+from django.conf import settings
+
+from monitoring import metrics
+from rooms.live.batches import Batch, CallLater
+from rooms.live.broadcast import Recipient, broadcast
+from rooms.live.events import Encoded, Event
+
+MAX_EARLY = 10_000  # events held back for one topic; what is beyond is read from the database like any other gap
+
+
+class Topic:
+    """`joining` hold back what arrives while their snapshot is read; `ahead` have a snapshot newer than `seq`.
+
+    `batch` has those members who take several events in one frame.
+    """
+
+    __slots__ = ("ahead", "batch", "early", "expected", "joining", "members", "seq", "start")
+
+    def __init__(self, batch: Batch | None) -> None:
+        self.members: dict[Recipient, None] = {}
+        self.batch = batch
+        self.joining: dict[Recipient, list[tuple[Event, Encoded]]] = {}
+        self.ahead: dict[Recipient, int] = {}
+        self.seq: int | None = None  # the last one delivered; None until the first snapshot says where the room stands
+        self.start = 0  # the first snapshot's head: what came up to it was not held back for anybody
+        self.early: dict[int, Event] = {}
+        self.expected = 0  # where the database was seen to stand
+
+    def drop(self, recipient: Recipient) -> None:
+        self.members.pop(recipient, None)
+        self.joining.pop(recipient, None)
+        self.ahead.pop(recipient, None)
+        if self.batch is not None:
+            self.batch.members.pop(recipient, None)
+
+    def add(self, recipient: Recipient) -> None:
+        """From the next event on the recipient gets each as it comes, or in batches if it accepts them."""
+        if self.batch is not None and "message-batch" in recipient.accepts:
+            self.batch.flush()
+            self.batch.members[recipient] = None
+        else:
+            self.members[recipient] = None
+
+    def is_empty(self) -> bool:
+        return not (self.members or self.joining or self.ahead or (self.batch and self.batch.members))
+
+
+class Hub:
+    def __init__(self, on_gap: Callable[[str], None], call_later: CallLater | None = None) -> None:
+        """`on_gap(topic)` is called when an event has not come though a later one has; without a timer no batches."""
+        self._call_later = call_later
+        self._topics: dict[str, Topic] = {}
+        self._on_gap = on_gap
+
+    def __contains__(self, topic: str) -> bool:
+        return topic in self._topics
+
+    def topics(self) -> list[str]:
+        return list(self._topics)
+
+    def seq(self, topic: str) -> int | None:
+        """The last seq delivered in a topic; None when it is unknown here."""
+        found = self._topics.get(topic)
+        return found.seq if found else None
+
+    def start(self, topic: str) -> int:
+        """What a snapshot must reach: two enter an empty room, and the one who has read more is admitted first."""
+        found = self._topics.get(topic)
+        return found.start if found else 0
+
+    def expect(self, topic: str, head: int) -> None:
+        """The database stands at `head` in this topic: asks for what has not come."""
+        found = self._topics.get(topic)
+        if found is not None and found.seq is not None and head > found.seq:
+            found.expected = max(found.expected, head)
+            self._on_gap(topic)
+
+    def has_gap(self, topic: str) -> bool:
+        """Whether something is known to be missing."""
+        found = self._topics.get(topic)
+        return found is not None and found.seq is not None and bool(found.early or found.expected > found.seq)
+
+    def subscribe(self, topic: str, recipient: Recipient, room: str = "") -> None:
+        """Adds a recipient before its snapshot is read: from now on events are held back for it.
+
+        `room` is the name in batches of this topic's events; a topic without one has no batches.
+        """
+        found = self._topics.get(topic)
+        if found is None:
+            batch = (
+                Batch(room, self._call_later) if room and self._call_later and settings.CHAT_BATCH_SIZE > 1 else None
+            )
+            found = self._topics[topic] = Topic(batch)
+        found.drop(recipient)
+        found.joining[recipient] = []
+
+    def activate(self, topic: str, recipient: Recipient, head: int = 0) -> None:
+        """Its snapshot, complete up to `head` (at least `start`), was sent: it gets what came since, and what comes."""
+        found = self._topics.get(topic)
+        held = found.joining.pop(recipient, None) if found else None
+        if found is None or held is None:  # left or cut off meanwhile
+            return
+        for event, frame in held:
+            if not event.seq or event.seq > head:
+                recipient.offer(frame, ephemeral=not event.seq)
+        if found.seq is None:
+            found.seq = found.start = head
+        if head > found.seq:
+            found.ahead[recipient] = head
+        else:
+            found.add(recipient)
+        self._broadcast(found, self._due(found))
+        if found.early:
+            self._on_gap(topic)
+
+    def unsubscribe(self, topic: str, recipient: Recipient) -> None:
+        found = self._topics.get(topic)
+        if found is None:
+            return
+        found.drop(recipient)
+        if found.is_empty():
+            del self._topics[topic]
+            if found.batch is not None:
+                found.batch.close()
+
+    def deliver(self, events: Iterable[Event]) -> None:
+        """Broadcasts events in their order: a double is dropped, an early one is held back.
+
+        Changes of one topic that come together leave together.
+        """
+        due: dict[str, list[Event]] = {}
+        for event in events:
+            topic = self._topics.get(event.topic)
+            if topic is None:
+                continue
+            if event.seq:
+                due.setdefault(event.topic, []).extend(self._in_order(event, topic))
+            else:
+                self._broadcast(topic, due.pop(event.topic, []))
+                self._send_ephemeral(topic, event)
+        for name, changes in due.items():
+            self._broadcast(self._topics[name], changes)
+
+    def repair(self, topic: str, events: Iterable[Event], head: int) -> None:
+        """Delivers the room's changes as read from the database, complete up to `head`, and what waited for them."""
+        found = self._topics.get(topic)
+        if found is None or found.seq is None:
+            return
+        missed = [event for event in events if event.seq > found.seq]
+        found.seq = max([found.seq, head, *(event.seq for event in missed)])
+        self._broadcast(found, missed + self._due(found))
+
+    def _in_order(self, event: Event, topic: Topic) -> list[Event]:
+        """A change that is next, with what was held back for it; one that comes early is held back, and is a gap."""
+        if topic.seq is not None and event.seq == topic.seq + 1:
+            topic.seq = event.seq
+            return [event, *self._due(topic)] if topic.early else [event]
+        if topic.seq is None or event.seq > topic.seq:
+            if len(topic.early) < MAX_EARLY:
+                topic.early[event.seq] = event
+            if topic.seq is not None:
+                self._on_gap(event.topic)
+        return []
+
+    def _due(self, topic: Topic) -> list[Event]:
+        """What was held back and is next now."""
+        due: list[Event] = []
+        if not topic.early or topic.seq is None:
+            return due
+        while event := topic.early.pop(topic.seq + 1, None):
+            topic.seq = event.seq
+            due.append(event)
+        for seq in [seq for seq in topic.early if seq <= topic.seq]:
+            del topic.early[seq]
+        return due
+
+    def _broadcast(self, topic: Topic, changes: list[Event]) -> None:
+        """Sends everybody these changes, up to the topic's `seq`."""
+        frames = [Encoded(event.payload) for event in changes]
+        broadcast(topic.members, frames)
+        if frames and topic.batch is not None and topic.batch.members:
+            topic.batch.add(frames)
+        if topic.joining or topic.ahead:
+            self._hold_or_offer(topic, list(zip(changes, frames, strict=True)))
+
+    def _hold_or_offer(self, topic: Topic, changes: list[tuple[Event, Encoded]]) -> None:
+        for held in topic.joining.values():
+            held.extend(changes)
+        for recipient, head in list(topic.ahead.items()):
+            for frame in [frame for event, frame in changes if event.seq > head]:
+                recipient.offer(frame)
+            if topic.seq is not None and topic.seq >= head:
+                del topic.ahead[recipient]
+                topic.add(recipient)
+
+    def _send_ephemeral(self, topic: Topic, event: Event) -> None:
+        """Sends everybody but one an ephemeral event."""
+        frame = Encoded(event.payload)
+        for recipient in chain(topic.members, topic.ahead):
+            if recipient.id != event.skip:
+                recipient.offer(frame, ephemeral=True)
+        metrics.sent(len(topic.members))
+        if topic.batch is not None and topic.batch.members:
+            topic.batch.send_ephemeral(frame, skip=event.skip)
+        for recipient, held in topic.joining.items():
+            if recipient.id != event.skip:
+                held.append((event, frame))

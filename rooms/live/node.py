@@ -1,0 +1,285 @@
+"""One process's part of the chat: hub, bus, write queue, presence, repair and rights, for the running event loop.
+
+Hands them what they may not import, keeps the process's lease, and stops in order. Threads ask who is where by the
+functions at the end.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+import structlog
+from asgiref.sync import async_to_sync
+from django.conf import settings
+from django.utils import timezone
+
+from chatsite import database
+from chatsite.closes import SHUTDOWN
+from chatsite.errors import ChatError, Unavailable
+from monitoring import metrics
+from rooms.live import control, topics
+from rooms.live.bus import Bus, publish
+from rooms.live.connection import Connection
+from rooms.live.control import UsersChanged
+from rooms.live.events import Event
+from rooms.live.hub import Hub
+from rooms.live.presence import Departure, MemoryPresence, Online, Presence
+from rooms.live.redis_presence import RedisPresence
+from rooms.live.repair import Repair
+from rooms.live.rights import Rights
+from rooms.live.write_queue import WriteQueue
+from rooms.protocol.codec import encode
+from rooms.protocol.frames.base import UserRef
+from rooms.protocol.frames.presence import RoomMembers, UserLeft
+from rooms.protocol.frames.session import ServerDraining
+from rooms.protocol.rules import timestamp
+from rooms.services import rooms
+from rooms.services.posting import Answer, post_messages
+from rooms.storage import NewMessage, RoomAccess, StoredMessage
+
+log = structlog.get_logger(__name__)
+R = TypeVar("R")
+Recheck = Callable[["Node", Connection], Coroutine[Any, Any, None]]
+ASK_TIMEOUT_S = 5.0
+MEMBERS_EVERY_S = 1.0
+DISCONNECT_S = 2.0  # for the last ones to answer their close
+PURGE_PAUSE_S = 0.02  # between two deletions, for other writers
+
+
+class Node:
+    def __init__(self, recheck: Recheck) -> None:
+        """`recheck` compares an open connection with what its user may do now."""
+        self.draining = False
+        self.loop = asyncio.get_running_loop()
+        self.connections: dict[str, Connection] = {}
+        self.rights = Rights(self.connections, lambda connection: self.spawn(recheck(self, connection)), self.loop.time)
+        self.hub = Hub(self._on_gap, self.loop.call_later)
+        self.repair = Repair(self.hub, self.spawn, self.rights.recheck_rooms)
+        self.bus = Bus(self.hub, self.rights.on_control)
+        self.write_queue: WriteQueue[NewMessage, StoredMessage] = WriteQueue(
+            partial(database.store, partial(post_messages, wait=False)),
+            capacity=settings.CHAT_WRITE_QUEUE_MESSAGES,
+            share=settings.CHAT_WRITE_QUEUE_MESSAGES_PER_USER,
+            lane=lambda message: message.room_id,
+            owner=lambda message: message.author_id,
+            store_held=partial(database.store_held, post_messages),
+        )
+        self.snapshots = database.Shared()
+        self.presence: Presence = _redis_presence() if settings.REDIS_URL else MemoryPresence()
+        self._pending_member_counts: set[int] = set()  # large rooms whose members will be sent the count
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._unfinished: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        self.bus.start()
+        self.spawn(_repeat(self._upkeep, settings.CHAT_PRESENCE_LEASE_S / 3))
+        self.spawn(_repeat(self._sweep, settings.CHAT_HEADS_INTERVAL_S))
+        self.spawn(_repeat(self.rights.poll, settings.CHAT_HEADS_INTERVAL_S))
+        self.spawn(_repeat(self._remove_rooms, settings.CHAT_HEADS_INTERVAL_S))
+
+    async def stop(self) -> None:
+        """Stores what was submitted, broadcasts who leaves with this process, and gives up its lease."""
+        await self.write_queue.flush()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._unfinished:
+            await asyncio.wait(self._unfinished, timeout=DISCONNECT_S)
+        with suppress(ChatError):  # then another process broadcasts these departures when the lease has expired
+            await self._broadcast_departures(await self.presence.withdraw())
+        await self.presence.close()
+        await self.bus.stop()
+
+    async def drain(self) -> None:
+        """Closes every connection over CHAT_DRAIN_S seconds; what they sent is stored, new ones are refused."""
+        self.draining = True
+        for connection in list(self.connections.values()):
+            delay_s = random.uniform(0, settings.CHAT_DRAIN_S)  # noqa: S311 - spreads a load, hides nothing
+            connection.send(ServerDraining(reconnect_in_ms=int(delay_s * 1000)))
+            self.loop.call_later(delay_s, connection.close, SHUTDOWN)
+        end = self.loop.time() + settings.CHAT_DRAIN_S + DISCONNECT_S
+        while self.connections and self.loop.time() < end:  # noqa: ASYNC110 - once in a process's life
+            await asyncio.sleep(0.05)
+        await self.write_queue.flush()
+
+    def _on_gap(self, topic: str) -> None:
+        self.repair.on_gap(topic)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs work beside everything else, until it ends or the node stops."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def finish(self, work: Coroutine[Any, Any, None]) -> None:
+        """Waits for work that comes to its end even when the node stops meanwhile."""
+        task = asyncio.ensure_future(work)
+        self._unfinished.add(task)
+        task.add_done_callback(self._unfinished.discard)
+        await asyncio.shield(task)
+
+    def post(self, message: NewMessage, reply: Callable[[Answer], None]) -> None:
+        """Has a message stored and broadcast; `reply` is called after the commit. Unavailable when too many wait."""
+        self.write_queue.submit(message, reply)
+
+    async def posted(self, message: NewMessage) -> StoredMessage:
+        """The same for one who waits for it; raises what refuses it."""
+        answered: asyncio.Future[Answer] = self.loop.create_future()
+
+        def reply(answer: Answer) -> None:
+            if not answered.done():  # the caller may have gone
+                answered.set_result(answer)
+
+        self.post(message, reply)
+        answer = await answered
+        if isinstance(answer, ChatError):
+            raise answer
+        return answer
+
+    async def remove_unused(self, room_id: int) -> None:
+        """Removes a room made by joining that is certainly empty and in which nothing was said."""
+
+        def is_empty(room_id: int) -> bool:  # on a database thread, which waits
+            return asyncio.run_coroutine_threadsafe(self.presence.is_empty(room_id), self.loop).result(ASK_TIMEOUT_S)
+
+        await database.call(rooms.remove_unused, room_id=room_id, is_empty=is_empty)
+
+    def members_changed(self, room: RoomAccess) -> None:
+        """Sends a large room its member count, once for all who come and go within MEMBERS_EVERY_S."""
+        if room.room_id not in self._pending_member_counts:
+            self._pending_member_counts.add(room.room_id)
+            self.spawn(self._send_member_count(room))
+
+    async def _send_member_count(self, room: RoomAccess) -> None:
+        await asyncio.sleep(MEMBERS_EVERY_S)
+        self._pending_member_counts.discard(room.room_id)
+        counts = await self.presence.counts([room.room_id])
+        frame = RoomMembers(room_id=room.name, member_count=counts[room.room_id])
+        self.bus.publish([Event(topics.of_room(room.room_id), encode(frame))])
+
+    # --- Periodic work ------------------------------------------------------------------------------------------------
+    async def _upkeep(self) -> None:
+        """Renews the lease and the groups, and broadcasts who left because their process died."""
+        departures = await self.presence.renew()
+        await self.bus.reconcile()
+        metrics.rooms_active(sum(topics.room_id(topic) is not None for topic in self.hub.topics()))
+        await self._broadcast_departures(departures)
+
+    async def _sweep(self) -> None:
+        await self.repair.sweep(self.connections.values())
+
+    async def _remove_rooms(self) -> None:
+        """Removes rooms nobody uses, and deletes the messages of removed ones, some at a time."""
+        for room_id in await database.call(rooms.unused_rooms):
+            await self.remove_unused(room_id)
+        for room_id in await database.call(rooms.removed_rooms):
+            await self._purge(room_id)
+
+    async def _purge(self, room_id: int) -> None:
+        while await database.call(rooms.purge, room_id=room_id):  # noqa: ASYNC110 - a pause for others, not a condition
+            await asyncio.sleep(PURGE_PAUSE_S)
+
+    async def _broadcast_departures(self, departures: list[Departure]) -> None:
+        """Broadcasts departures and confirms them; those that fail are returned by the next renewal."""
+        if not departures:
+            return
+        names = await database.call(rooms.room_names, room_ids=[room_id for room_id, _ in departures])
+        now = timestamp(timezone.now())
+        for room_id, person in departures:
+            if room_id in names:
+                user = UserRef(str(person.user_id), person.username)
+                frame = UserLeft(room_id=names[room_id], user=user, timestamp=now)
+                self.bus.publish([Event(topics.of_room(room_id), encode(frame))])
+        await self.presence.confirm(departures)
+
+
+async def _repeat(work: Callable[[], Awaitable[None]], seconds: float) -> None:
+    """Does the work again and again; a time that fails is logged, and the next one comes."""
+    while True:
+        try:
+            await work()
+        except ChatError as error:
+            log.warning("node.work_put_off", work=work.__name__, code=error.code)
+        except Exception:
+            log.exception("node.work_failed", work=work.__name__)
+        await asyncio.sleep(seconds)
+
+
+_node: Node | None = None
+
+
+def running(recheck: Recheck) -> Node:
+    """The node of the running event loop; the first call starts it."""
+    global _node  # noqa: PLW0603 - a process has one node, and its threads must find it
+    if _node is None or _node.loop is not asyncio.get_running_loop():
+        _node = Node(recheck)
+        _node.start()
+    return _node
+
+
+async def stop() -> None:
+    """Stops the running node, if there is one."""
+    global _node
+    node, _node = _node, None
+    if node is not None:
+        await node.stop()
+
+
+def recheck_users(user_ids: Iterable[Any]) -> None:
+    """Has every process check these users' open connections again. From any thread, after the commit."""
+    publish([control.event(UsersChanged(list(user_ids)))])
+
+
+def draining() -> bool:
+    """Whether this process is closing its connections."""
+    return _node is not None and _node.draining
+
+
+def alone() -> bool:
+    """Whether this process cannot reach the others now; its own people are served all the same."""
+    return _node is not None and not _node.presence.reachable()
+
+
+# --- Who is where, for threads ----------------------------------------------------------------------------------------
+def member_counts(room_ids: Iterable[int]) -> dict[int, int]:
+    """How many people are in each of these rooms now, over all processes."""
+    ids = list(room_ids)
+    return _ask(lambda presence: presence.counts(ids))
+
+
+def online() -> list[Online]:
+    """Everybody who is signed in, over all processes, the longest there first."""
+    return _ask(lambda presence: presence.online())
+
+
+def room_members() -> dict[int, list[Online]]:
+    """Every room with people in it, over all processes."""
+    return _ask(lambda presence: presence.rooms())
+
+
+def _ask(question: Callable[[Presence], Coroutine[Any, Any, R]]) -> R:
+    """Asks the running node; a command that serves nobody asks Redis, or nobody."""
+    node = _node
+    if node is None or not node.loop.is_running():
+        return async_to_sync(_ask_alone)(question)
+    try:
+        return asyncio.run_coroutine_threadsafe(question(node.presence), node.loop).result(ASK_TIMEOUT_S)
+    except TimeoutError:
+        raise Unavailable("Presence does not answer") from None
+
+
+async def _ask_alone(question: Callable[[Presence], Awaitable[R]]) -> R:
+    if not settings.REDIS_URL:
+        return await question(MemoryPresence())
+    presence = _redis_presence()
+    try:
+        return await question(presence)
+    finally:
+        await presence.close()
+
+
+def _redis_presence() -> RedisPresence:
+    return RedisPresence(settings.REDIS_URL, lease_s=settings.CHAT_PRESENCE_LEASE_S, prefix=settings.CHAT_REDIS_PREFIX)

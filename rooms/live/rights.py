@@ -1,0 +1,55 @@
+"""Authorization of open connections: whoever's rights may have changed is checked again, in every process.
+
+The bus says so at once; what it loses is found by polling the notes in the database.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+from accounts import services as accounts
+from chatsite import database
+from rooms.live import control
+from rooms.live.connection import Connection
+from rooms.live.control import RoomChanged, UsersChanged
+
+LATE_COMMIT_S = 30.0  # a note bears the time of its statement, and is committed this much later at most
+
+
+class Rights:
+    def __init__(
+        self, connections: dict[str, Connection], recheck: Callable[[Connection], object], clock: Callable[[], float]
+    ) -> None:
+        """`recheck(connection)` begins to compare an open connection with what its user may do now."""
+        self.changes = 0  # how often somebody's rights have changed since the start
+        self._connections, self._recheck, self._clock = connections, recheck, clock
+        self._seen: set[tuple[Any, datetime]] = set()
+        self._polled_at = clock()
+
+    def on_control(self, payload: bytes) -> None:
+        match control.decode(payload):
+            case UsersChanged(user_ids):
+                self.recheck_users(user_ids)
+            case RoomChanged(room_id):
+                self.recheck_rooms([room_id])
+
+    def recheck_users(self, user_ids: Iterable[Any]) -> None:
+        users = frozenset(user_ids)
+        self.changes += 1
+        for connection in list(self._connections.values()):
+            if connection.identity is not None and connection.identity.user_id in users:
+                self._recheck(connection)
+
+    def recheck_rooms(self, room_ids: Iterable[int]) -> None:
+        rooms = frozenset(room_ids)
+        for connection in list(self._connections.values()):
+            if not rooms.isdisjoint([room.room_id for room in connection.rooms.values()]):
+                self._recheck(connection)
+
+    async def poll(self) -> None:
+        """Finds changes that the bus has not brought: lost on the way, or made where no bus is running."""
+        now = self._clock()
+        changes = await database.call(accounts.access_changes, within_s=now - self._polled_at + LATE_COMMIT_S)
+        if new := changes - self._seen:
+            self.recheck_users([user_id for user_id, _ in new])
+        self._seen, self._polled_at = changes, now

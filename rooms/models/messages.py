@@ -1,0 +1,54 @@
+"""Messages. Reads and writes of many rows are in rooms.storage."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from rooms.models.rooms import Room
+
+
+class Message(models.Model):
+    class Kind(models.TextChoices):
+        """The type its event carries: the command was sent under this name."""
+
+        CHAT = "chat-message", _("chat-message")
+        ROOM = "room-message", _("room-message")
+
+    id = models.BigAutoField(primary_key=True)
+    # No index of their own for `room` and `author`: the constraints below begin with them, and each costs every insert.
+    room = models.ForeignKey(
+        Room, on_delete=models.CASCADE, related_name="messages", db_index=False, verbose_name=_("room")
+    )
+    seq = models.PositiveBigIntegerField(_("seq"))
+    changed_seq = models.PositiveBigIntegerField(_("changed seq"), help_text=_("The room's seq at the last change."))
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind.choices, default=Kind.CHAT)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="messages",
+        db_index=False,
+        verbose_name=_("author"),
+    )
+    content = models.TextField(_("content"))
+    client_id = models.CharField(_("client id"), max_length=64, null=True, blank=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    edited_at = models.DateTimeField(_("edited"), null=True, blank=True)
+    deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        constraints = [
+            models.UniqueConstraint(fields=["room", "seq"], name="one_message_per_room_and_seq"),
+            models.UniqueConstraint(fields=["author", "client_id"], name="one_message_per_author_and_client_id"),
+            models.CheckConstraint(
+                condition=Q(changed_seq__gte=models.F("seq")), name="message_changes_after_it_is_made"
+            ),
+        ]
+        indexes = [models.Index(fields=["room", "changed_seq"], name="room_changes")]
+
+    def __str__(self) -> str:
+        return f"{self.room} #{self.seq}"

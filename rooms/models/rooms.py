@@ -1,0 +1,71 @@
+"""Rooms. Every stored change of a room takes the room's next `seq`, given while the room's row is locked.
+
+So the numbers have no holes and commit in order.
+"""
+
+import secrets
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+def new_epoch() -> str:
+    """A text that no other room, and no earlier life of this room, has."""
+    return secrets.token_hex(4)
+
+
+class Room(models.Model):
+    class Kind(models.TextChoices):
+        PUBLIC = "public", _("public")
+        PRIVATE = "private", _("private")
+        DIRECT = "direct", _("direct")
+
+    name = models.CharField(_("name"), max_length=80, unique=True, help_text=_("The roomId of the frames."))
+    title = models.CharField(_("title"), max_length=200, blank=True)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, default=Kind.PUBLIC)
+    last_seq = models.PositiveBigIntegerField(_("last seq"), default=0, editable=False)
+    pruned_seq = models.PositiveBigIntegerField(
+        _("pruned seq"),
+        default=0,
+        editable=False,
+        help_text=_("The last change that went with pruned messages: who knows less cannot resume."),
+    )
+    transient = models.BooleanField(
+        _("transient"), default=False, help_text=_("Made by joining: disappears when empty and nothing was said.")
+    )
+    epoch = models.CharField(
+        _("epoch"),
+        max_length=8,
+        default=new_epoch,
+        editable=False,
+        help_text=_("Clients resume within one epoch; a restored database begins another."),
+    )
+    closed_at = models.DateTimeField(_("closed"), null=True, blank=True, help_text=_("A closed room can be read only."))
+    removed_at = models.DateTimeField(
+        _("removed"),
+        null=True,
+        editable=False,
+        help_text=_("Nobody finds it any more; its messages are being deleted."),
+    )
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("created by"),
+    )
+
+    class Meta:
+        verbose_name = _("room")
+        verbose_name_plural = _("rooms")
+        constraints = [
+            models.CheckConstraint(condition=~Q(name=""), name="room_has_a_name"),
+            models.CheckConstraint(condition=Q(kind__in=["public", "private", "direct"]), name="room_kind_is_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

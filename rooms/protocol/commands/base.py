@@ -1,0 +1,42 @@
+"""What every command has: an `id`, a room's name, and the limits of the fields that several have."""
+
+from typing import Annotated, ClassVar
+
+import msgspec
+
+from chatsite.errors import BadFrame
+from rooms.protocol.rules import room_name
+
+Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]  # PostgreSQL stores no NUL
+Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]  # what a JavaScript number holds exactly
+Limit = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
+
+
+class Command(msgspec.Struct, tag_field="type", rename="camel", kw_only=True):
+    """Any command may carry `id`; exactly one answer then carries the same."""
+
+    before_auth: ClassVar[bool] = False
+    in_order: ClassVar[bool] = True  # after the sender's earlier messages are stored and most answers are read
+    id: Id | None = None
+
+
+class RoomCommand(Command):
+    room_id: str
+
+    @property
+    def name(self) -> str:
+        return room_name(self.room_id)
+
+
+class EitherRoomCommand(Command):
+    """Names its room as `roomId` or, as some older clients do, as `room`."""
+
+    room_id: str | None = None
+    room: str | None = None
+
+    @property
+    def name(self) -> str:
+        value = self.room_id if self.room_id is not None else self.room
+        if value is None:
+            raise BadFrame("Object missing required field `roomId`")
+        return room_name(value)

@@ -1,0 +1,29 @@
+"""Making, entering and leaving rooms."""
+
+from rooms.protocol.commands.base import Command, EitherRoomCommand, Id, RoomCommand, Seq
+
+
+class CreateRoom(RoomCommand, tag="create-room"):
+    """Makes a room that stays. Answer: `room-created`; `success` is false when it exists already."""
+
+
+class JoinRoom(EitherRoomCommand, tag="join-room"):
+    """Enters a room (`roomId` or `room`), made if there is none. Answer: `room-joined`, then `message-history`.
+
+    With `after`, the last seq the client has seen, the history is all that changed since then, in order of the changes;
+    `epoch` is that of the `room-joined` before: in another one nothing can be resumed.
+    """
+
+    after: Seq | None = None
+    epoch: Id | None = None
+
+
+class LeaveRoom(EitherRoomCommand, tag="leave-room"):
+    """Leaves a room (`roomId` or `room`). Answer: `room-left`."""
+
+
+class GetRooms(Command, tag="get-rooms"):
+    """Answer: `rooms-list`, every room the user may know of."""
+
+
+COMMANDS: tuple[type[Command], ...] = (CreateRoom, JoinRoom, LeaveRoom, GetRooms)

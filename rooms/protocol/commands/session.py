@@ -1,0 +1,35 @@
+"""The connection and who is on it."""
+
+from typing import Annotated
+
+import msgspec
+
+from rooms.protocol.commands.base import Command
+
+
+class Ping(Command, tag="ping"):
+    """Asks whether the server is there. Answer: `pong`."""
+
+    before_auth = True
+    in_order = False
+
+
+class Auth(Command, tag="auth"):
+    """Signs in with an access token, or replaces it in place. Answer: `auth-success`, or `auth-failed` and a close.
+
+    `accept` adds to what the connection accepts beyond the base protocol, as `?accept=heads` on the URL does.
+    """
+
+    before_auth = True
+    token: Annotated[str, msgspec.Meta(max_length=4096)]
+    accept: list[str] = []
+
+
+class CompressedCommand(Command, tag="compressed"):
+    """Base64 of gzip of one command, which is handled as if it had come by itself."""
+
+    before_auth = True
+    data: str
+
+
+COMMANDS: tuple[type[Command], ...] = (Ping, Auth, CompressedCommand)

@@ -1,0 +1,8 @@
+"""What the server sends, by subject: one class per event and answer, with its tag and fields."""
+
+from rooms.protocol.frames import announcements, changes, history, posting, presence, rooms, session
+from rooms.protocol.frames.base import Frame
+
+FRAMES: tuple[type[Frame], ...] = tuple(
+    frame for module in (session, rooms, presence, posting, changes, history, announcements) for frame in module.FRAMES
+)

@@ -1,0 +1,77 @@
+"""The connection, who is on it, and the answers that every command can have."""
+
+import msgspec
+
+from rooms.protocol.frames.base import Frame
+
+
+class SignedInUser(msgspec.Struct, rename="camel", frozen=True):
+    id: str
+    username: str
+    roles: list[str]
+
+
+class Welcome(Frame, tag="welcome"):
+    """First on every connection. `serverTime` is the server's clock, as `timestamp` is."""
+
+    message: str
+    timestamp: str
+    server_time: str
+
+
+class Pong(Frame, tag="pong"):
+    """Answers `ping`."""
+
+
+class AuthSuccess(Frame, tag="auth-success"):
+    """The connection is signed in as this user."""
+
+    user: SignedInUser
+
+
+class AuthFailed(Frame, tag="auth-failed"):
+    """The token is not good; a close with 1008 follows. `code` is `auth-expired` when a new token would help."""
+
+    message: str
+    code: str | None = None
+
+
+class AuthExpiring(Frame, tag="auth-expiring"):
+    """The token ends in `inMs` milliseconds, and the connection with it, unless a new `auth` comes."""
+
+    in_ms: int
+
+
+class ServerDraining(Frame, tag="server-draining"):
+    """This process is stopping: a close with 1001 follows within `reconnectInMs` milliseconds. Reconnect then."""
+
+    reconnect_in_ms: int
+
+
+class Compressed(Frame, tag="compressed"):
+    """Base64 of gzip of one frame, for connections that accept `compressed`; only frames over 1 KiB come so."""
+
+    data: str
+
+
+class Ack(Frame, tag="ack"):
+    """The command with this `id` is done. For a message: it is stored, under this `seq`."""
+
+    room_id: str | None = None
+    seq: int | None = None
+    message_id: str | None = None
+    timestamp: str | None = None
+
+
+class Error(Frame, tag="error"):
+    """The command was refused; the connection stays open unless a close follows. Codes are listed below."""
+
+    message: str
+    code: str
+    retryable: bool
+    retry_after_ms: int | None = None
+
+
+FRAMES: tuple[type[Frame], ...] = (
+    Welcome, Pong, AuthSuccess, AuthFailed, AuthExpiring, ServerDraining, Compressed, Ack, Error,
+)  # fmt: skip

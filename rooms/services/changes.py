@@ -1,0 +1,112 @@
+"""Changes of messages: making them, what became of each, and the events that say so.
+
+A change takes the room's next seq as the message's `changed_seq`, so "what changed after N" is one indexed read: it
+serves the history, a client that resumes, and the repair of a gap.
+"""
+
+from typing import Any, TypeVar
+
+import msgspec
+from django.db import transaction
+from django.utils import timezone
+
+from rooms import storage
+from rooms.live import topics
+from rooms.live.events import Event
+from rooms.models import Message, Room
+from rooms.protocol.codec import encode
+from rooms.protocol.frames.base import UserRef
+from rooms.protocol.frames.changes import MessageDeleted, MessageEdited
+from rooms.protocol.frames.posting import ChatMessage, RoomMessage
+from rooms.protocol.rules import text_content, timestamp
+from rooms.services.publishing import publish_after_commit
+from rooms.storage import StoredMessage
+
+READ_AT_ONCE = 2_000  # changes that repair a gap
+MessageFrame = ChatMessage | RoomMessage
+ChangeFrame = MessageFrame | MessageEdited | MessageDeleted
+F = TypeVar("F", bound=MessageFrame | MessageEdited)
+FRAMES: dict[str, type[MessageFrame]] = {Message.Kind.CHAT: ChatMessage, Message.Kind.ROOM: RoomMessage}
+
+
+def edit_message(*, message_id: int, content: str) -> None:
+    """Replaces a message's text; nothing when it is gone."""
+    _change(message_id, content=text_content(content), edited_at=timezone.now())
+
+
+def delete_message(*, message_id: int) -> None:
+    """Erases a message's text; its place in the order stays. Nothing when it is gone already."""
+    _change(message_id, content="", deleted_at=timezone.now())
+
+
+def _change(message_id: int, **values: Any) -> None:
+    with transaction.atomic():
+        room = Room.objects.select_for_update(of=("self",)).filter(messages=message_id).first()
+        if room is None:
+            return
+        values["changed_seq"] = room.last_seq + 1
+        if not Message.objects.filter(pk=message_id, deleted_at=None).update(**values):
+            return
+        Room.objects.filter(pk=room.pk).update(last_seq=values["changed_seq"])
+        changed = storage.message(message_id=message_id)
+        if changed is not None:
+            publish_after_commit(lambda: [change_event(changed)])
+
+
+def changes_since(*, room_id: int, after: int, limit: int = READ_AT_ONCE) -> tuple[int, list[Event]]:
+    """What changed in a room after a seq, in order, and the seq up to which that is complete."""
+    head = storage.room_head(room_id=room_id)
+    if head is None:
+        return after, []
+    messages = storage.changes(room_id=room_id, after=after, limit=limit)
+    last = messages[-1].changed_seq if messages else after
+    events = [change_event(message) for message in messages]
+    firsts = [m for m in messages if after < m.seq < m.changed_seq and not m.deleted_at]
+    events += [_first_event(message) for message in firsts]
+    return last if len(messages) == limit else max(last, head.last_seq), sorted(events, key=lambda event: event.seq)
+
+
+def _first_event(message: StoredMessage) -> Event:
+    """That a changed message is there at all: of those who receive its change, some have it and some have not."""
+    frame = msgspec.structs.replace(message_frame(message), changed_seq=message.seq)
+    return Event(topics.of_room(message.room_id), encode(frame), message.seq)
+
+
+# --- Frames -----------------------------------------------------------------------------------------------------------
+def message_frame(message: StoredMessage) -> MessageFrame:
+    """A stored message as it is shown everywhere; the author of a message whose user is gone has id `0`."""
+    return _frame(FRAMES[message.kind], message)
+
+
+def change_frame(message: StoredMessage, *, after: int) -> ChangeFrame:
+    """What somebody who knows a room up to the seq `after` receives of a message that changed since."""
+    if message.deleted_at:
+        return MessageDeleted(
+            room_id=message.room_name, message_id=str(message.id), seq=message.seq, changed_seq=message.changed_seq
+        )
+    if message.seq <= after:
+        return _frame(MessageEdited, message)
+    return message_frame(message)
+
+
+def change_event(message: StoredMessage) -> Event:
+    """What the members of a room receive of the last change of a message."""
+    frame = change_frame(message, after=message.changed_seq - 1)
+    return Event(topics.of_room(message.room_id), encode(frame), message.changed_seq)
+
+
+def _frame(kind: type[F], message: StoredMessage) -> F:
+    author = UserRef("0", "deleted user")
+    if message.username is not None:
+        author = UserRef(str(message.author_id), message.username)
+    return kind(
+        room_id=message.room_name,
+        user=author,
+        content=message.content,
+        timestamp=timestamp(message.created_at),
+        message_id=str(message.id),
+        seq=message.seq,
+        changed_seq=message.changed_seq,
+        client_id=message.client_id,
+        edited_at=timestamp(message.edited_at) if message.edited_at else None,
+    )

@@ -1,0 +1,73 @@
+"""What somebody who enters a room is shown: the newest page, or all that changed since they were last there."""
+
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.db import transaction
+
+from rooms import access, storage
+from rooms.live.events import Encoded
+from rooms.models import Room
+from rooms.protocol.codec import encode
+from rooms.protocol.commands.history import HISTORY_DEFAULT, HISTORY_MAX
+from rooms.protocol.frames.history import MessageHistory
+from rooms.services.changes import MessageFrame, change_frame, message_frame
+from rooms.storage import RoomAccess, RoomHead, StoredMessage
+
+
+class Snapshot(NamedTuple):
+    """Complete up to the seq `head`, and encoded here, once for all who are shown the same."""
+
+    head: int
+    epoch: str
+    history: Encoded
+    recovered: bool = False
+
+
+def snapshot(*, room: RoomAccess, after: int | None = None, epoch: str | None = None) -> Snapshot | None:
+    """For somebody whom presence counts in this room already; None when the room is gone.
+
+    `after` is the last seq they know of that `epoch` (None: of this one).
+    """
+    head = _head(room)
+    if head is None:
+        return None
+    if after is not None and _can_resume(head, after, epoch):
+        changed = storage.changes(room_id=room.room_id, after=after)
+        now = storage.room_head(room_id=room.room_id)  # pruning may have gone on meanwhile
+        if now is not None and now.pruned_seq <= after:
+            return _shown(room, head, changed, after)
+    return _shown(room, head, storage.page(room_id=room.room_id, limit=HISTORY_DEFAULT) if head.last_seq else [])
+
+
+def _head(room: RoomAccess) -> RoomHead | None:
+    """Where the room stands. One that may be removed as unused is locked for a moment: `remove_unused` either sees
+    that somebody is counted in it, or has removed it before this looks.
+    """
+    if not room.transient or room.last_seq:
+        return storage.room_head(room_id=room.room_id)
+    with transaction.atomic():
+        Room.objects.select_for_update().filter(pk=room.room_id).first()
+        return storage.room_head(room_id=room.room_id)
+
+
+def _can_resume(head: RoomHead, after: int, epoch: str | None) -> bool:
+    missed, limit = head.last_seq - after, settings.CHAT_RESUME_MESSAGES
+    return epoch in (None, head.epoch) and missed >= 0 and (not limit or missed <= limit)
+
+
+def _shown(room: RoomAccess, head: RoomHead, messages: list[StoredMessage], after: int | None = None) -> Snapshot:
+    """Messages as they are, or, for somebody who knows the room up to `after`, as what changed since."""
+    frames = [message_frame(message) if after is None else change_frame(message, after=after) for message in messages]
+    history = MessageHistory(room_id=room.name, messages=frames)
+    complete = max([head.last_seq, *(message.changed_seq for message in messages)])
+    return Snapshot(complete, head.epoch, Encoded(encode(history)), recovered=after is not None)
+
+
+def page(
+    *, user_id: Any, name: str, limit: int, before: int | None = None, after: int | None = None
+) -> list[MessageFrame]:
+    """A page of a room's messages, oldest first: the newest, those before or those after a seq; NoSuchRoom, Banned."""
+    room = access.room(user_id, name)
+    rows = storage.page(room_id=room.room_id, limit=min(limit, HISTORY_MAX), before=before, after=after)
+    return [message_frame(message) for message in rows]

@@ -1,0 +1,109 @@
+"""Posting a list of messages: what is stored already, who may, and then all that is new in one transaction."""
+
+from datetime import datetime
+
+import msgspec
+from django.db import IntegrityError
+from django.utils import timezone
+
+from chatsite.errors import ChatError, Conflict, Unavailable
+from rooms import storage
+from rooms.access import Action, refusal
+from rooms.live.write_queue import Held
+from rooms.protocol.rules import text_content
+from rooms.services.changes import change_event
+from rooms.services.publishing import publish_after_commit
+from rooms.storage import NewMessage, Placed, PostContext, Repeated, RoomAccess, StoredMessage
+
+TRIES = 3  # of a list that meets the same client id from another process; the second try finds what that one stored
+Answer = StoredMessage | ChatError
+
+
+def post_message(*, room_id: int, author_id: int, content: str, client_id: str | None = None) -> StoredMessage:
+    """Stores one message; raises what refuses it. A repeated client id answers the first one's message."""
+    [answer] = post_messages([NewMessage(room_id, author_id, text_content(content), client_id)])
+    if isinstance(answer, ChatError):
+        raise answer
+    return answer
+
+
+def post_messages(messages: list[NewMessage], *, wait: bool = True) -> list[Answer]:
+    """Stores messages in one transaction; answers each with what is stored or with what refuses it.
+
+    Without `wait` those for a room that another transaction has locked are answered Held, and delay nothing.
+    """
+    for _ in range(TRIES):
+        try:
+            return _post(messages, wait=wait)
+        except IntegrityError:  # another process has just stored one of these client ids
+            continue
+    raise Unavailable("Too many writers of the same message")
+
+
+def _post(messages: list[NewMessage], *, wait: bool) -> list[Answer]:
+    dialect, now = storage.dialect(), timezone.now()
+    with dialect.posting():
+        contexts: list[PostContext] = dialect.lookup(messages)
+        answers = [_known(new, context, now) for new, context in zip(messages, contexts, strict=True)]
+        firsts: dict[tuple[object, str], int] = {}  # of each client id in this list: the others repeat it
+        wanted = []
+        for n, new in enumerate(messages):
+            if answers[n] is None and (new.client_id is None or firsts.setdefault(_key(new), n) == n):
+                wanted.append(n)
+        for n, answer in zip(wanted, _store([(messages[n], contexts[n]) for n in wanted], now, wait=wait), strict=True):
+            answers[n] = answer
+        _publish_after_commit([answers[n] for n in wanted])
+    return [answer or _repeat(new, answers[firsts[_key(new)]]) for new, answer in zip(messages, answers, strict=True)]
+
+
+def _key(new: NewMessage) -> tuple[object, str]:
+    return new.author_id, new.client_id or ""
+
+
+def _known(new: NewMessage, context: PostContext, now: datetime) -> Answer | None:
+    """The answer to a message that is not to be stored."""
+    if context.repeated is not None:
+        return _repeat(new, context.repeated)
+    return refusal(context.access, Action.POST, now)
+
+
+def _repeat(new: NewMessage, first: Answer | None) -> Answer:
+    """The answer to a client id that was used before. A message that was changed since cannot be compared."""
+    if not isinstance(first, StoredMessage):
+        return first or Unavailable()
+    is_changed = first.edited_at or first.deleted_at
+    if new.room_id != first.room_id or (new.content != first.content and not is_changed):
+        return Conflict("This clientId was used for another message")
+    return Repeated(*msgspec.structs.astuple(first))
+
+
+def _store(accepted: list[tuple[NewMessage, PostContext]], now: datetime, *, wait: bool) -> list[Answer]:
+    if not accepted:
+        return []
+    places: list[Placed | None] = storage.dialect().store([new for new, _ in accepted], now, wait=wait)
+    return [
+        Held() if place is None or context.access is None else _stored(new, context.access, place, now)
+        for (new, context), place in zip(accepted, places, strict=True)
+    ]
+
+
+def _stored(new: NewMessage, access: RoomAccess, place: Placed, now: datetime) -> StoredMessage:
+    return StoredMessage(
+        id=place.id,
+        room_id=new.room_id,
+        room_name=access.name,
+        seq=place.seq,
+        changed_seq=place.seq,
+        kind=new.kind,
+        author_id=new.author_id,
+        username=access.username,
+        content=new.content,
+        client_id=new.client_id,
+        created_at=now,
+    )
+
+
+def _publish_after_commit(answers: list[Answer | None]) -> None:
+    stored = [answer for answer in answers if isinstance(answer, StoredMessage)]
+    if stored:
+        publish_after_commit(lambda: [change_event(message) for message in stored])

@@ -1,0 +1,55 @@
+"""How much of a room's history is kept: the oldest messages above a number are deleted, a few hundred at a time.
+
+The order stays whole: no seq is given again, and the room remembers what resuming clients can no longer be told.
+"""
+
+from collections.abc import Iterator
+
+from django.db import transaction
+from django.db.models import F, Max
+from django.db.models.functions import Greatest
+
+from rooms.models import Message, Room
+
+ROWS = 500  # in one transaction: the room's writers wait for some milliseconds at most
+
+
+def excess(*, room_id: int, keep: int) -> int:
+    """How many stored rows are older than the `keep` newest messages of a room."""
+    oldest = _oldest_kept(room_id, keep)
+    return 0 if oldest is None else Message.objects.filter(room_id=room_id, seq__lt=oldest).count()
+
+
+def prune(*, room_id: int, keep: int) -> Iterator[int]:
+    """Deletes what is older than the `keep` newest messages, deleted ones not counted; yields rows per transaction.
+
+    The edge is taken once: what is said meanwhile is left to the next run.
+    """
+    oldest, edge = _oldest_kept(room_id, keep) or 0, 0
+    while edge < oldest:
+        edge, deleted = _prune_some(room_id, edge, oldest)
+        if deleted:
+            yield deleted
+
+
+def _oldest_kept(room_id: int, keep: int) -> int | None:
+    """The seq of the oldest of a room's `keep` newest undeleted messages; None when there are fewer."""
+    seqs = Message.objects.filter(room_id=room_id, deleted_at=None).order_by("-seq").values_list("seq", flat=True)
+    return seqs[keep - 1 : keep].first()
+
+
+@transaction.atomic
+def _prune_some(room_id: int, after: int, before: int) -> tuple[int, int]:
+    """Deletes the oldest rows between two seqs; answers up to where nothing is left, and how many went.
+
+    The room is locked first, as for every change of its messages. `after` spares PostgreSQL the rows deleted just now.
+    """
+    Room.objects.select_for_update().filter(pk=room_id).first()
+    older = Message.objects.filter(room_id=room_id, seq__gt=after, seq__lt=before)
+    seqs = list(older.order_by("seq").values_list("seq", flat=True)[:ROWS])
+    if not seqs:
+        return before, 0
+    rows = older.filter(seq__lte=seqs[-1])
+    changed = rows.aggregate(last=Max("changed_seq"))["last"]
+    Room.objects.filter(pk=room_id).update(pruned_seq=Greatest(F("pruned_seq"), changed))
+    return seqs[-1], rows.delete()[0]

@@ -1,0 +1,120 @@
+"""Rooms: made, entered, closed, removed."""
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from rooms import access
+from rooms.live import control
+from rooms.live.control import RoomChanged
+from rooms.models import Membership, Message, Room
+from rooms.models.rooms import new_epoch
+from rooms.protocol.rules import room_name
+from rooms.services.publishing import publish_after_commit
+from rooms.storage import RoomAccess
+
+ROWS_AT_ONCE = 500  # deleted in one transaction: other writers wait for some milliseconds at most
+UNUSED_AFTER = timedelta(minutes=1)
+
+
+def create_room(*, user_id: Any, name: str, title: str = "", kind: str = Room.Kind.PUBLIC.value) -> tuple[Room, bool]:
+    """Makes a room that stays, with its maker as owner. Answers the room, and False when there was one of this name.
+
+    One that was made by joining becomes the maker's, unless it would take what others said there out of their sight.
+    """
+    values = {"title": title, "kind": kind, "created_by_id": user_id}
+    with transaction.atomic():
+        rooms = Room.objects.select_for_update()
+        room, created = rooms.get_or_create(name=room_name(name), defaults=values)
+        claimed = not created and room.transient and (kind == Room.Kind.PUBLIC or not room.last_seq)
+        if claimed:
+            Room.objects.filter(pk=room.pk).update(transient=False, **values)
+            room.refresh_from_db()
+            publish_after_commit(lambda: [control.event(RoomChanged(room.pk))])
+        if created or claimed:
+            Membership.objects.update_or_create(room=room, user_id=user_id, defaults={"role": Membership.Role.OWNER})
+    return room, created or claimed
+
+
+def enter_room(*, user_id: Any, name: str) -> RoomAccess:
+    """The room of this name, made for the time of the visit if there is none; NoSuchRoom, Banned."""
+    room = access.find_room(user_id, name)
+    if room is None:
+        Room.objects.get_or_create(name=name, defaults={"transient": True, "created_by_id": user_id})
+        room = access.room(user_id, name)  # somebody may have been faster, with a room that is not for this user
+    return room
+
+
+def room_names(*, room_ids: Iterable[int]) -> dict[int, str]:
+    return dict(Room.objects.filter(pk__in=room_ids).values_list("pk", "name"))
+
+
+def heads(*, room_ids: Iterable[int]) -> dict[int, int]:
+    """The last seq of each of these rooms that is not removed."""
+    return dict(Room.objects.filter(pk__in=room_ids, removed_at=None).values_list("pk", "last_seq"))
+
+
+def close_room(*, room_id: int) -> None:
+    """From now on the room can only be read."""
+    Room.objects.filter(pk=room_id, closed_at=None).update(closed_at=timezone.now())
+
+
+def reopen_room(*, room_id: int) -> None:
+    Room.objects.filter(pk=room_id).update(closed_at=None)
+
+
+def renew_epochs() -> int:
+    """After a restored backup: nobody resumes by a seq of the time that was lost. Answers how many rooms there are."""
+    return Room.objects.update(epoch=new_epoch())
+
+
+# --- Rooms that go away -----------------------------------------------------------------------------------------------
+def unused_rooms() -> list[int]:
+    """Rooms made by joining a while ago in which nothing was said."""
+    unused = Room.objects.filter(transient=True, last_seq=0, created_at__lt=timezone.now() - UNUSED_AFTER)
+    return list(unused.values_list("pk", flat=True))
+
+
+def remove_unused(*, room_id: int, is_empty: Callable[[int], bool]) -> bool:
+    """Removes a room made by joining, unless something was said or somebody is there.
+
+    The row is locked before presence is asked, and who enters is counted before their snapshot locks the row: so they
+    are either seen here, or find the room gone and make it again.
+    """
+    with transaction.atomic():
+        room = Room.objects.select_for_update().filter(pk=room_id, transient=True, last_seq=0).first()
+        return room is not None and is_empty(room_id) and bool(room.delete())
+
+
+def remove_room(*, room_id: int) -> None:
+    """Nobody finds the room any more, and its name is free; its members leave, its messages go by `purge`."""
+    with transaction.atomic():
+        Room.objects.filter(pk=room_id, removed_at=None).update(removed_at=timezone.now(), name=f"~{room_id}")
+        publish_after_commit(lambda: [control.event(RoomChanged(room_id))])
+
+
+def removed_rooms() -> list[int]:
+    return list(Room.objects.exclude(removed_at=None).values_list("pk", flat=True))
+
+
+def purge(*, room_id: int) -> bool:
+    """Deletes some messages of a removed room, at last the room; False when nothing is left to do.
+
+    Rooms that another process purges now are left to it.
+    """
+    with transaction.atomic():
+        rooms = Room.objects.select_for_update(
+            skip_locked=connection.features.has_select_for_update_skip_locked
+        ).exclude(removed_at=None)
+        room = rooms.filter(pk=room_id).first()
+        if room is None:
+            return False
+        oldest = Message.objects.filter(room_id=room_id).order_by("seq").values_list("pk", flat=True)[:ROWS_AT_ONCE]
+        if keys := list(oldest):
+            Message.objects.filter(pk__in=keys).delete()
+            return True
+        room.delete()
+        return False

@@ -1,0 +1,1 @@
+"""The WebSocket: one consumer, and what each command does."""

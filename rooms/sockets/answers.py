@@ -1,0 +1,30 @@
+"""The answers that every command can have."""
+
+from chatsite.errors import ChatError, Internal, Unavailable
+from monitoring import metrics
+from rooms.live.connection import Connection
+from rooms.protocol.commands.base import Command
+from rooms.protocol.frames.session import Ack, Error
+
+
+def refuse(connection: Connection, error: ChatError, command_id: str | None) -> None:
+    """Answers a command with an error; only server faults count as failed."""
+    if isinstance(error, Internal | Unavailable):
+        metrics.failed()
+    connection.send(error_frame(error, command_id))
+
+
+def error_frame(error: ChatError, command_id: str | None = None) -> Error:
+    return Error(
+        id=command_id,
+        message=error.message,
+        code=error.code,
+        retryable=error.retryable,
+        retry_after_ms=error.retry_after_ms,
+    )
+
+
+def acknowledge(connection: Connection, command: Command) -> None:
+    """Answers a command that has no answer of its own, if its sender wants to know."""
+    if command.id is not None:
+        connection.send(Ack(id=command.id))

@@ -1,0 +1,16 @@
+"""What each command does, by subject: command class → function. No SQL, no Redis; the consumer answers errors."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from rooms.live.connection import Connection
+from rooms.live.node import Node
+from rooms.protocol.commands.base import Command
+from rooms.sockets.commands import announcements, history, posting, presence, rooms, session
+
+Handler = Callable[[Node, Connection, Any], Awaitable[None]]
+HANDLERS: dict[type[Command], Handler] = {
+    command: handle
+    for module in (session, rooms, posting, history, presence, announcements)
+    for command, handle in module.HANDLERS.items()
+}

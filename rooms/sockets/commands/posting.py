@@ -1,0 +1,50 @@
+"""Saying something in a room."""
+
+from functools import partial
+
+from chatsite.errors import ChatError, NotInRoom
+from rooms.live.connection import Connection
+from rooms.live.node import Node
+from rooms.models import Message
+from rooms.protocol.commands.posting import SendChatMessage, SendMessage, SendRoomMessage
+from rooms.protocol.frames.session import Ack
+from rooms.protocol.rules import text_content, timestamp
+from rooms.services.posting import Answer
+from rooms.sockets.answers import refuse
+from rooms.storage import NewMessage, RoomAccess
+
+KINDS = {SendChatMessage: Message.Kind.CHAT.value, SendRoomMessage: Message.Kind.ROOM.value}
+
+
+async def send_message(node: Node, connection: Connection, command: SendMessage) -> None:
+    """Puts the message into the write queue and goes on; the answer comes after the commit."""
+    if connection.is_full:
+        await connection.settled()  # reads no further, so the sender's own line fills: nobody else pays
+    room: RoomAccess | None = connection.rooms.get(command.name)
+    if room is None:
+        raise NotInRoom
+    content, kind = text_content(command.content), KINDS[type(command)]
+    node.post(
+        NewMessage(room.room_id, connection.identity.user_id, content, command.client_id, kind),
+        partial(_settle, connection, command.id),
+    )
+    connection.message_sent()
+
+
+def _settle(connection: Connection, command_id: str | None, answer: Answer) -> None:
+    connection.message_settled()
+    if isinstance(answer, ChatError):
+        refuse(connection, answer, command_id)
+    elif command_id is not None:
+        connection.send(
+            Ack(
+                id=command_id,
+                room_id=answer.room_name,
+                seq=answer.seq,
+                message_id=str(answer.id),
+                timestamp=timestamp(answer.created_at),
+            )
+        )
+
+
+HANDLERS = {SendChatMessage: send_message, SendRoomMessage: send_message}

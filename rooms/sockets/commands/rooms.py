@@ -1,0 +1,43 @@
+"""Making, entering, leaving and listing rooms."""
+
+from chatsite import database
+from monitoring import metrics
+from rooms import access
+from rooms.live.connection import Connection
+from rooms.live.node import Node
+from rooms.protocol.commands.rooms import CreateRoom, GetRooms, JoinRoom, LeaveRoom
+from rooms.protocol.frames.rooms import RoomCreated, RoomJoined, RoomLeft, RoomRef, RoomsList
+from rooms.services import rooms
+from rooms.sockets import membership
+
+
+async def create_room(_node: Node, connection: Connection, command: CreateRoom) -> None:
+    _, created = await database.call(rooms.create_room, user_id=connection.identity.user_id, name=command.name)
+    connection.send(RoomCreated(id=command.id, room_id=command.name, success=created))
+
+
+async def join_room(node: Node, connection: Connection, command: JoinRoom) -> None:
+    room, count, shown = await membership.join(node, connection, command.name, command.after, command.epoch)
+    joined = RoomJoined(id=command.id, room_id=room.name, member_count=count, head_seq=shown.head, epoch=shown.epoch)
+    if command.after is not None:
+        joined.recovered = shown.recovered
+    connection.send(joined)
+    metrics.sent(1)
+    connection.offer(shown.history)
+    await connection.drained()  # a slow line has the history before live events press on it
+    membership.activate(node, connection, room, shown)
+
+
+async def leave_room(node: Node, connection: Connection, command: LeaveRoom) -> None:
+    await membership.leave(node, connection, command.name)
+    connection.send(RoomLeft(id=command.id, room_id=command.name))
+
+
+async def get_rooms(node: Node, connection: Connection, command: GetRooms) -> None:
+    visible = await database.call(access.visible_rooms, connection.identity.user_id)
+    counts = await node.presence.counts([room.room_id for room in visible])
+    listed = [RoomRef(room.name, counts[room.room_id]) for room in visible]
+    connection.send(RoomsList(id=command.id, rooms=listed))
+
+
+HANDLERS = {CreateRoom: create_room, JoinRoom: join_room, LeaveRoom: leave_room, GetRooms: get_rooms}

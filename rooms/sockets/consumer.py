@@ -1,0 +1,160 @@
+"""One socket: a lean receive loop, decode, dispatch, reply, clean up. What a command does is in sockets.commands.
+
+The loop takes the place of Channels' dispatch, which visits a thread before every frame and every event (100-180 us):
+here events come through the hub, and all ORM work goes through chatsite.database.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Any, cast
+from urllib.parse import parse_qs
+
+import structlog
+from channels.consumer import AsyncConsumer
+from django.conf import settings
+from django.utils import timezone
+
+from accounts import authentication
+from chatsite.closes import OVERLOADED, TOO_BIG
+from chatsite.errors import AuthRequired, BadFrame, ChatError, Internal, TooLarge, Unavailable
+from monitoring import metrics
+from rooms.live.connection import Connection, FrameSocket
+from rooms.live.node import Node
+from rooms.protocol.codec import CommandError, decode
+from rooms.protocol.commands.base import Command
+from rooms.protocol.frames.session import Error, Welcome
+from rooms.protocol.rules import accepted, timestamp
+from rooms.sockets import membership, session
+from rooms.sockets.answers import refuse
+from rooms.sockets.commands import HANDLERS
+from rooms.sockets.handshake import is_allowed_origin, session_key
+
+log = structlog.get_logger(__name__)
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class ChatConsumer(AsyncConsumer):
+    """Serves `/ws` and `/chat` on any ASGI server."""
+
+    node: Node
+    connection: Connection
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()  # websocket.connect
+        self.node = session.running()
+        if self.node.draining:
+            await _refuse_handshake(scope, send)
+            return
+        await send({"type": "websocket.accept"})
+        self.connection = _connection(scope, send)
+        metrics.connection_opened()
+        opened, code = monotonic(), 1006
+        try:
+            self.node.connections[self.connection.id] = self.connection
+            await self._open(scope)
+            code = await self._serve(receive)
+        except asyncio.CancelledError:
+            if self.connection.closing is None:
+                raise
+            code = self.connection.closing.code  # the peer did not answer our close, and was cut off
+        finally:
+            del self.node.connections[self.connection.id]
+            await membership.disconnect(self.node, self.connection)
+            metrics.connection_closed(code)
+            self._log("socket.closed", code=code, seconds=round(monotonic() - opened, 3))
+
+    async def _open(self, scope: Scope) -> None:
+        self._log("socket.opened", address=self.connection.address)
+        if 0 < settings.CHAT_MAX_CONNECTIONS < len(self.node.connections):
+            refusal = Unavailable(OVERLOADED.reason)  # not counted as failed: too many guests are no server fault
+            self.connection.send(Error(message=refusal.message, code=refusal.code, retryable=True))
+            self.connection.close(OVERLOADED)
+            return
+        query = parse_qs(scope["query_string"].decode("latin-1"))
+        self.connection.accepts = accepted(",".join(query.get("accept", [])).split(","))
+        now = timestamp(timezone.now())
+        self.connection.send(Welcome(message="Welcome to the chat", timestamp=now, server_time=now))
+        try:
+            await self._sign_in_at_handshake(scope)
+        except ChatError as error:
+            refuse(self.connection, error, None)
+
+    async def _sign_in_at_handshake(self, scope: Scope) -> None:
+        """By the `Authorization` header a program sends, or by the cookie a browser sends from an allowed page."""
+        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            await session.authenticate(self.node, self.connection, token.strip())
+        elif (key := session_key(headers)) and is_allowed_origin(headers):
+            await session.sign_in_by(self.node, self.connection, authentication.by_session, key)
+
+    async def _serve(self, receive: Receive) -> int:
+        """Handles one frame after the other until the socket closes; answers with the close code."""
+        while True:
+            event = await receive()
+            if event["type"] == "websocket.disconnect":
+                return event.get("code") or 1005
+            if self.connection.closing is None:
+                await self._handle(event.get("text"))
+
+    async def _handle(self, text: str | None) -> None:
+        metrics.received()
+        command_id = None
+        try:
+            command = self._decode(text)
+            command_id = command.id
+            await self._dispatch(command)
+        except CommandError as error:
+            refuse(self.connection, error.error, error.command_id)
+        except ChatError as error:
+            refuse(self.connection, error, command_id)
+        except Exception:
+            log.exception("socket.failed", connection=self.connection.id)
+            refuse(self.connection, Internal(), command_id)
+
+    async def _dispatch(self, command: Command) -> None:
+        if self.connection.identity is None and not command.before_auth:
+            raise AuthRequired
+        if command.in_order:
+            await self.connection.settled()
+            await self.connection.drained()
+        await HANDLERS[type(command)](self.node, self.connection, command)
+
+    def _decode(self, text: str | None) -> Command:
+        if text is None:
+            raise BadFrame("Frames are text; binary ones are not served")
+        limit = settings.CHAT_MAX_FRAME_BYTES
+        if 0 < limit < len(text) or (0 < limit < 3 * len(text) and len(text.encode()) > limit):
+            # Our servers close before this; it is for any other ASGI server.
+            self.connection.close(TOO_BIG)
+            raise TooLarge(f"The frame is over {limit} bytes")
+        return decode(text)
+
+    def _log(self, event: str, **fields: Any) -> None:
+        user = self.connection.identity.user_id if self.connection.identity else None
+        log.info(event, connection=self.connection.id, user=user, **fields)
+
+
+def _connection(scope: Scope, send: Send) -> Connection:
+    task = cast("asyncio.Task[None]", asyncio.current_task())
+    return Connection(
+        send,
+        limit_bytes=settings.CHAT_OUTBOX_BYTES,
+        compress_bytes=settings.CHAT_COMPRESS_MIN_BYTES,
+        max_pending=settings.CHAT_MAX_PENDING_MESSAGES,
+        on_cut=task.cancel,
+        socket=cast(FrameSocket | None, scope.get("extensions", {}).get("chat.frames")),
+        address=(scope.get("client") or ("", 0))[0],
+    )
+
+
+async def _refuse_handshake(scope: Scope, send: Send) -> None:
+    """Refuses the handshake with HTTP 503, so that a proxy asks another process; daphne knows only 403."""
+    if "websocket.http.response" in scope.get("extensions", {}):
+        await send({"type": "websocket.http.response.start", "status": 503, "headers": [(b"retry-after", b"1")]})
+        await send({"type": "websocket.http.response.body", "body": b""})
+    else:
+        await send({"type": "websocket.close"})

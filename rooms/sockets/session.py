@@ -1,0 +1,138 @@
+"""Who is on a connection: signing in, expiry, and checking again what its user may do."""
+
+import asyncio
+from collections.abc import Callable
+from time import time
+
+import structlog
+from django.utils import timezone
+
+from accounts import authentication
+from accounts.authentication import Identity
+from chatsite import database
+from chatsite.closes import AUTH_FAILED, BANNED, SIGNED_OUT, TOKEN_EXPIRED
+from chatsite.errors import AuthRequired, Banned, ChatError, Forbidden, NoSuchRoom, Unavailable
+from rooms import access
+from rooms.live import node as process
+from rooms.live import topics
+from rooms.live.connection import Connection
+from rooms.live.node import Node
+from rooms.live.presence import Online
+from rooms.protocol.frames.rooms import RoomLeft
+from rooms.protocol.frames.session import AuthExpiring, AuthFailed, AuthSuccess, SignedInUser
+from rooms.sockets import membership
+from rooms.sockets.answers import error_frame
+
+log = structlog.get_logger(__name__)
+EXPIRY_WARNING_S = 60.0
+RECHECK_RETRY_S = 1.0  # while the database is away
+
+
+async def authenticate(node: Node, connection: Connection, token: str, command_id: str | None = None) -> None:
+    """Signs a connection in by a token; a bad one is answered with the reason and a close."""
+    try:
+        await sign_in_by(node, connection, authentication.by_token, token, command_id)
+    except AuthRequired as error:
+        code = error.code if error.code == "auth-expired" else None
+        connection.send(AuthFailed(id=command_id, message=error.message, code=code))
+        connection.close(AUTH_FAILED)
+
+
+async def sign_in_by(
+    node: Node,
+    connection: Connection,
+    read: Callable[[str], Identity | None],
+    proof: str,
+    command_id: str | None = None,
+) -> None:
+    """Signs in whoever a token or a session key is read to belong to; nobody when it is nobody's."""
+    changes = node.rights.changes
+    identity = await database.call(read, proof)
+    if identity is None:
+        return
+    await _sign_in(node, connection, identity)
+    user = SignedInUser(str(identity.user_id), identity.username, list(identity.roles))
+    connection.send(AuthSuccess(id=command_id, user=user))
+    if node.rights.changes != changes:  # somebody's rights changed after the proof was read: maybe this user's
+        await recheck(node, connection)
+
+
+async def _sign_in(node: Node, connection: Connection, identity: Identity) -> None:
+    """Makes the connection this user's, or replaces its token in place; Forbidden when it is another user's already."""
+    if connection.identity is not None and connection.identity.user_id != identity.user_id:
+        raise Forbidden("This connection belongs to another user")
+    is_new = connection.identity is None
+    connection.identity = identity
+    _watch_expiry(connection, identity)
+    if is_new:
+        node.hub.subscribe(topics.EVERYONE, connection)
+        node.hub.activate(topics.EVERYONE, connection)
+        await node.presence.connect(_online(connection, identity))
+
+
+def _online(connection: Connection, identity: Identity) -> Online:
+    return Online(identity.user_id, identity.username, timezone.now(), connection.address)
+
+
+def _watch_expiry(connection: Connection, identity: Identity) -> None:
+    """Warns a connection a minute before its token expires, and closes it when it has expired."""
+    if connection.closing is not None:
+        return
+    if identity.expires_at is None:
+        connection.set_timer(0, None)
+        return
+
+    def expire() -> None:
+        connection.close(TOKEN_EXPIRED)
+
+    def warn() -> None:
+        left_s = max(0.0, (identity.expires_at or 0) - time())
+        connection.send(AuthExpiring(in_ms=int(left_s * 1000)))
+        connection.set_timer(left_s, expire)
+
+    connection.set_timer(max(0.0, identity.expires_at - time() - EXPIRY_WARNING_S), warn)
+
+
+# --- Checking again ---------------------------------------------------------------------------------------------------
+async def recheck(node: Node, connection: Connection) -> None:
+    """Compares an open connection with the database: it goes on with today's roles and rooms, or is closed."""
+    while connection.closing is None:
+        try:
+            await _recheck(node, connection)
+        except Unavailable:
+            log.warning("connection.recheck_put_off", user=connection.identity.user_id)
+            await asyncio.sleep(RECHECK_RETRY_S)
+        except ChatError as error:
+            connection.close(BANNED if isinstance(error, Banned) else SIGNED_OUT)
+        else:
+            return
+
+
+async def _recheck(node: Node, connection: Connection) -> None:
+    identity = None
+    while connection.identity is not identity:  # another check was faster, maybe with what was so before
+        identity = connection.identity
+        today = await database.call(authentication.refreshed, identity)
+        if connection.identity is identity:
+            connection.identity = identity = today
+    for name in list(connection.rooms):
+        await _recheck_room(node, connection, name)
+
+
+async def _recheck_room(node: Node, connection: Connection, name: str) -> None:
+    room = connection.rooms.get(name)
+    try:
+        today = await database.call(access.room, connection.identity.user_id, name)
+        error: ChatError = NoSuchRoom()  # where another room has the name now
+    except (Banned, NoSuchRoom) as refusal:
+        today, error = None, refusal
+    if room is None or connection.rooms.get(name) is not room or (today and today.room_id == room.room_id):
+        return
+    await membership.leave(node, connection, name)
+    connection.send(error_frame(error))
+    connection.send(RoomLeft(room_id=name))
+
+
+def running() -> Node:
+    """This process's node, started by the first call."""
+    return process.running(recheck)

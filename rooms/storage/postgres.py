@@ -1,0 +1,115 @@
+"""Posting on PostgreSQL: two statements, the second of which is its own transaction.
+
+Each round trip wakes a thread and costs more than its statement: five of them took 2.2 ms of CPU, these two 1.6.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+
+from rooms.models import Membership, Message, Room
+from rooms.storage import reads
+from rooms.storage.rows import (
+    ACCESS_SOURCES,
+    MEMBER,
+    MESSAGE,
+    ROOM,
+    USER,
+    USER_ID,
+    NewMessage,
+    Placed,
+    PostContext,
+    R,
+    Repeated,
+    RoomAccess,
+    column,
+    columns,
+    name,
+    read,
+)
+
+
+class Asked(RoomAccess, frozen=True):
+    """The access of the n-th new message's author, and the message that already has its client id."""
+
+    n: int
+    repeated: int | None
+
+
+LOOKUP = f"""
+    WITH asked(n, room, author, client) AS (SELECT * FROM unnest(%s::int[], %s::bigint[], %s::bigint[], %s::text[]))
+    SELECT {columns(Asked, ACCESS_SOURCES | {"n": "n", "repeated": reads.MESSAGE_ID})}
+    FROM asked JOIN {ROOM} ON {reads.ROOM_ID} = room AND {reads.REMOVED} IS NULL
+    LEFT JOIN {USER} ON {USER_ID} = author
+    LEFT JOIN {MEMBER} ON {column(Membership, "room")} = room AND {column(Membership, "user")} = author
+    LEFT JOIN {MESSAGE} ON {column(Message, "author")} = author AND {column(Message, "client_id")} = client
+"""
+REPEATED = f"{reads.MESSAGES} WHERE {reads.MESSAGE_ID} = ANY(%s)"
+ID, LAST_SEQ, CLOSED = name(Room, "id"), name(Room, "last_seq"), name(Room, "closed_at")
+FIELDS = ("room", "seq", "changed_seq", "kind", "author", "content", "client_id", "created_at")
+PLACED = columns(Placed, {"room_id": name(Message, "room"), "seq": name(Message, "seq"), "id": name(Message, "id")})
+STORE = f"""
+    WITH new(room, kind, author, content, client, n) AS (
+        SELECT * FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[]) WITH ORDINALITY
+    ),
+    wanted AS (SELECT room, count(*) AS messages FROM new GROUP BY room),
+    locked AS (
+        SELECT {ID} AS id FROM {ROOM} WHERE {CLOSED} IS NULL AND {ID} IN (SELECT room FROM new)
+        ORDER BY {ID} FOR NO KEY UPDATE {{skip}}
+    ),
+    heads AS (
+        UPDATE {ROOM} SET {LAST_SEQ} = {LAST_SEQ} + messages FROM wanted
+        WHERE {ID} = room AND {ID} IN (SELECT id FROM locked) RETURNING {ID} AS id, {LAST_SEQ} - messages AS before
+    ),
+    numbered AS (
+        SELECT new.*, before + row_number() OVER (PARTITION BY room ORDER BY n) AS seq FROM new JOIN heads ON id = room
+    )
+    INSERT INTO {MESSAGE} ({", ".join([name(Message, field) for field in FIELDS])})
+    SELECT room, seq, seq, kind, author, content, client, %s FROM numbered
+    ORDER BY author, client RETURNING {PLACED}
+"""
+WAIT, SKIP = STORE.format(skip=""), STORE.format(skip="SKIP LOCKED")
+
+
+def posting() -> AbstractContextManager[object]:
+    """Nothing: `store` is its own transaction, and looks again at what may have changed since `lookup`."""
+    return nullcontext()
+
+
+def lookup(messages: list[NewMessage]) -> list[PostContext]:
+    rows = [(n, new.room_id, new.author_id, new.client_id) for n, new in enumerate(messages)]
+    asked = {row.n: row for row in _execute(Asked, LOOKUP, _columns(rows))}
+    repeated_ids = [row.repeated for row in asked.values() if row.repeated is not None]
+    repeated = {row.id: row for row in _execute(Repeated, REPEATED, [repeated_ids])} if repeated_ids else {}
+    found = [asked.get(n) for n in range(len(messages))]
+    return [PostContext(row, repeated.get(row.repeated or 0) if row else None) for row in found]
+
+
+def store(messages: list[NewMessage], moment: datetime, *, wait: bool) -> list[Placed | None]:
+    """Stores messages; None for those whose room was closed a moment ago or, without `wait`, is locked by another.
+
+    Rooms are locked in key order, and client ids inserted in one order, so that two lists never wait for each other.
+    Raises IntegrityError when another process has just stored one of the client ids.
+    """
+    rows = [(new.room_id, new.kind, new.author_id, new.content, new.client_id) for new in messages]
+    places: defaultdict[int, list[Placed]] = defaultdict(list)
+    for placed in _execute(Placed, WAIT if wait else SKIP, [*_columns(rows), moment]):
+        places[placed.room_id].append(placed)
+    for room in places.values():
+        room.sort(key=lambda placed: -placed.seq)
+    return [places[new.room_id].pop() if places[new.room_id] else None for new in messages]
+
+
+def _columns(rows: list[tuple[Any, ...]]) -> list[list[Any]]:
+    """A list for each column: psycopg parses every placeholder every time, 2.1 -> 1.5 ms for 20 messages."""
+    return [list(values) for values in zip(*rows, strict=True)]
+
+
+def _execute(row: type[R], statement: str, values: Sequence[Any]) -> list[R]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return read(row, cursor.fetchall())

@@ -1,0 +1,166 @@
+"""What the hand-written SQL takes and answers: frozen rows, and the names of tables and columns they come from.
+
+A statement selects exactly the fields of the row it is read into (`columns`), so nothing is matched by position by
+hand. Knows the models' names; decides nothing.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import msgspec
+from django.contrib.auth import get_user_model
+from django.db.models import Model
+
+from rooms.models import Membership, Message, Room
+
+
+class Row(msgspec.Struct, frozen=True, array_like=True):
+    """What a statement answers."""
+
+
+R = TypeVar("R", bound=Row)
+
+
+class NewMessage(msgspec.Struct, frozen=True):
+    """A message of checked content that is to be stored."""
+
+    room_id: int
+    author_id: int
+    content: str
+    client_id: str | None = None
+    kind: str = Message.Kind.CHAT.value
+
+
+class StoredMessage(Row, frozen=True):
+    """A message as it is stored; without a `username` its author is gone. Times are in UTC."""
+
+    id: int
+    room_id: int
+    room_name: str
+    seq: int
+    changed_seq: int
+    kind: str
+    author_id: int | None
+    username: str | None
+    content: str
+    client_id: str | None
+    created_at: datetime
+    edited_at: datetime | None = None
+    deleted_at: datetime | None = None
+
+
+class Repeated(StoredMessage, frozen=True):
+    """A message that was stored before the one that repeats its client id."""
+
+
+class RoomAccess(Row, frozen=True):
+    """All that decides what a user may do in a room; `role` is None without a membership."""
+
+    room_id: int
+    name: str
+    kind: str
+    last_seq: int
+    transient: bool
+    closed: bool
+    active: bool
+    username: str | None
+    role: str | None
+    banned_until: datetime | None
+    muted_until: datetime | None
+
+
+class RoomEntry(RoomAccess, frozen=True):
+    """The same, with what a list of rooms shows."""
+
+    title: str
+    created_at: datetime
+
+
+class PostContext(msgspec.Struct, frozen=True):
+    """What the database knows about a new message: its author's access (None: no such room), and the message that
+    already has its author and client id."""
+
+    access: RoomAccess | None
+    repeated: Repeated | None
+
+
+class RoomHead(Row, frozen=True):
+    """Where a room's numbered stream stands: its last seq, the last one that pruning took, and its epoch."""
+
+    last_seq: int
+    pruned_seq: int
+    epoch: str
+
+
+class Placed(Row, frozen=True):
+    """Where a new message was stored."""
+
+    room_id: int
+    seq: int
+    id: int
+
+
+def table(model: type[Model]) -> str:
+    return f'"{model._meta.db_table}"'  # noqa: SLF001 - Django documents _meta as public
+
+
+def name(model: type[Model], field: str) -> str:
+    """The column of a field."""
+    found: Any = model._meta.get_field(field)  # noqa: SLF001 - the same
+    return f'"{found.column}"'
+
+
+def column(model: type[Model], field: str) -> str:
+    """The same, qualified by its table."""
+    return f"{table(model)}.{name(model, field)}"
+
+
+User = get_user_model()
+ROOM, MEMBER, MESSAGE, USER = table(Room), table(Membership), table(Message), table(User)
+USER_ID, USERNAME = column(User, "id"), column(User, User.USERNAME_FIELD)
+
+
+def columns(row: type[Row], sources: Mapping[str, str]) -> str:
+    """The list after SELECT that answers this row; KeyError when one of its fields has no source.
+
+    SQLite has no type for a truth or a moment: the alias names the converter that makes one. PostgreSQL ignores it.
+    """
+    return ", ".join([f"{sources[field]}{_ALIASES.get(field, '')}" for field in row.__struct_fields__])
+
+
+def read(row: type[R], rows: Iterable[Any]) -> list[R]:
+    """Rows of the database as these; msgspec.ValidationError when the database answers something else."""
+    return msgspec.convert(rows, list[row])  # type: ignore[valid-type]  # a type that is known when it runs
+
+
+_MOMENTS = ("created_at", "edited_at", "deleted_at", "banned_until", "muted_until")
+_ALIASES = {field: f' AS "{field} [utc]"' for field in _MOMENTS}
+_ALIASES |= {field: f' AS "{field} [bool]"' for field in ("closed", "active", "transient")}
+sqlite3.register_converter("utc", lambda text: datetime.fromisoformat(text.decode()).replace(tzinfo=UTC))
+
+MESSAGE_SOURCES = {
+    field: column(Message, field)
+    for field in ("id", "seq", "changed_seq", "kind", "content", "client_id", "created_at", "edited_at", "deleted_at")
+} | {
+    "room_id": column(Message, "room"),
+    "room_name": column(Room, "name"),
+    "author_id": column(Message, "author"),
+    "username": USERNAME,
+}
+ACCESS_SOURCES = {
+    "room_id": column(Room, "id"),
+    "name": column(Room, "name"),
+    "kind": column(Room, "kind"),
+    "last_seq": column(Room, "last_seq"),
+    "transient": column(Room, "transient"),
+    "closed": f"{column(Room, 'closed_at')} IS NOT NULL",
+    "active": f"COALESCE({column(User, 'is_active')}, FALSE)",
+    "username": USERNAME,
+    "role": column(Membership, "role"),
+    "banned_until": column(Membership, "banned_until"),
+    "muted_until": column(Membership, "muted_until"),
+}
+ENTRY_SOURCES = ACCESS_SOURCES | {field: column(Room, field) for field in ("title", "created_at")}
+HEAD_SOURCES = {field: column(Room, field) for field in RoomHead.__struct_fields__}

@@ -1,0 +1,38 @@
+"""The chat page. It brings what the script needs to begin; rooms and messages come over the socket."""
+
+from typing import cast
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import get_language
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from accounts.models import User
+from chatsite.errors import BadFrame
+from rooms.protocol.rules import room_name
+from rooms.web.texts import TEXTS
+
+
+@require_safe
+@never_cache
+@login_required
+def chat(request: HttpRequest, name: str | None = None) -> HttpResponse:
+    """The page, with this room open; 404 for what can be no room's name. Whether it exists the socket says."""
+    try:
+        room = room_name(name) if name is not None else None
+    except BadFrame as error:
+        raise Http404 from error
+    user = cast(User, request.user)
+    page = {
+        "me": {"id": str(user.pk), "username": user.username},
+        "room": room,
+        "language": get_language(),
+        "maxContentChars": settings.CHAT_MAX_CONTENT_CHARS,
+        "urls": {"chat": reverse("chat"), "signIn": reverse("sign-in")},
+        "texts": TEXTS,
+    }
+    return render(request, "rooms/chat.html", {"page": page})
