@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import services
+from accounts.forms import AddUserForm, ChangeUserForm
 from accounts.models import SignIn, User
 
 RANK_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -33,6 +34,7 @@ class IsSetFilter(admin.EmptyFieldListFilter):
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # not generic when it runs
+    form, add_form = ChangeUserForm, AddUserForm
     list_display = ("username", "email", "is_active", "is_staff", "last_login", "date_joined")
     readonly_fields = ("last_login", "date_joined")
     actions = ("deactivate", "sign_out_everywhere")

@@ -22,6 +22,7 @@ from django.utils import timezone
 from accounts import tokens
 from accounts.models import AccessChange, SignIn, User
 from accounts.signals import announce
+from chatsite import names
 from chatsite.errors import AuthRequired
 
 RETRY_GRACE = timedelta(seconds=10)  # a client whose answer got lost asks again within its usual time-out
@@ -52,7 +53,7 @@ def register(*, username: str, password: str) -> User:
 
 def sign_in(*, username: str, password: str, address: str = "", user_agent: str = "") -> SignedIn:
     """Raises AuthRequired when they are wrong; an unknown name costs the same time as a wrong password."""
-    user = authenticate(username=User.normalize_username(username), password=password)
+    user = authenticate(username=username, password=password)
     if not isinstance(user, User):
         raise AuthRequired("Wrong username or password")
     return open_sign_in(user=user, address=address, user_agent=user_agent)
@@ -113,24 +114,21 @@ def access_changes(*, within_s: float) -> set[tuple[int, datetime]]:
 
 def load_test_users(*, count: int, prefix: str = "load") -> list[User]:
     """The users `<prefix>-1` to `<prefix>-<count>`; the missing ones are made, without a password."""
-    names = [f"{prefix}-{number}" for number in range(1, count + 1)]
-    known = User.objects.in_bulk(names, field_name="username")
-    missing = [User(username=name, password=make_password(None)) for name in names if name not in known]
+    wanted = {names.key(name): name for number in range(1, count + 1) if (name := f"{prefix}-{number}")}
+    known = User.objects.in_bulk(wanted, field_name="username_key")
+    missing = [User(username=name, password=make_password(None)) for key, name in wanted.items() if key not in known]
     User.objects.bulk_create(missing, batch_size=ROWS_PER_INSERT, ignore_conflicts=True)
-    known |= User.objects.in_bulk([user.username for user in missing], field_name="username")
-    return [known[name] for name in names]
+    known |= User.objects.in_bulk([user.username_key for user in missing], field_name="username_key")
+    return [known[key] for key in wanted]
 
 
 def _problems(user: User, password: str) -> dict[str, list[ValidationError]]:
-    """What is wrong with a new account, by field. Names that differ only in case count as the same."""
+    """What is wrong with a new account, by field."""
     problems: dict[str, list[ValidationError]] = {}
     try:
-        user.clean_fields(exclude=["password"])
+        user.full_clean(exclude={"password"})
     except ValidationError as error:
         problems |= error.error_dict
-    else:
-        if User.objects.filter(username__iexact=user.username).exists():
-            problems["username"] = [user.unique_error_message(User, ("username",))]
     try:
         validate_password(password, user)
     except ValidationError as error:

@@ -60,6 +60,26 @@ def test_a_user_is_made_with_a_hashed_password(superuser: Client) -> None:
     assert User.objects.get(username="dave").check_password(NEW_PASSWORD)
 
 
+@pytest.mark.parametrize("name", ["ALICE", "Ａｌｉｃｅ", "\u3164", "a\u200bb"])
+def test_a_name_that_is_taken_or_shows_nothing_is_refused(superuser: Client, name: str) -> None:
+    make_user("alice")
+    bob = make_user("bob")
+    form = {"username": name, "usable_password": "true", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
+    assert superuser.post(f"{USERS}add/", form).status_code == 200
+    assert superuser.post(f"{USERS}{bob.pk}/change/", user_form(bob, username=name)).status_code == 200
+    bob.refresh_from_db()
+    assert bob.username == "bob"
+    assert User.objects.count() == 3
+
+
+@pytest.mark.parametrize(("typed", "stored", "key"), [("ALICE", "ALICE", "alice"), ("Zoe\u0301", "Zoé", "zoé")])
+def test_a_user_is_renamed_with_the_key(superuser: Client, typed: str, stored: str, key: str) -> None:
+    alice = make_user("alice")
+    assert superuser.post(f"{USERS}{alice.pk}/change/", user_form(alice, username=typed)).status_code == 302
+    alice.refresh_from_db()
+    assert (alice.username, alice.username_key) == (stored, key)
+
+
 def test_a_password_is_changed_and_never_shown(moderator: Client) -> None:
     alice = make_user("alice")
     page = moderator.get(f"{USERS}{alice.pk}/change/").content.decode()

@@ -64,6 +64,10 @@ def test_the_device_is_written_down(alice: User) -> None:
     assert (record.address, record.user_agent) == ("192.0.2.7", "Chat/1.0")
 
 
+def test_another_case_of_the_name_signs_in(alice: User) -> None:
+    assert sign_in(username="ALICE").json()["user"]["username"] == "alice"
+
+
 @pytest.mark.parametrize("path", [*POSTS, "/api/me"])
 def test_every_path_works_with_and_without_a_trailing_slash(alice: User, path: str) -> None:
     method = Client().get if path == "/api/me" else post

@@ -49,10 +49,19 @@ def test_who_registers_can_sign_in() -> None:
     assert services.sign_in(username="dora", password="a long enough one").user == user
 
 
-def test_a_name_has_one_spelling() -> None:
-    services.register(username="ｄｏｒａ", password="a long enough one")
-    assert services.sign_in(username="dora", password="a long enough one").user.username == "dora"
-    assert services.sign_in(username="ｄｏｒａ", password="a long enough one").user.username == "dora"
+@pytest.mark.parametrize("other", ["Zoé", "zoe\u0301", "ＺＯＥ\u0301", "ZOÉ"])
+def test_any_spelling_of_a_name_signs_in_and_none_is_free_again(other: str) -> None:
+    user = services.register(username="Zoe\u0301", password="a long enough one")
+    assert user.username == "Zoé"
+    assert services.sign_in(username=other, password="a long enough one").user == user
+    with pytest.raises(ValidationError) as refusal:
+        services.register(username=other, password="a long enough one")
+    assert [len(texts) for texts in refusal.value.message_dict.values()] == [1]
+
+
+@pytest.mark.parametrize("username", ["हिन्दी", "ภาษาไทย", "張三", "o'neil".replace("'", "."), "x" * 150])
+def test_letters_of_every_script_are_a_username(username: str) -> None:
+    assert services.register(username=username, password="a long enough one").username == username
 
 
 @pytest.mark.parametrize(
@@ -63,6 +72,12 @@ def test_a_name_has_one_spelling() -> None:
         ("two words", "a long enough one", {"username"}),
         ("nul\0", "a long enough one", {"username"}),
         ("x" * 151, "a long enough one", {"username"}),
+        ("ﷺ" * 10, "a long enough one", {"username"}),
+        ("\u3164", "a long enough one", {"username"}),
+        ("al\u200bice", "a long enough one", {"username"}),
+        ("\u202eecila", "a long enough one", {"username"}),
+        ("\u0301\u0302", "a long enough one", {"username"}),
+        ("\ud800", "a long enough one", {"username"}),
         ("dora", "short", {"password"}),
         ("dora-the-explorer", "dora-the-explorer", {"password"}),
         ("", "1234", {"username", "password"}),
@@ -78,7 +93,7 @@ def test_what_will_not_do_is_refused_by_field(alice: User, username: str, passwo
 def test_of_two_who_take_a_name_at_once_one_gets_it(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "_problems", lambda *_: {})  # the other came between the look and the insert
     with pytest.raises(ValidationError) as refusal:
-        services.register(username="alice", password="a long enough one")
+        services.register(username="ALICE", password="a long enough one")
     assert set(refusal.value.message_dict) == {"username"}
 
 
@@ -105,7 +120,10 @@ def test_a_long_user_agent_is_cut(alice: User) -> None:
     assert SignIn.objects.get().user_agent == "x" * 200
 
 
-@pytest.mark.parametrize(("username", "password"), [("alice", "wrong"), ("nobody", PASSWORD), ("alice\0", PASSWORD)])
+@pytest.mark.parametrize(
+    ("username", "password"),
+    [("alice", "wrong"), ("nobody", PASSWORD), ("alice\0", PASSWORD), ("\ud800", PASSWORD), ("", PASSWORD)],
+)
 def test_wrong_ones_are_refused_alike(alice: User, username: str, password: str) -> None:
     with pytest.raises(AuthRequired, match="Wrong username or password"):
         services.sign_in(username=username, password=password)
@@ -303,6 +321,10 @@ def test_load_test_users_are_made_once_and_come_in_order() -> None:
     assert [user.username for user in again] == [f"load-{number}" for number in range(1, 6)]
     assert again[:3] == first
     assert not any(user.has_usable_password() for user in again)
+
+
+def test_load_test_users_are_found_in_any_spelling() -> None:
+    assert services.load_test_users(count=2, prefix="Load") == services.load_test_users(count=2, prefix="load")
 
 
 def test_many_load_test_users_take_few_queries(django_assert_max_num_queries: Any) -> None:
