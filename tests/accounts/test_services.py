@@ -214,7 +214,7 @@ def test_an_access_token_cannot_be_exchanged(alice: User) -> None:
 def test_a_refresh_token_ends(alice: User, settings: Any) -> None:
     with time_machine.travel(time.time(), tick=False) as clock:
         token = signed_in(alice).refresh
-        clock.shift(timedelta(days=settings.CHAT_REFRESH_DAYS))
+        clock.shift(timedelta(days=settings.CHAT_REFRESH_DAYS, minutes=1))
         with pytest.raises(AuthExpired):
             services.refresh(token=token)
 

@@ -231,6 +231,13 @@ async def test_a_token_that_expires_is_announced_and_ends_the_socket(server: Ser
         assert await client.closed() == (4100, "Token expired")
 
 
+async def test_a_token_that_ended_within_the_leeway_signs_in_and_ends_at_once(
+    server: ServerProcess, alice: Person
+) -> None:
+    async with ChatClient.connect(server.ws_url, _ending(alice, in_s=-5)) as client:
+        assert await client.closed() == (4100, "Token expired")
+
+
 async def test_a_new_token_in_time_keeps_the_socket(server: ServerProcess, alice: Person) -> None:
     ending, lasting = _ending(alice, in_s=2), alice.token
     async with (

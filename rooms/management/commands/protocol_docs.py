@@ -43,9 +43,9 @@ are strings. A first talk, `>` from the client and `<` from the server:
   `ack`, or `error`. The `ack` of a message comes after its commit.
 - A message's `clientId` (its `id` if it has none) is unique for its author as long as the message is kept: sent again
   it stores nothing, and is acknowledged with the first one's `seq`.
-- A room name has 1 to 80 letters, combining marks and numbers of any script, `-`, `_` and `.`, but no invisible ones, and
-  is not `.` or `..`. A message has 1 to 4,000 characters, at least one of them visible, and no NUL; a frame has 64 KiB at
-  most (the limits of messages and frames are settings).
+- A room name has 1 to 80 letters, combining marks and numbers of any script, `-`, `_` and `.`, no invisible characters,
+  and is not `.` or `..`. A message has 1 to 4,000 characters, at least one of them visible, and no NUL. A frame has
+  64 KiB at most. (The limits of messages and frames are settings.)
 - A username has 1 to 150 characters by the same rule, and `@` and `+`. Two names that differ only in case, width or
   spelling are one, and any spelling signs in.
 - Every stored change of a room takes the room's next `seq`, without holes, and reaches every member in that order.
