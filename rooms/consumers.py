@@ -6,10 +6,9 @@ here events come through the hub, and all ORM work goes through chatsite.databas
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from http.cookies import CookieError, SimpleCookie
 from time import monotonic, time
 from typing import Any, cast
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import structlog
 from channels.consumer import AsyncConsumer
@@ -23,6 +22,7 @@ from monitoring import metrics
 from rooms import attendance, handlers, protocol
 from rooms.delivery.connection import Connection, FrameSocket
 from rooms.node import Node
+from rooms.sockets import handshake
 
 log = structlog.get_logger(__name__)
 Scope = dict[str, Any]
@@ -41,7 +41,9 @@ class ChatConsumer(AsyncConsumer):
         await receive()  # websocket.connect
         self.node = attendance.running()
         if self.node.draining:
-            await _turn_away(scope, send)
+            await handshake.refuse(
+                scope, send, status=503, headers=[(b"retry-after", b"1")]
+            )  # a proxy asks another process
             return
         await send({"type": "websocket.accept"})
         task = cast("asyncio.Task[None]", asyncio.current_task())
@@ -96,12 +98,12 @@ class ChatConsumer(AsyncConsumer):
 
     async def _sign_in_unasked(self, scope: Scope) -> None:
         """By the `Authorization` header a program sends, or by the cookie a browser sends from an allowed page."""
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = handshake.headers_of(scope)
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             await handlers.authenticate(self.node, self.connection, token.strip())
-        elif (session_key := _session_key(headers)) and _allowed_origin(headers):
-            await handlers.sign_in_by(self.node, self.connection, authentication.by_session, session_key)
+        elif (key := handshake.session_key(headers)) and handshake.is_allowed_origin(headers):
+            await handlers.sign_in_by(self.node, self.connection, authentication.by_session, key)
 
     async def _serve(self, receive: Receive) -> int:
         """Handles one frame after the other until the socket closes; answers with the close code."""
@@ -182,31 +184,3 @@ class ChatConsumer(AsyncConsumer):
     def _log(self, event: str, **fields: Any) -> None:
         user = self.connection.identity.user_id if self.connection.identity else None
         log.info(event, connection=self.connection.id, user=user, **fields)
-
-
-async def _turn_away(scope: Scope, send: Send) -> None:
-    """Refuses the handshake with HTTP 503, so that a proxy asks another process; daphne knows only 403."""
-    if "websocket.http.response" in scope.get("extensions", {}):
-        await send({"type": "websocket.http.response.start", "status": 503, "headers": [(b"retry-after", b"1")]})
-        await send({"type": "websocket.http.response.body", "body": b""})
-    else:
-        await send({"type": "websocket.close"})
-
-
-def _session_key(headers: dict[str, str]) -> str:
-    try:
-        cookie = SimpleCookie(headers.get("cookie", "")).get(settings.SESSION_COOKIE_NAME)
-    except CookieError:
-        return ""
-    return cookie.value if cookie else ""
-
-
-def _allowed_origin(headers: dict[str, str]) -> bool:
-    """Whether the page that opened this socket may use its visitor's cookie: our own pages, and CHAT_ALLOWED_ORIGINS.
-
-    The whole origin counts, scheme and port too: another page on the same host must not speak in a visitor's name.
-    """
-    origin = headers.get("origin", "")
-    parts = urlsplit(origin)
-    own = parts.netloc == headers.get("host") and parts.scheme in (("https",) if settings.HTTPS else ("http", "https"))
-    return own or origin in {*settings.CHAT_ALLOWED_ORIGINS, *settings.CSRF_TRUSTED_ORIGINS}

@@ -20,9 +20,10 @@ INTRODUCTION = """\
 
 <!-- Written by `make docs` from rooms/protocol, chatsite/errors.py and chatsite/closes.py: edit those. -->
 
-JSON text frames over one WebSocket, at `/ws` or `/chat`, with or without a trailing slash. Every frame is an object
-with a `type`. Unknown fields of a command are ignored. Timestamps are ISO 8601 in UTC with milliseconds and `Z`; ids
-are strings. A first talk, `>` from the client and `<` from the server:
+JSON text frames over one WebSocket, at `/ws` or `/chat`, with or without a trailing slash; any other path is answered
+with HTTP 404 (by `manage.py runserver` with 403). Every frame is an object with a `type`. Unknown fields of a command
+are ignored. Timestamps are ISO 8601 in UTC with milliseconds and `Z`; ids are strings. A first talk, `>` from the
+client and `<` from the server:
 
 ```
 < {"type": "welcome", "message": "Welcome to the chat", "timestamp": "2026-01-01T12:00:00.000Z", "serverTime": ...}
