@@ -1,24 +1,111 @@
 """Who people are: users, their roles, and the devices they signed in on."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import Any, ClassVar
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
 from django.db import models
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
+from chatsite import names
+
+MAX_USERNAME = 150  # characters, of the name and of its key
+
+
+def validate_username(value: str) -> None:
+    """Raises ValidationError for anything else than visible letters, marks and numbers of any script and `@.+-_`."""
+    if not names.is_name(names.normalized(value), signs="@.+-_"):
+        raise ValidationError(UnicodeUsernameValidator.message, code="invalid")
+    MaxLengthValidator(MAX_USERNAME)(names.key(value))  # a few ligatures stand for many letters
+
+
+class UsernameKey(models.CharField):  # type: ignore[type-arg]  # the class takes no argument when it runs
+    """The name that usernames are compared by; every `save` and `bulk_create` computes it from the username."""
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        setattr(model_instance, self.attname, names.key(model_instance.username))  # type: ignore[attr-defined]
+        return super().pre_save(model_instance, add)
+
+
+class UserQuerySet(models.QuerySet["User"]):
+    def update(self, **values: Any) -> int:
+        """Changes the key with the username, for which it needs the name itself and not an expression."""
+        if "username" in values:
+            values["username_key"] = names.key(values["username"])
+        return super().update(**values)
+
+
+class Users(UserManager["User"]):
+    """Finds a user by any spelling of the name: that is how password sign-in looks people up."""
+
+    use_in_migrations = False
+
+    def get_queryset(self) -> UserQuerySet:
+        return UserQuerySet(self.model, using=self._db)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(**self._named(username))
+
+    async def aget_by_natural_key(self, username: str | None) -> "User":
+        return await self.aget(**self._named(username))
+
+    def _named(self, username: str | None) -> dict[str, str]:
+        if not username or not username.isprintable():  # nobody's, and NUL or a lone surrogate would fail in a database
+            raise self.model.DoesNotExist
+        return {"username_key": names.key(username)}
+
 
 class User(AbstractUser):
-    """A person or a program. Roles come from Django's own flags and groups, nothing else."""
+    """A person or a program. Roles come from Django's own flags and groups, nothing else.
 
+    No two usernames differ only in case, width or spelling: `username_key` is unique.
+    """
+
+    username = models.CharField(
+        _("username"),
+        max_length=MAX_USERNAME,
+        unique=True,
+        help_text=_("Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only."),
+        validators=[validate_username],
+        error_messages={"unique": _("A user with that username already exists.")},
+    )
+    username_key = UsernameKey(max_length=MAX_USERNAME, unique=True, editable=False)
     token_epoch = models.PositiveIntegerField(
         _("token epoch"), default=0, help_text=_("Raising it signs this user out everywhere.")
     )
 
+    objects: ClassVar[Users] = Users()
+
     class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")
+
+    def save(self, *, update_fields: Iterable[str] | None = None, **options: Any) -> None:
+        """Writes the key wherever the username is written."""
+        if update_fields is not None and "username" in update_fields:
+            update_fields = {*update_fields, "username_key"}
+        elif "username" in self.__dict__:
+            self.__dict__.setdefault("username_key", "")  # one that was not loaded is written too
+        super().save(update_fields=update_fields, **options)
+
+    def validate_unique(self, exclude: Collection[str] | None = None) -> None:
+        """Says of a name that is taken that the username is, in whatever spelling."""
+        exclude = set(exclude or ())
+        super().validate_unique(exclude={*exclude, "username", "username_key"})
+        if "username" in exclude:
+            return
+        if User.objects.exclude(pk=self.pk).filter(username_key=names.key(self.username)).exists():
+            raise ValidationError({"username": self.unique_error_message(User, ("username",))})
+
+    @classmethod
+    def normalize_username(cls, username: Any) -> Any:
+        """The name as it is stored; a form calls this for what is not a name, too."""
+        return names.normalized(username) if isinstance(username, str) else username
 
     @property
     def roles(self) -> tuple[str, ...]:

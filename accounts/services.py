@@ -4,6 +4,7 @@ Hashing a password takes 50-100 ms: never call `register` or `sign_in` on the ev
 """
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -22,6 +23,7 @@ from django.utils import timezone
 from accounts import tokens
 from accounts.models import AccessChange, SignIn, User
 from accounts.signals import announce
+from chatsite import names
 from chatsite.errors import AuthRequired
 
 RETRY_GRACE = timedelta(seconds=10)  # a client whose answer got lost asks again within its usual time-out
@@ -52,7 +54,7 @@ def register(*, username: str, password: str) -> User:
 
 def sign_in(*, username: str, password: str, address: str = "", user_agent: str = "") -> SignedIn:
     """Raises AuthRequired when they are wrong; an unknown name costs the same time as a wrong password."""
-    user = authenticate(username=User.normalize_username(username), password=password)
+    user = authenticate(username=username, password=password)
     if not isinstance(user, User):
         raise AuthRequired("Wrong username or password")
     return open_sign_in(user=user, address=address, user_agent=user_agent)
@@ -97,12 +99,27 @@ def sign_out(*, token: str) -> None:
         _revoke(claims.sign_in, claims.user_id)
 
 
-def sign_out_everywhere(*, user_id: int) -> None:
-    """Ends every token, session and open socket of a user."""
+def sign_out_everywhere(*, user_ids: Collection[int]) -> None:
+    """Ends every token, session and open socket of these users."""
     with transaction.atomic():
-        User.objects.filter(pk=user_id).update(token_epoch=F("token_epoch") + 1)
-        SignIn.objects.filter(user_id=user_id, revoked_at=None).update(revoked_at=timezone.now())
-        announce(user_id)
+        User.objects.filter(pk__in=user_ids).update(token_epoch=F("token_epoch") + 1)
+        SignIn.objects.filter(user_id__in=user_ids, revoked_at=None).update(revoked_at=timezone.now())
+        announce(user_ids)
+
+
+def deactivate(*, user_ids: Collection[int]) -> None:
+    """Locks these users out, of their open sockets too."""
+    with transaction.atomic():
+        User.objects.filter(pk__in=user_ids).update(is_active=False)
+        announce(user_ids)
+
+
+def revoke(*, sign_ins: Collection[SignIn]) -> None:
+    """Ends these devices' sign-ins and their open sockets."""
+    open_ones = SignIn.objects.filter(pk__in=[sign_in.pk for sign_in in sign_ins], revoked_at=None)
+    with transaction.atomic():
+        open_ones.update(revoked_at=timezone.now())
+        announce(sign_in.user_id for sign_in in sign_ins)
 
 
 def access_changes(*, within_s: float) -> set[tuple[int, datetime]]:
@@ -113,24 +130,21 @@ def access_changes(*, within_s: float) -> set[tuple[int, datetime]]:
 
 def load_test_users(*, count: int, prefix: str = "load") -> list[User]:
     """The users `<prefix>-1` to `<prefix>-<count>`; the missing ones are made, without a password."""
-    names = [f"{prefix}-{number}" for number in range(1, count + 1)]
-    known = User.objects.in_bulk(names, field_name="username")
-    missing = [User(username=name, password=make_password(None)) for name in names if name not in known]
+    wanted = {names.key(name): name for number in range(1, count + 1) if (name := f"{prefix}-{number}")}
+    known = User.objects.in_bulk(wanted, field_name="username_key")
+    missing = [User(username=name, password=make_password(None)) for key, name in wanted.items() if key not in known]
     User.objects.bulk_create(missing, batch_size=ROWS_PER_INSERT, ignore_conflicts=True)
-    known |= User.objects.in_bulk([user.username for user in missing], field_name="username")
-    return [known[name] for name in names]
+    known |= User.objects.in_bulk([user.username_key for user in missing], field_name="username_key")
+    return [known[key] for key in wanted]
 
 
 def _problems(user: User, password: str) -> dict[str, list[ValidationError]]:
-    """What is wrong with a new account, by field. Names that differ only in case count as the same."""
+    """What is wrong with a new account, by field."""
     problems: dict[str, list[ValidationError]] = {}
     try:
-        user.clean_fields(exclude=["password"])
+        user.full_clean(exclude={"password"})
     except ValidationError as error:
         problems |= error.error_dict
-    else:
-        if User.objects.filter(username__iexact=user.username).exists():
-            problems["username"] = [user.unique_error_message(User, ("username",))]
     try:
         validate_password(password, user)
     except ValidationError as error:
@@ -150,7 +164,7 @@ def _tokens(user: User, sign_in_id: uuid.UUID, generation: int) -> SignedIn:
 
 def _revoke(sign_in_id: uuid.UUID, user_id: int) -> None:
     if SignIn.objects.filter(pk=sign_in_id, user_id=user_id, revoked_at=None).update(revoked_at=timezone.now()):
-        announce(user_id)
+        announce([user_id])
 
 
 def _address(text: str) -> str | None:

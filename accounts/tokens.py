@@ -1,6 +1,7 @@
 """Writes and reads signed tokens. Knows no records: whether a token's user may still come in is not decided here.
 
-The only module that imports simplejwt. Algorithm, secret and lifetimes are in settings.SIMPLE_JWT.
+The only module that imports simplejwt. Algorithm, secret, lifetimes and leeway are in settings.SIMPLE_JWT; the leeway
+holds for `exp`, `nbf` and `iat` alike.
 """
 
 import uuid
@@ -14,7 +15,9 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from chatsite.errors import AuthExpired, AuthRequired
 
-MAX_CHARS = 4096  # ours have about 500; longer ones are not worth a signature check
+MAX_CHARS = 4096  # issued ones have about 500; longer ones are not worth a signature check
+# What claims of a wrong kind or size raise, here and in simplejwt: a text as `exp`, a time after the year 9999.
+UNUSABLE = (KeyError, ValueError, TypeError, AttributeError, OverflowError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ def read_access(token: str) -> Access:
             sign_in=uuid.UUID(claims["signIn"]) if "signIn" in claims else None,
             expires_at=datetime.fromtimestamp(claims["exp"], UTC),
         )
-    except (KeyError, ValueError, TypeError, AttributeError):
+    except UNUSABLE:
         raise AuthRequired("Token lacks a claim") from None
 
 
@@ -83,7 +86,7 @@ def read_refresh(token: str) -> Refresh:
             generation=int(claims["generation"]),
             expires_at=datetime.fromtimestamp(claims["exp"], UTC),
         )
-    except (KeyError, ValueError, TypeError, AttributeError):
+    except UNUSABLE:
         raise AuthRequired("Token lacks a claim") from None
 
 
@@ -104,5 +107,5 @@ def _claims(kind: type[AccessToken] | type[RefreshToken], token: str) -> dict[st
         return dict(kind(token).payload)  # type: ignore[arg-type]  # it takes text, whatever its annotation says
     except ExpiredTokenError:
         raise AuthExpired from None
-    except TokenError:
+    except (TokenError, *UNUSABLE):
         raise AuthRequired("Token is not valid") from None

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+import structlog
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsite.settings")
@@ -17,8 +18,10 @@ from django.urls import re_path  # noqa: E402
 
 from rooms.api import token_requests  # noqa: E402
 from rooms.live import node  # noqa: E402
-from rooms.sockets import session  # noqa: E402
+from rooms.sockets import handshake, session  # noqa: E402
 from rooms.sockets.consumer import ChatConsumer  # noqa: E402
+
+log = structlog.get_logger(__name__)
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -61,10 +64,21 @@ def _drain_first(running: node.Node) -> None:
     signal.signal(signal.SIGTERM, on_signal)
 
 
+async def refuse_socket(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers a WebSocket handshake on any other path with HTTP 404."""
+    await receive()
+    log.info("socket.unknown_path", path=scope["path"][:100])
+    await handshake.refuse(scope, send, status=404)
+
+
+sockets = [
+    re_path(r"^(?:ws|chat)/?$", ChatConsumer.as_asgi()),
+    re_path(r"", refuse_socket),  # type: ignore[arg-type]  # Channels routes to applications, Django's stubs to views
+]
 application = ProtocolTypeRouter(
     {
         "http": http,
-        "websocket": URLRouter([re_path(r"^(?:ws|chat)/?$", ChatConsumer.as_asgi())]),
+        "websocket": URLRouter(sockets),
         "lifespan": lifespan,
     }
 )

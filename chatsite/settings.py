@@ -79,6 +79,7 @@ SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=CHAT_ACCESS_MINUTES),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=CHAT_REFRESH_DAYS),
+    "LEEWAY": 30,  # seconds: the clocks of the machines that sign and read a token may differ by so much
     "USER_ID_CLAIM": "userId",
 }
 

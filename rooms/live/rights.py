@@ -35,7 +35,7 @@ class Rights:
 
     def recheck_users(self, user_ids: Iterable[Any]) -> None:
         users = frozenset(user_ids)
-        self.changes += 1
+        self.changes += bool(users)
         for connection in list(self._connections.values()):
             if connection.identity is not None and connection.identity.user_id in users:
                 self._recheck(connection)
@@ -50,6 +50,5 @@ class Rights:
         """Finds changes that the bus has not brought: lost on the way, or made where no bus is running."""
         now = self._clock()
         changes = await database.call(accounts.access_changes, within_s=now - self._polled_at + LATE_COMMIT_S)
-        if new := changes - self._seen:
-            self.recheck_users([user_id for user_id, _ in new])
+        self.recheck_users([user_id for user_id, _ in changes - self._seen])
         self._seen, self._polled_at = changes, now

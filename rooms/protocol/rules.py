@@ -1,12 +1,12 @@
 """What a name, a text and a time must look like on the wire."""
 
-import unicodedata
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 
 from django.conf import settings
 
+from chatsite import names
 from chatsite.errors import BadFrame, TooLarge
 
 # Beyond the base protocol, and sent only to a client that accepts them.
@@ -15,21 +15,25 @@ ADDITIONS = frozenset({"compressed", "heads", "message-batch"})
 
 @lru_cache(maxsize=10_000)  # the same few names, with every message
 def room_name(value: str) -> str:
-    """A room's name in its one spelling (NFC): 1 to 80 letters and digits of any language, `-`, `_`, `.`; BadFrame."""
-    name = unicodedata.normalize("NFC", value) if len(value) <= 320 else value
+    """A room's name as it is stored: 1 to 80 letters, marks and numbers of any script, `-`, `_`, `.`; BadFrame."""
+    name = names.normalized(value) if len(value) <= 320 else value
     if not 1 <= len(name) <= 80:
         raise BadFrame("A room name has 1 to 80 characters")
-    if not all(c in "-_." or unicodedata.category(c)[0] in "LMN" for c in name):
-        raise BadFrame("A room name has letters, digits, '-', '_' and '.' only")
+    if not names.is_name(name, signs="-_."):
+        raise BadFrame("A room name has visible letters, digits, '-', '_' and '.' only")
     return name
 
 
 def text_content(value: str) -> str:
-    """The text of a message, unchanged. BadFrame: blank, or with a NUL; TooLarge: over CHAT_MAX_CONTENT_CHARS."""
-    if not value.strip():
+    """The text of a message, unchanged. BadFrame: nothing visible, NUL, no Unicode; TooLarge: over the limit."""
+    if names.is_blank(value):
         raise BadFrame("Message content is empty")
     if "\0" in value:
         raise BadFrame("Message content must not contain NUL")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise BadFrame("Message content is not valid Unicode") from None
     if 0 < settings.CHAT_MAX_CONTENT_CHARS < len(value):
         raise TooLarge(f"Message content is over {settings.CHAT_MAX_CONTENT_CHARS} characters")
     return value

@@ -27,11 +27,11 @@ def set_membership(*, room_id: int, user_id: Any, **values: Any) -> Membership:
 def remove_member(*, room_id: int, user_id: Any) -> None:
     with transaction.atomic():
         Membership.objects.filter(room_id=room_id, user_id=user_id).delete()
-        announce(user_id)
+        announce([user_id])
 
 
 def _set(room_id: int, user_id: Any, **values: Any) -> Membership:
     with transaction.atomic():
         membership, _ = Membership.objects.update_or_create(room_id=room_id, user_id=user_id, defaults=values)
-        announce(user_id)
+        announce([user_id])
     return membership

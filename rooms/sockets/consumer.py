@@ -25,10 +25,9 @@ from rooms.protocol.codec import CommandError, decode
 from rooms.protocol.commands.base import Command
 from rooms.protocol.frames.session import Error, Welcome
 from rooms.protocol.rules import accepted, timestamp
-from rooms.sockets import membership, session
+from rooms.sockets import handshake, membership, session
 from rooms.sockets.answers import refuse
 from rooms.sockets.commands import HANDLERS
-from rooms.sockets.handshake import is_allowed_origin, session_key
 
 log = structlog.get_logger(__name__)
 Scope = dict[str, Any]
@@ -46,7 +45,8 @@ class ChatConsumer(AsyncConsumer):
         await receive()  # websocket.connect
         self.node = session.running()
         if self.node.draining:
-            await _refuse_handshake(scope, send)
+            # A proxy then asks another process.
+            await handshake.refuse(scope, send, status=503, headers=[(b"retry-after", b"1")])
             return
         await send({"type": "websocket.accept"})
         self.connection = _connection(scope, send)
@@ -84,11 +84,11 @@ class ChatConsumer(AsyncConsumer):
 
     async def _sign_in_at_handshake(self, scope: Scope) -> None:
         """By the `Authorization` header a program sends, or by the cookie a browser sends from an allowed page."""
-        headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
+        headers = handshake.headers_of(scope)
         scheme, _, token = headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer":
             await session.authenticate(self.node, self.connection, token.strip())
-        elif (key := session_key(headers)) and is_allowed_origin(headers):
+        elif (key := handshake.session_key(headers)) and handshake.is_allowed_origin(headers):
             await session.sign_in_by(self.node, self.connection, authentication.by_session, key)
 
     async def _serve(self, receive: Receive) -> int:
@@ -149,12 +149,3 @@ def _connection(scope: Scope, send: Send) -> Connection:
         socket=cast(FrameSocket | None, scope.get("extensions", {}).get("chat.frames")),
         address=(scope.get("client") or ("", 0))[0],
     )
-
-
-async def _refuse_handshake(scope: Scope, send: Send) -> None:
-    """Refuses the handshake with HTTP 503, so that a proxy asks another process; daphne knows only 403."""
-    if "websocket.http.response" in scope.get("extensions", {}):
-        await send({"type": "websocket.http.response.start", "status": 503, "headers": [(b"retry-after", b"1")]})
-        await send({"type": "websocket.http.response.body", "body": b""})
-    else:
-        await send({"type": "websocket.close"})

@@ -121,12 +121,14 @@ async def _recheck(node: Node, connection: Connection) -> None:
 
 async def _recheck_room(node: Node, connection: Connection, name: str) -> None:
     room = connection.rooms.get(name)
+    error: ChatError = NoSuchRoom()  # where another room has the name now
     try:
         today = await database.call(access.room, connection.identity.user_id, name)
-        error: ChatError = NoSuchRoom()  # where another room has the name now
+        if room is not None and today.room_id == room.room_id:
+            return
     except (Banned, NoSuchRoom) as refusal:
-        today, error = None, refusal
-    if room is None or connection.rooms.get(name) is not room or (today and today.room_id == room.room_id):
+        error = refusal
+    if room is None or connection.rooms.get(name) is not room:
         return
     await membership.leave(node, connection, name)
     connection.send(error_frame(error))

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import SignIn, User
@@ -60,6 +62,26 @@ def test_a_user_is_made_with_a_hashed_password(superuser: Client) -> None:
     assert User.objects.get(username="dave").check_password(NEW_PASSWORD)
 
 
+@pytest.mark.parametrize("name", ["ALICE", "Ａｌｉｃｅ", "\u3164", "a\u200bb"])
+def test_a_name_that_is_taken_or_shows_nothing_is_refused(superuser: Client, name: str) -> None:
+    make_user("alice")
+    bob = make_user("bob")
+    form = {"username": name, "usable_password": "true", "password1": NEW_PASSWORD, "password2": NEW_PASSWORD}
+    assert superuser.post(f"{USERS}add/", form).status_code == 200
+    assert superuser.post(f"{USERS}{bob.pk}/change/", user_form(bob, username=name)).status_code == 200
+    bob.refresh_from_db()
+    assert bob.username == "bob"
+    assert User.objects.count() == 3
+
+
+@pytest.mark.parametrize(("typed", "stored", "key"), [("ALICE", "ALICE", "alice"), ("Zoe\u0301", "Zoé", "zoé")])
+def test_a_user_is_renamed_with_the_key(superuser: Client, typed: str, stored: str, key: str) -> None:
+    alice = make_user("alice")
+    assert superuser.post(f"{USERS}{alice.pk}/change/", user_form(alice, username=typed)).status_code == 302
+    alice.refresh_from_db()
+    assert (alice.username, alice.username_key) == (stored, key)
+
+
 def test_a_password_is_changed_and_never_shown(moderator: Client) -> None:
     alice = make_user("alice")
     page = moderator.get(f"{USERS}{alice.pk}/change/").content.decode()
@@ -99,8 +121,8 @@ def test_a_deactivated_user_is_announced(moderator: Client, django_capture_on_co
 
     heard: list[int] = []
 
-    def listen(user_id: int, **_: object) -> None:
-        heard.append(user_id)
+    def listen(user_ids: list[int], **_: object) -> None:
+        heard.extend(user_ids)
 
     access_changed.connect(listen)
     alice = make_user("alice")
@@ -117,6 +139,27 @@ def test_users_are_signed_out_everywhere(moderator: Client) -> None:
     alice.refresh_from_db()
     assert alice.stamp() != before
     assert alice.is_active
+
+
+@pytest.mark.parametrize("action", ["deactivate", "sign_out_everywhere"])
+def test_acting_on_many_users_takes_as_many_statements_as_on_two(moderator: Client, action: str) -> None:
+    counts = []
+    for number in (1, 2, 20):  # the first one fills Django's cache of content types
+        form = {"action": action, "_selected_action": [make_user().pk for _ in range(number)]}
+        with CaptureQueriesContext(connection) as statements:
+            moderator.post(USERS, form)
+        counts.append(len(statements))
+    assert counts[1] == counts[2]
+
+
+def test_revoking_many_sign_ins_takes_as_many_statements_as_two(moderator: Client) -> None:
+    counts = []
+    for number in (1, 2, 20):  # the first one fills Django's cache of content types
+        form = {"action": "revoke", "_selected_action": [make_sign_in(make_user()).pk for _ in range(number)]}
+        with CaptureQueriesContext(connection) as statements:
+            moderator.post(SIGN_INS, form)
+        counts.append(len(statements))
+    assert counts[1] == counts[2]
 
 
 def test_nobody_deactivates_themselves() -> None:

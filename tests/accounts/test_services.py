@@ -19,6 +19,7 @@ from chatsite.errors import AuthExpired, AuthRequired
 from tests.support.factories import PASSWORD, make_user
 
 pytestmark = pytest.mark.django_db
+SAVEPOINT = 2  # statements; outside of a test it is the transaction's begin and commit
 
 
 @pytest.fixture
@@ -28,11 +29,11 @@ def alice() -> User:
 
 @pytest.fixture
 def changed() -> Iterator[list[int]]:
-    """The users of whom `access_changed` told."""
+    """The users whom `access_changed` named."""
     users: list[int] = []
 
-    def told(user_id: int, **_: Any) -> None:
-        users.append(user_id)
+    def told(user_ids: list[int], **_: Any) -> None:
+        users.extend(user_ids)
 
     access_changed.connect(told)
     yield users
@@ -49,10 +50,19 @@ def test_who_registers_can_sign_in() -> None:
     assert services.sign_in(username="dora", password="a long enough one").user == user
 
 
-def test_a_name_has_one_spelling() -> None:
-    services.register(username="ｄｏｒａ", password="a long enough one")
-    assert services.sign_in(username="dora", password="a long enough one").user.username == "dora"
-    assert services.sign_in(username="ｄｏｒａ", password="a long enough one").user.username == "dora"
+@pytest.mark.parametrize("other", ["Zoé", "zoe\u0301", "ＺＯＥ\u0301", "ZOÉ"])
+def test_any_spelling_of_a_name_signs_in_and_none_is_free_again(other: str) -> None:
+    user = services.register(username="Zoe\u0301", password="a long enough one")
+    assert user.username == "Zoé"
+    assert services.sign_in(username=other, password="a long enough one").user == user
+    with pytest.raises(ValidationError) as refusal:
+        services.register(username=other, password="a long enough one")
+    assert [len(texts) for texts in refusal.value.message_dict.values()] == [1]
+
+
+@pytest.mark.parametrize("username", ["हिन्दी", "ภาษาไทย", "張三", "o'neil".replace("'", "."), "x" * 150])
+def test_letters_of_every_script_are_a_username(username: str) -> None:
+    assert services.register(username=username, password="a long enough one").username == username
 
 
 @pytest.mark.parametrize(
@@ -63,6 +73,12 @@ def test_a_name_has_one_spelling() -> None:
         ("two words", "a long enough one", {"username"}),
         ("nul\0", "a long enough one", {"username"}),
         ("x" * 151, "a long enough one", {"username"}),
+        ("ﷺ" * 10, "a long enough one", {"username"}),
+        ("\u3164", "a long enough one", {"username"}),
+        ("al\u200bice", "a long enough one", {"username"}),
+        ("\u202eecila", "a long enough one", {"username"}),
+        ("\u0301\u0302", "a long enough one", {"username"}),
+        ("\ud800", "a long enough one", {"username"}),
         ("dora", "short", {"password"}),
         ("dora-the-explorer", "dora-the-explorer", {"password"}),
         ("", "1234", {"username", "password"}),
@@ -78,7 +94,7 @@ def test_what_will_not_do_is_refused_by_field(alice: User, username: str, passwo
 def test_of_two_who_take_a_name_at_once_one_gets_it(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "_problems", lambda *_: {})  # the other came between the look and the insert
     with pytest.raises(ValidationError) as refusal:
-        services.register(username="alice", password="a long enough one")
+        services.register(username="ALICE", password="a long enough one")
     assert set(refusal.value.message_dict) == {"username"}
 
 
@@ -105,7 +121,10 @@ def test_a_long_user_agent_is_cut(alice: User) -> None:
     assert SignIn.objects.get().user_agent == "x" * 200
 
 
-@pytest.mark.parametrize(("username", "password"), [("alice", "wrong"), ("nobody", PASSWORD), ("alice\0", PASSWORD)])
+@pytest.mark.parametrize(
+    ("username", "password"),
+    [("alice", "wrong"), ("nobody", PASSWORD), ("alice\0", PASSWORD), ("\ud800", PASSWORD), ("", PASSWORD)],
+)
 def test_wrong_ones_are_refused_alike(alice: User, username: str, password: str) -> None:
     with pytest.raises(AuthRequired, match="Wrong username or password"):
         services.sign_in(username=username, password=password)
@@ -196,7 +215,7 @@ def test_an_access_token_cannot_be_exchanged(alice: User) -> None:
 def test_a_refresh_token_ends(alice: User, settings: Any) -> None:
     with time_machine.travel(time.time(), tick=False) as clock:
         token = signed_in(alice).refresh
-        clock.shift(timedelta(days=settings.CHAT_REFRESH_DAYS))
+        clock.shift(timedelta(days=settings.CHAT_REFRESH_DAYS, minutes=1))
         with pytest.raises(AuthExpired):
             services.refresh(token=token)
 
@@ -236,7 +255,7 @@ def test_signing_out_twice_or_with_anything_is_no_error(alice: User) -> None:
 
 def test_signing_out_everywhere_ends_every_token(alice: User) -> None:
     here, there = signed_in(alice), signed_in(alice)
-    services.sign_out_everywhere(user_id=alice.pk)
+    services.sign_out_everywhere(user_ids=[alice.pk])
     for answer in (here, there):
         with pytest.raises(AuthRequired):
             authentication.by_token(answer.access)
@@ -251,8 +270,11 @@ def test_what_changes_a_users_rights_is_told_after_the_commit(
     answer, group = signed_in(alice), Group.objects.create(name="moderator")
     changes = [
         alice.save,
-        lambda: services.sign_out_everywhere(user_id=alice.pk),
+        lambda: User(pk=alice.pk, username="alicia").save(update_fields=["username"]),
+        lambda: services.deactivate(user_ids=[alice.pk]),
+        lambda: services.sign_out_everywhere(user_ids=[alice.pk]),
         lambda: services.sign_out(token=services.open_sign_in(user=alice).access),
+        lambda: services.revoke(sign_ins=SignIn.objects.all()),
         lambda: SignIn.objects.get(pk=tokens.read_refresh(answer.refresh).sign_in).delete(),
         lambda: alice.groups.add(group),
         lambda: group.user_set.remove(alice),
@@ -278,7 +300,25 @@ def test_what_changes_no_rights_is_not_told(
         services.refresh(token=signed_in(alice).refresh)
         services.register(username="dora", password="a long enough one")
         services.sign_out(token="nonsense")
+        Group.objects.create(name="admin")
     assert changed == []
+
+
+def test_all_whom_one_change_concerns_are_announced_at_once_in_few_statements(
+    django_assert_num_queries: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    users, group = services.load_test_users(count=50), Group.objects.create(name="moderator")
+    ids = sorted(user.pk for user in users)
+    changes = [
+        (4, lambda: group.user_set.set(users)),  # Django's own three, the note
+        (3, group.save),  # the group, who is in it, the note
+        (3 + SAVEPOINT, lambda: services.sign_out_everywhere(user_ids=ids)),
+        (2 + SAVEPOINT, lambda: services.deactivate(user_ids=ids)),
+    ]
+    for statements, change in changes:
+        with django_capture_on_commit_callbacks() as announcements, django_assert_num_queries(statements):
+            change()
+        assert len(announcements) == 1
 
 
 def test_a_listener_that_fails_harms_neither_the_caller_nor_the_next(
@@ -290,7 +330,7 @@ def test_a_listener_that_fails_harms_neither_the_caller_nor_the_next(
     access_changed.connect(fails)
     try:
         with django_capture_on_commit_callbacks(execute=True):
-            services.sign_out_everywhere(user_id=alice.pk)
+            services.sign_out_everywhere(user_ids=[alice.pk])
     finally:
         access_changed.disconnect(fails)
     assert changed == [alice.pk]
@@ -303,6 +343,10 @@ def test_load_test_users_are_made_once_and_come_in_order() -> None:
     assert [user.username for user in again] == [f"load-{number}" for number in range(1, 6)]
     assert again[:3] == first
     assert not any(user.has_usable_password() for user in again)
+
+
+def test_load_test_users_are_found_in_any_spelling() -> None:
+    assert services.load_test_users(count=2, prefix="Load") == services.load_test_users(count=2, prefix="load")
 
 
 def test_many_load_test_users_take_few_queries(django_assert_max_num_queries: Any) -> None:

@@ -18,6 +18,7 @@ from accounts import tokens
 from chatsite.errors import AuthExpired, AuthRequired
 
 SIGN_IN = uuid.uuid4()
+LEEWAY_S = 30
 
 
 def access(**changes: Any) -> str:
@@ -56,13 +57,34 @@ def test_a_refresh_token_names_its_sign_in_and_generation() -> None:
     assert (claims.user_id, claims.stamp, claims.sign_in, claims.generation) == (7, "abc", SIGN_IN, 3)
 
 
-def test_a_token_ends_with_its_lifetime() -> None:
+def test_a_token_ends_with_its_lifetime_and_the_leeway() -> None:
     with time_machine.travel(1_800_000_000, tick=False) as clock:
         token = access()
         assert tokens.read_access(token).expires_at.timestamp() == 1_800_000_000 + settings.CHAT_ACCESS_MINUTES * 60
-        clock.shift(timedelta(minutes=settings.CHAT_ACCESS_MINUTES))
+        clock.shift(timedelta(minutes=settings.CHAT_ACCESS_MINUTES, seconds=LEEWAY_S - 1))
+        assert tokens.read_access(token).username == "alice"
+        clock.shift(timedelta(seconds=1))
         with pytest.raises(AuthExpired):
             tokens.read_access(token)
+
+
+def test_a_refresh_token_has_the_same_leeway() -> None:
+    with time_machine.travel(1_800_000_000, tick=False) as clock:
+        token = refresh()
+        clock.shift(timedelta(days=settings.CHAT_REFRESH_DAYS, seconds=LEEWAY_S - 1))
+        assert tokens.read_refresh(token).generation == 3
+        clock.shift(timedelta(seconds=1))
+        with pytest.raises(AuthExpired):
+            tokens.read_refresh(token)
+
+
+@pytest.mark.parametrize("claim", ["iat", "nbf"])
+def test_a_token_of_a_machine_whose_clock_is_ahead_is_good_within_the_leeway(claim: str) -> None:
+    with time_machine.travel(1_800_000_000, tick=False):
+        assert tokens.read_access(signed(**{claim: 1_800_000_000 + LEEWAY_S})).username == "alice"
+        with pytest.raises(AuthRequired) as refusal:
+            tokens.read_access(signed(**{claim: 1_800_000_000 + LEEWAY_S + 1}))
+        assert refusal.type is AuthRequired
 
 
 def test_a_refresh_token_is_no_access_token() -> None:
@@ -99,7 +121,14 @@ def _unsigned() -> str:
         pytest.param(_unsigned(), id="no signature"),
         pytest.param(signed(userId="seven"), id="user id"),
         pytest.param(signed(signIn="x"), id="sign-in"),
+        pytest.param(signed(userId=1e400), id="endless user id"),
         pytest.param(signed(roles=None), id="roles"),
+        *(
+            pytest.param(signed(**{claim: value}), id=f"{claim} {str(value)[:12]}")
+            for claim in ("exp", "iat", "nbf")
+            for value in ("soon", [], {}, None, 1e400, -1e400, float("nan"), 2**40 * 1.0, 10**18, 10**400)
+        ),
+        pytest.param(signed(exp=str(int(time.time()) + 60)), id="exp as a text"),
         pytest.param(signed() + "A" * tokens.MAX_CHARS, id="too long"),
         pytest.param("\ud800", id="lone surrogate"),
         pytest.param("", id="empty"),

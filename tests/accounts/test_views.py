@@ -25,6 +25,12 @@ def test_the_right_password_signs_in_and_leads_on(client: Client, people: Simple
     assert signed_in_as(client) == str(people.alice.pk)
 
 
+@pytest.mark.parametrize("path", [SIGN_IN, "/admin/login/"])
+def test_another_case_of_the_name_signs_in(client: Client, people: SimpleNamespace, path: str) -> None:
+    client.post(path, {"username": "ADMIN", "password": PASSWORD})
+    assert signed_in_as(client) == str(people.admin.pk)
+
+
 def test_a_wrong_password_is_refused(client: Client, people: SimpleNamespace) -> None:
     response = client.post(SIGN_IN, {"username": "alice", "password": "wrong"})
     assert 'role="alert"' in response.content.decode()
@@ -62,6 +68,7 @@ def test_registering_makes_an_account_and_signs_it_in(client: Client, db: None) 
         ({"password1": "12345678", "password2": "12345678"}, "too common"),
         ({"username": "Alice"}, "already exists"),
         ({"username": "two words"}, "valid username"),
+        ({"username": "\u3164"}, "valid username"),
     ],
 )
 def test_a_registration_that_will_not_do_says_why(

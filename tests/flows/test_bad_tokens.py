@@ -9,6 +9,8 @@ from django.conf import settings
 from tests.support.client import ChatClient
 from tests.support.servers import Person, ServerProcess
 
+ENDS_IN_S = {"expired": -60, "with an endless end": 1e18}
+
 
 def _token(kind: str, person: Person) -> str:
     from accounts.models import User
@@ -19,8 +21,8 @@ def _token(kind: str, person: Person) -> str:
     if kind == "of a deactivated user":
         User.objects.filter(pk=person.id).update(is_active=False)
         return person.token
-    if kind == "expired":
-        return _minted(person, seconds=-1)
+    if kind in ENDS_IN_S:
+        return _minted(person, seconds=ENDS_IN_S[kind])
     if kind == "signed by somebody else":
         return _minted(person, key="another secret of more than 32 characters")
     if kind == "signed by nobody":
@@ -38,8 +40,8 @@ def _minted(person: Person, *, seconds: float = 60, key: str = "") -> str:
 
 @pytest.mark.parametrize(
     "kind",
-    ["of a deleted user", "of a deactivated user", "expired", "signed by somebody else", "signed by nobody",
-     "garbage", "empty", "with NUL", "beyond ASCII", "long"],
+    ["of a deleted user", "of a deactivated user", "expired", "with an endless end",
+     "signed by somebody else", "signed by nobody", "garbage", "empty", "with NUL", "beyond ASCII", "long"],
 )  # fmt: skip
 async def test_a_token_that_is_not_good_signs_nobody_in(server: ServerProcess, alice: Person, kind: str) -> None:
     token = server.database.run(_token, kind, alice)

@@ -64,6 +64,12 @@ async def test_another_page_cannot_use_the_cookie(server: ServerProcess, alice: 
     assert [frame["type"] for frame in client.log] == ["welcome", "error", "auth-success", "rooms-list"]
 
 
+async def test_an_origin_that_is_none_cannot_use_the_cookie(uvicorn_server: ServerProcess) -> None:
+    cookie = _session(uvicorn_server, uvicorn_server.person("alice-of-no-origin"))  # daphne itself answers it with 400
+    async with ChatClient.connect(uvicorn_server.ws_url, headers=cookie, origin="http://[") as client:
+        assert (await client.call("get-rooms"))["code"] == "auth-required"
+
+
 async def test_behind_tls_the_cookie_is_good_on_https_pages_and_named_ones_only(
     make_server: Callable[..., ServerProcess],
 ) -> None:
@@ -88,6 +94,14 @@ async def test_behind_tls_the_cookie_is_good_on_https_pages_and_named_ones_only(
 async def test_a_cookie_of_nobody_signs_nobody_in(server: ServerProcess, cookie: str) -> None:
     async with ChatClient.connect(server.ws_url, headers={"Cookie": cookie}, origin=server.url) as client:
         assert (await client.call("get-rooms"))["code"] == "auth-required"
+
+
+@pytest.mark.parametrize("other", ["theme=dark mode", "flag", 'prefs={"a": [1, 2]}', "name=Jürgen", "a,b=c; =; =x"])
+async def test_another_cookie_does_not_sign_the_page_out(server: ServerProcess, alice: Person, other: str) -> None:
+    ours = _session(server, alice)["Cookie"]
+    for cookie in (f"{other}; {ours}", f"{ours}; {other}"):
+        async with ChatClient.connect(server.ws_url, headers={"Cookie": cookie}, origin=server.url) as client:
+            await client.expect("auth-success", user={**user(alice), "roles": ["user"]})
 
 
 # --- By header --------------------------------------------------------------------------------------------------------
@@ -209,7 +223,7 @@ def _change(change: str, user_id: int, layers: dict[str, Any]) -> None:
     with override_settings(CHANNEL_LAYERS=layers):
         person = User.objects.get(pk=user_id)
         if change == "signed out everywhere":
-            services.sign_out_everywhere(user_id=user_id)
+            services.sign_out_everywhere(user_ids=[user_id])
         elif change == "deleted":
             person.delete()
         else:
@@ -228,6 +242,13 @@ async def test_a_token_that_expires_is_announced_and_ends_the_socket(server: Ser
         assert 0 < warning["inMs"] <= 2000
         assert warning.keys() == {"type", "inMs"}
         await client.call("get-rooms")
+        assert await client.closed() == (4100, "Token expired")
+
+
+async def test_a_token_that_ended_within_the_leeway_signs_in_and_ends_at_once(
+    server: ServerProcess, alice: Person
+) -> None:
+    async with ChatClient.connect(server.ws_url, _ending(alice, in_s=-5)) as client:
         assert await client.closed() == (4100, "Token expired")
 
 

@@ -21,9 +21,10 @@ INTRODUCTION = """\
 
 <!-- Written by `make docs` from rooms/protocol, chatsite/errors.py and chatsite/closes.py: edit those. -->
 
-JSON text frames over one WebSocket, at `/ws` or `/chat`, with or without a trailing slash. Every frame is an object
-with a `type`. Unknown fields of a command are ignored. Timestamps are ISO 8601 in UTC with milliseconds and `Z`; ids
-are strings. A first talk, `>` from the client and `<` from the server:
+JSON text frames over one WebSocket, at `/ws` or `/chat`, with or without a trailing slash; any other path is answered
+with HTTP 404 (by `manage.py runserver` with 403). Every frame is an object with a `type`. Unknown fields of a command
+are ignored. Timestamps are ISO 8601 in UTC with milliseconds and `Z`; ids are strings. A first talk, `>` from the
+client and `<` from the server:
 
 ```
 < {"type": "welcome", "message": "Welcome to the chat", "timestamp": "2026-01-01T12:00:00.000Z", "serverTime": ...}
@@ -44,8 +45,11 @@ are strings. A first talk, `>` from the client and `<` from the server:
   `ack`, or `error`. The `ack` of a message comes after its commit.
 - A message's `clientId` (its `id` if it has none) is unique for its author as long as the message is kept: sent again
   it stores nothing, and is acknowledged with the first one's `seq`.
-- A room name has 1 to 80 letters and digits of any language, `-`, `_` and `.`; a message has 1 to 4,000 characters, not
-  only white space, and no NUL; a frame has 64 KiB at most (each limit is a setting).
+- A room name has 1 to 80 letters, combining marks and numbers of any script, `-`, `_` and `.`, no invisible characters,
+  and is not `.` or `..`. A message has 1 to 4,000 characters, at least one of them visible, and no NUL. A frame has
+  64 KiB at most. (The limits of messages and frames are settings.)
+- A username has 1 to 150 characters by the same rule, and `@` and `+`. Two names that differ only in case, width or
+  spelling are one, and any spelling signs in.
 - Every stored change of a room takes the room's next `seq`, without holes, and reaches every member in that order.
 - One connection's commands act in the order they were sent.
 - The server pings every 30 seconds; a peer that has not answered by the next ping is cut.

@@ -60,6 +60,11 @@ def test_two_spellings_of_one_name_are_one_room() -> None:
         "a\u200bb",
         "\u202eabc",
         "\ud800",
+        ".",
+        "..",
+        "\u3164",
+        "\u0301",
+        "a\ufe0f",
     ],
 )
 def test_a_name_outside_the_rule_is_refused(name: str) -> None:
@@ -86,8 +91,15 @@ def test_the_text_of_a_message_stays_as_it_is(settings: LazySettings) -> None:
 
 @pytest.mark.parametrize(
     ("text", "error"),
-    [("", BadFrame), (" \t\n\u3000", BadFrame), ("a\0b", BadFrame), ("x" * 11, TooLarge)],
-    ids=["empty", "blank", "nul", "long"],
+    [
+        ("", BadFrame),
+        (" \t\n\u3000", BadFrame),
+        ("\u200b\u2800\ufeff", BadFrame),
+        ("a\0b", BadFrame),
+        ("a\ud800", BadFrame),
+        ("x" * 11, TooLarge),
+    ],
+    ids=["empty", "blank", "invisible", "nul", "lone surrogate", "long"],
 )
 def test_text_outside_the_rule_is_refused(text: str, error: type[ChatError], settings: LazySettings) -> None:
     settings.CHAT_MAX_CONTENT_CHARS = 10
