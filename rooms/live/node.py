@@ -37,7 +37,7 @@ from rooms.protocol.frames.presence import RoomMembers, UserLeft
 from rooms.protocol.frames.session import ServerDraining
 from rooms.protocol.rules import timestamp
 from rooms.services import rooms
-from rooms.services.posting import Answer, post_messages
+from rooms.services.posting import Answer, new_events, store_messages
 from rooms.storage import NewMessage, RoomAccess, StoredMessage
 
 log = structlog.get_logger(__name__)
@@ -60,12 +60,13 @@ class Node:
         self.repair = Repair(self.hub, self.spawn, self.rights.recheck_rooms)
         self.bus = Bus(self.hub, self.rights.on_control)
         self.write_queue: WriteQueue[NewMessage, StoredMessage] = WriteQueue(
-            partial(database.store, partial(post_messages, wait=False)),
+            partial(database.store, partial(store_messages, wait=False)),
             capacity=settings.CHAT_WRITE_QUEUE_MESSAGES,
             share=settings.CHAT_WRITE_QUEUE_MESSAGES_PER_USER,
             lane=lambda message: message.room_id,
             owner=lambda message: message.author_id,
-            store_held=partial(database.store_held, post_messages),
+            store_held=partial(database.store_held, store_messages),
+            on_stored=lambda answers: self.bus.publish(new_events(answers)),
         )
         self.snapshots = database.Shared()
         self.presence: Presence = _redis_presence() if settings.REDIS_URL else MemoryPresence()
