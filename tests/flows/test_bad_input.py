@@ -142,6 +142,8 @@ async def test_an_error_names_the_command_it_answers(server: ServerProcess, alic
         for bad in ({"type": "fly"}, {"type": "join-room", "roomId": 7}, {"type": "join-room", "roomId": ""}, {}):
             await client.send_text(json.dumps({**bad, "id": "mine"}))
             assert (await client.expect("error"))["id"] == "mine"
+        await client.send_text('{"type": "chat", "id": "no JSON", "message": "\\ud800"}')
+        assert (await client.expect("error", code="bad-json"))["id"] == "no JSON"
 
 
 async def test_a_known_emoji_or_an_unknown_field_is_not_bad_input(server: ServerProcess, alice: Person) -> None:

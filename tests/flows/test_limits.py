@@ -1,4 +1,4 @@
-"""Limits over real sockets: who goes over one is told so or cut off, and nobody else notices."""
+"""Limits over real sockets: a client over one is refused or cut off, and nobody else notices."""
 
 import asyncio
 import json
@@ -15,7 +15,9 @@ from tests.support.servers import Person, ServerProcess
 
 
 @pytest.mark.parametrize("kind", ["uvicorn", "daphne"])
-async def test_one_connection_too_many_is_told_and_closed(make_server: Callable[..., ServerProcess], kind: str) -> None:
+async def test_one_connection_too_many_is_refused_and_closed(
+    make_server: Callable[..., ServerProcess], kind: str
+) -> None:
     server = make_server(kind, CHAT_MAX_CONNECTIONS=2)
     alice = server.person("alice")
     async with ChatClient.connect(server.ws_url, alice.token) as first:
@@ -40,7 +42,7 @@ async def _place_is_free(server: ServerProcess) -> bool:
         return (await client._take({}, 5))["type"] == "welcome"
 
 
-async def test_a_connection_can_be_in_so_many_rooms(make_server: Callable[..., ServerProcess]) -> None:
+async def test_a_connection_can_be_in_a_limited_number_of_rooms(make_server: Callable[..., ServerProcess]) -> None:
     server = make_server("uvicorn", CHAT_MAX_ROOMS_PER_CONNECTION=2)
     async with ChatClient.connect(server.ws_url, server.person("alice").token) as client:
         await enter(client, "one")
@@ -55,7 +57,7 @@ async def test_a_connection_can_be_in_so_many_rooms(make_server: Callable[..., S
         assert {one["id"] for one in rooms["rooms"]} == {"two", "three"}
 
 
-async def test_who_sends_without_waiting_is_answered_in_order(
+async def test_messages_sent_without_waiting_are_answered_in_order(
     server: ServerProcess, alice: Person, bob: Person, room: str
 ) -> None:
     """500 messages in one go, nearly eight times what may be pending: held back by the line, refused to nobody."""

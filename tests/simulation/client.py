@@ -27,21 +27,20 @@ class Log:
     """What a client knows of one room: the text of each message from `floor` on, None when it was deleted."""
 
     position: int = 0
+    epoch: str | None = None
     floor: int = 0
     texts: dict[int, str | None] = field(default_factory=dict)
-    complete: bool = True  # False: begun by a page, which does not say where the room stands
 
     def apply(self, change: Frame) -> None:
         if change["seq"] >= self.floor:
             self.texts[change["seq"]] = change.get("content")
         self.position = max(self.position, change["changedSeq"])
 
-    def replace(self, page: list[Frame], head: int | None) -> None:
+    def replace(self, page: list[Frame], head: int) -> None:
         """A page in place of all that was known before."""
         self.texts.clear()
         self.floor = page[0]["seq"] if page else 0
-        self.complete = head is not None
-        self.position = max(self.position, head or 0)
+        self.position = head
         for message in page:
             self.apply(message)
 
@@ -162,7 +161,9 @@ class Client:
     def _join(self, room: str) -> None:
         self._asked[room] = None
         if room in self.logs:
-            self._say("join-room", id=f"join {room}", roomId=room, after=self.logs[room].position)
+            self._say(
+                "join-room", id=f"join {room}", roomId=room, after=self.logs[room].position, epoch=self.logs[room].epoch
+            )
         elif self.dice.random() < 0.7:
             self._say("join-room", id=f"join {room}", roomId=room, after=0)
         else:
@@ -250,14 +251,14 @@ class Client:
         for message in messages:
             self.world.hold_told(room, message)
         log = self.logs.setdefault(room, Log())
+        log.epoch = joined["epoch"]
         if joined.get("recovered"):
             for change in messages:
                 if change["changedSeq"] > log.position:
                     log.apply(change)
             log.position = max(log.position, joined["headSeq"])
-            log.complete = True
         else:
-            log.replace(messages, joined.get("headSeq"))
+            log.replace(messages, joined["headSeq"])
         self.joined[room] = None
         self.doubtful.pop(room, None)
 

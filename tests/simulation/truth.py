@@ -37,7 +37,7 @@ def _holes(room: Room, seqs: list[int], changes: set[int]) -> Iterator[str]:
 
 def _ignorance(client: Client, room: Room, texts: dict[int, str | None]) -> Iterator[str]:
     log = client.logs[room.name]
-    if log.complete and log.position != room.last_seq:
+    if log.position != room.last_seq:
         yield f"{client.name} is at {log.position} of {room}, which stands at {room.last_seq}"
     known = {seq: text for seq, text in log.texts.items() if text is not None}
     stored = {seq: text for seq, text in texts.items() if text is not None and seq >= log.floor}
