@@ -82,6 +82,8 @@ def posting() -> AbstractContextManager[object]:
 
 
 def lookup(messages: list[NewMessage]) -> list[PostContext]:
+    if not messages:
+        return []
     rows = [(n, new.room_id, new.author_id, new.client_id) for n, new in enumerate(messages)]
     asked = {row.n: row for row in _execute(Asked, LOOKUP, _columns(rows))}
     repeated_ids = [row.repeated for row in asked.values() if row.repeated is not None]
