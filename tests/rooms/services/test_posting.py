@@ -101,7 +101,6 @@ def test_a_publish_that_fails_after_the_commit_undoes_nothing(
     assert run(lambda: Message.objects.get().content) == "stays"
 
 
-@on_sqlite
 def test_posting_no_message_changes_nothing(run: Run, world: World, published: list[Event]) -> None:
     assert run(post_messages, []) == []
     assert published == []
