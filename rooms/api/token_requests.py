@@ -14,7 +14,6 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 from rest_framework.exceptions import UnsupportedMediaType
 
-from accounts import authentication
 from chatsite import database, rest
 from chatsite.errors import BadFrame, TooLarge
 from chatsite.middleware import refusal
@@ -62,7 +61,7 @@ async def _answer(scope: Scope, receive: Receive) -> tuple[int, msgspec.Struct]:
     _check_host(scope)
     node, name = session.running(), PATH.fullmatch(scope["path"])[1]  # type: ignore[index]  # `serves` has matched
     token = _header(scope, b"authorization")[7:].strip()
-    identity = await database.call(authentication.by_token, token)
+    identity = await node.rights.identify(token)
     if scope["method"] == "GET":
         query = rest.query(
             dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)), MessagesQuery
