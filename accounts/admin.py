@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -71,26 +71,24 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # not generic when 
     @admin.action(description=gettext_lazy("Deactivate selected users"), permissions=["change"])
     def deactivate(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         users = self._changeable(request, queryset.filter(is_active=True).exclude(username=request.user.get_username()))
-        for user in users:
-            user.is_active = False
-            user.save(update_fields=["is_active"])
-            self.log_change(request, user, _("Deactivated."))
+        services.deactivate(user_ids=[user.pk for user in users])
+        _log(request, users, _("Deactivated."))
         done = ngettext("%(count)d user was deactivated.", "%(count)d users were deactivated.", len(users))
         self.message_user(request, done % {"count": len(users)}, messages.SUCCESS if users else messages.WARNING)
 
     @admin.action(description=gettext_lazy("Sign selected users out everywhere"), permissions=["change"])
     def sign_out_everywhere(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         users = self._changeable(request, queryset)
-        for user in users:
-            services.sign_out_everywhere(user_id=user.pk)
-            self.log_change(request, user, _("Signed out everywhere."))
+        services.sign_out_everywhere(user_ids=[user.pk for user in users])
+        _log(request, users, _("Signed out everywhere."))
         done = ngettext(
             "%(count)d user was signed out everywhere.", "%(count)d users were signed out everywhere.", len(users)
         )
         self.message_user(request, done % {"count": len(users)}, messages.SUCCESS if users else messages.WARNING)
 
     def _changeable(self, request: HttpRequest, queryset: QuerySet[User]) -> list[User]:
-        return [user for user in queryset if self.has_change_permission(request, user)]
+        users = queryset.prefetch_related("groups")
+        return [user for user in users if self.has_change_permission(request, user)]
 
 
 @admin.register(SignIn)
@@ -120,9 +118,11 @@ class SignInAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic wh
     @admin.action(description=gettext_lazy("Revoke selected sign-ins"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[SignIn]) -> None:
         sign_ins = list(queryset.filter(revoked_at=None))
-        for sign_in in sign_ins:
-            sign_in.revoked_at = timezone.now()
-            sign_in.save(update_fields=["revoked_at"])
-            self.log_change(request, sign_in, _("Revoked."))
+        services.revoke(sign_ins=sign_ins)
+        _log(request, sign_ins, _("Revoked."))
         done = ngettext("%(count)d sign-in was revoked.", "%(count)d sign-ins were revoked.", len(sign_ins))
         self.message_user(request, done % {"count": len(sign_ins)}, messages.SUCCESS if sign_ins else messages.WARNING)
+
+
+def _log(request: HttpRequest, records: list[Any], message: str) -> None:
+    LogEntry.objects.log_actions(request.user.pk, records, CHANGE, message)  # type: ignore[arg-type]  # takes any list

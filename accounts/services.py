@@ -4,6 +4,7 @@ Hashing a password takes 50-100 ms: never call `register` or `sign_in` on the ev
 """
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -98,12 +99,27 @@ def sign_out(*, token: str) -> None:
         _revoke(claims.sign_in, claims.user_id)
 
 
-def sign_out_everywhere(*, user_id: int) -> None:
-    """Ends every token, session and open socket of a user."""
+def sign_out_everywhere(*, user_ids: Collection[int]) -> None:
+    """Ends every token, session and open socket of these users."""
     with transaction.atomic():
-        User.objects.filter(pk=user_id).update(token_epoch=F("token_epoch") + 1)
-        SignIn.objects.filter(user_id=user_id, revoked_at=None).update(revoked_at=timezone.now())
-        announce(user_id)
+        User.objects.filter(pk__in=user_ids).update(token_epoch=F("token_epoch") + 1)
+        SignIn.objects.filter(user_id__in=user_ids, revoked_at=None).update(revoked_at=timezone.now())
+        announce(user_ids)
+
+
+def deactivate(*, user_ids: Collection[int]) -> None:
+    """Locks these users out, of their open sockets too."""
+    with transaction.atomic():
+        User.objects.filter(pk__in=user_ids).update(is_active=False)
+        announce(user_ids)
+
+
+def revoke(*, sign_ins: Collection[SignIn]) -> None:
+    """Ends these devices' sign-ins and their open sockets."""
+    open_ones = SignIn.objects.filter(pk__in=[sign_in.pk for sign_in in sign_ins], revoked_at=None)
+    with transaction.atomic():
+        open_ones.update(revoked_at=timezone.now())
+        announce(sign_in.user_id for sign_in in sign_ins)
 
 
 def access_changes(*, within_s: float) -> set[tuple[int, datetime]]:
@@ -148,7 +164,7 @@ def _tokens(user: User, sign_in_id: uuid.UUID, generation: int) -> SignedIn:
 
 def _revoke(sign_in_id: uuid.UUID, user_id: int) -> None:
     if SignIn.objects.filter(pk=sign_in_id, user_id=user_id, revoked_at=None).update(revoked_at=timezone.now()):
-        announce(user_id)
+        announce([user_id])
 
 
 def _address(text: str) -> str | None:

@@ -13,17 +13,20 @@ from django.dispatch import Signal
 
 from accounts.models import AccessChange, SignIn, User
 
-access_changed = Signal()  # sent with `user_id`
+access_changed = Signal()  # sent with `user_ids`, a sorted list
 
 
-def announce(user_id: int) -> None:
-    """Notes the change, and sends `access_changed` once the present transaction is committed.
+def announce(user_ids: Iterable[int]) -> None:
+    """Notes the change for all these users, and sends `access_changed` once after the commit.
 
     A listener that fails harms nobody else, and whoever does not hear it finds the note: `services.access_changes`.
     """
-    change = AccessChange(user_id=user_id, at=Now())
-    AccessChange.objects.bulk_create([change], update_conflicts=True, unique_fields=["user_id"], update_fields=["at"])
-    transaction.on_commit(lambda: access_changed.send_robust(sender=User, user_id=user_id))
+    ids = sorted(set(user_ids))  # in one order, so that two transactions do not wait for each other's rows
+    if not ids:
+        return
+    changes = [AccessChange(user_id=user_id, at=Now()) for user_id in ids]
+    AccessChange.objects.bulk_create(changes, update_conflicts=True, unique_fields=["user_id"], update_fields=["at"])
+    transaction.on_commit(lambda: access_changed.send_robust(sender=User, user_ids=ids))
 
 
 def connect() -> None:
@@ -39,40 +42,37 @@ def connect() -> None:
 
 def _user_saved(instance: User, created: bool, update_fields: Iterable[str] | None, **_: Any) -> None:
     if not created and set(update_fields or ()) != {"last_login"}:
-        announce(instance.pk)
+        announce([instance.pk])
 
 
 def _user_deleted(instance: User, **_: Any) -> None:
-    announce(instance.pk)
+    announce([instance.pk])
 
 
 def _sign_in_saved(instance: SignIn, **_: Any) -> None:
     if instance.revoked_at:
-        announce(instance.user_id)
+        announce([instance.user_id])
 
 
 def _sign_in_deleted(instance: SignIn, **_: Any) -> None:
-    announce(instance.user_id)
+    announce([instance.user_id])
 
 
 def _groups_changed(instance: User | Group, action: str, reverse: bool, pk_set: set[int] | None, **_: Any) -> None:
     """From a user's side `instance` is the user; from a group's side it is the group, and `pk_set` the users."""
-    if not reverse:
-        announce(instance.pk)
-    elif action == "pre_clear":  # afterwards nobody knows who was in it
+    if reverse and action == "pre_clear":  # afterwards nobody knows who was in it
         _group_changed(instance)
-    else:
-        for user_id in pk_set or ():
-            announce(user_id)
+    elif action.startswith("post_"):
+        announce(pk_set or () if reverse else [instance.pk])
 
 
-def _group_changed(instance: User | Group, **_: Any) -> None:
+def _group_changed(instance: User | Group, created: bool = False, **_: Any) -> None:
     """A group's name gives roles, so renaming and deleting one changes those of its members."""
-    for user_id in User.objects.filter(groups=instance.pk).values_list("pk", flat=True):
-        announce(user_id)
+    if not created:
+        announce(User.objects.filter(groups=instance.pk).values_list("pk", flat=True))
 
 
 def _session_deleted(instance: Session, **_: Any) -> None:
     user_id = instance.get_decoded().get(SESSION_KEY)
     if user_id is not None:
-        announce(int(user_id))
+        announce([int(user_id)])

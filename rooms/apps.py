@@ -14,15 +14,15 @@ class RoomsConfig(AppConfig):
     def ready(self) -> None:
         from accounts.signals import access_changed
 
-        access_changed.connect(_check_user, dispatch_uid="rooms.check_user")
+        access_changed.connect(_check_users, dispatch_uid="rooms.check_users")
         for signal in (post_save, post_delete):
             signal.connect(_membership_changed, sender="rooms.Membership", dispatch_uid="rooms.membership_changed")
 
 
-def _check_user(user_id: int, **_: Any) -> None:
+def _check_users(user_ids: list[int], **_: Any) -> None:
     from rooms import node
 
-    node.check_user(user_id)
+    node.check_users(user_ids)
 
 
 def _membership_changed(instance: Any, created: bool = False, **_: Any) -> None:
@@ -30,4 +30,4 @@ def _membership_changed(instance: Any, created: bool = False, **_: Any) -> None:
     from accounts.signals import announce
 
     if not created or instance.banned_until:
-        announce(instance.user_id)
+        announce([instance.user_id])

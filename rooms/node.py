@@ -193,21 +193,20 @@ class Node:
 
     # --- Rights -------------------------------------------------------------------------------------------------------
     def _on_control(self, payload: bytes) -> None:
-        self._access_changed(msgspec.json.decode(payload, type=int))
+        self._access_changed(set(msgspec.json.decode(payload, type=list[int])))
 
     async def _look_for_access_changes(self) -> None:
         """Finds what the bus has not told: it was lost on the way, or came from a command that cannot reach anybody."""
         now = self.loop.time()
         within_s = now - self._looked_at + LATE_COMMIT_S
         changes = await database.call(accounts.access_changes, within_s=within_s)
-        for user_id, _ in changes - self._access_changes:
-            self._access_changed(user_id)
+        self._access_changed({user_id for user_id, _ in changes - self._access_changes})
         self._access_changes, self._looked_at = changes, now
 
-    def _access_changed(self, user_id: int) -> None:
-        self.checks += 1
+    def _access_changed(self, user_ids: set[int]) -> None:
+        self.checks += bool(user_ids)
         for connection in self.connections.values():
-            if connection.identity is not None and connection.identity.user_id == user_id:
+            if connection.identity is not None and connection.identity.user_id in user_ids:
                 self.spawn(self.check(self, connection))
 
 
@@ -243,9 +242,9 @@ async def stop() -> None:
         await node.stop()
 
 
-def check_user(user_id: int) -> None:
-    """Has every process hold this user's open sockets against the database. From any thread, after the commit."""
-    publish([Event(CONTROL, msgspec.json.encode(user_id))])
+def check_users(user_ids: list[int]) -> None:
+    """Has every process re-check the authorization of these users' sockets. From any thread, after the commit."""
+    publish([Event(CONTROL, msgspec.json.encode(user_ids))])
 
 
 def draining() -> bool:

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import SignIn, User
@@ -119,8 +121,8 @@ def test_a_deactivated_user_is_announced(moderator: Client, django_capture_on_co
 
     heard: list[int] = []
 
-    def listen(user_id: int, **_: object) -> None:
-        heard.append(user_id)
+    def listen(user_ids: list[int], **_: object) -> None:
+        heard.extend(user_ids)
 
     access_changed.connect(listen)
     alice = make_user("alice")
@@ -137,6 +139,27 @@ def test_users_are_signed_out_everywhere(moderator: Client) -> None:
     alice.refresh_from_db()
     assert alice.stamp() != before
     assert alice.is_active
+
+
+@pytest.mark.parametrize("action", ["deactivate", "sign_out_everywhere"])
+def test_acting_on_many_users_takes_as_many_statements_as_on_two(moderator: Client, action: str) -> None:
+    counts = []
+    for number in (1, 2, 20):  # the first one fills Django's cache of content types
+        form = {"action": action, "_selected_action": [make_user().pk for _ in range(number)]}
+        with CaptureQueriesContext(connection) as statements:
+            moderator.post(USERS, form)
+        counts.append(len(statements))
+    assert counts[1] == counts[2]
+
+
+def test_revoking_many_sign_ins_takes_as_many_statements_as_two(moderator: Client) -> None:
+    counts = []
+    for number in (1, 2, 20):  # the first one fills Django's cache of content types
+        form = {"action": "revoke", "_selected_action": [make_sign_in(make_user()).pk for _ in range(number)]}
+        with CaptureQueriesContext(connection) as statements:
+            moderator.post(SIGN_INS, form)
+        counts.append(len(statements))
+    assert counts[1] == counts[2]
 
 
 def test_nobody_deactivates_themselves() -> None:

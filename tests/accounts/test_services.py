@@ -19,6 +19,7 @@ from chatsite.errors import AuthExpired, AuthRequired
 from tests.support.factories import PASSWORD, make_user
 
 pytestmark = pytest.mark.django_db
+SAVEPOINT = 2  # statements; outside of a test it is the transaction's begin and commit
 
 
 @pytest.fixture
@@ -28,11 +29,11 @@ def alice() -> User:
 
 @pytest.fixture
 def changed() -> Iterator[list[int]]:
-    """The users of whom `access_changed` told."""
+    """The users whom `access_changed` named."""
     users: list[int] = []
 
-    def told(user_id: int, **_: Any) -> None:
-        users.append(user_id)
+    def told(user_ids: list[int], **_: Any) -> None:
+        users.extend(user_ids)
 
     access_changed.connect(told)
     yield users
@@ -254,7 +255,7 @@ def test_signing_out_twice_or_with_anything_is_no_error(alice: User) -> None:
 
 def test_signing_out_everywhere_ends_every_token(alice: User) -> None:
     here, there = signed_in(alice), signed_in(alice)
-    services.sign_out_everywhere(user_id=alice.pk)
+    services.sign_out_everywhere(user_ids=[alice.pk])
     for answer in (here, there):
         with pytest.raises(AuthRequired):
             authentication.by_token(answer.access)
@@ -269,8 +270,11 @@ def test_what_changes_a_users_rights_is_told_after_the_commit(
     answer, group = signed_in(alice), Group.objects.create(name="moderator")
     changes = [
         alice.save,
-        lambda: services.sign_out_everywhere(user_id=alice.pk),
+        lambda: User(pk=alice.pk, username="alicia").save(update_fields=["username"]),
+        lambda: services.deactivate(user_ids=[alice.pk]),
+        lambda: services.sign_out_everywhere(user_ids=[alice.pk]),
         lambda: services.sign_out(token=services.open_sign_in(user=alice).access),
+        lambda: services.revoke(sign_ins=SignIn.objects.all()),
         lambda: SignIn.objects.get(pk=tokens.read_refresh(answer.refresh).sign_in).delete(),
         lambda: alice.groups.add(group),
         lambda: group.user_set.remove(alice),
@@ -296,7 +300,25 @@ def test_what_changes_no_rights_is_not_told(
         services.refresh(token=signed_in(alice).refresh)
         services.register(username="dora", password="a long enough one")
         services.sign_out(token="nonsense")
+        Group.objects.create(name="admin")
     assert changed == []
+
+
+def test_all_whom_one_change_concerns_are_announced_at_once_in_few_statements(
+    django_assert_num_queries: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    users, group = services.load_test_users(count=50), Group.objects.create(name="moderator")
+    ids = sorted(user.pk for user in users)
+    changes = [
+        (4, lambda: group.user_set.set(users)),  # Django's own three, the note
+        (3, group.save),  # the group, who is in it, the note
+        (3 + SAVEPOINT, lambda: services.sign_out_everywhere(user_ids=ids)),
+        (2 + SAVEPOINT, lambda: services.deactivate(user_ids=ids)),
+    ]
+    for statements, change in changes:
+        with django_capture_on_commit_callbacks() as announcements, django_assert_num_queries(statements):
+            change()
+        assert len(announcements) == 1
 
 
 def test_a_listener_that_fails_harms_neither_the_caller_nor_the_next(
@@ -308,7 +330,7 @@ def test_a_listener_that_fails_harms_neither_the_caller_nor_the_next(
     access_changed.connect(fails)
     try:
         with django_capture_on_commit_callbacks(execute=True):
-            services.sign_out_everywhere(user_id=alice.pk)
+            services.sign_out_everywhere(user_ids=[alice.pk])
     finally:
         access_changed.disconnect(fails)
     assert changed == [alice.pk]

@@ -223,7 +223,7 @@ def _change(change: str, user_id: int, layers: dict[str, Any]) -> None:
     with override_settings(CHANNEL_LAYERS=layers):
         person = User.objects.get(pk=user_id)
         if change == "signed out everywhere":
-            services.sign_out_everywhere(user_id=user_id)
+            services.sign_out_everywhere(user_ids=[user_id])
         elif change == "deleted":
             person.delete()
         else:

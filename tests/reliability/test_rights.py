@@ -94,7 +94,7 @@ async def test_what_an_operator_changes_acts_on_open_sockets(
         start = await operator.do(f"user = {bob}; user.is_superuser = False; user.save()")
         seconds["role taken"] = await _all(clients, start, _may_not_broadcast)
 
-        start = await operator.do(f"services.sign_out_everywhere(user_id={person.id})")
+        start = await operator.do(f"services.sign_out_everywhere(user_ids=[{person.id}])")
         seconds["signed out everywhere"] = await _all(clients, start, _is_closed_with(4101))
 
     other = servers[0].person("carol")

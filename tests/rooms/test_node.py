@@ -140,7 +140,7 @@ async def test_the_connections_of_a_user_whose_rights_changed_are_checked(node: 
     for user_id, name in ((1, "alice"), (2, "bob"), (1, "alice's phone"), (None, "nobody yet")):
         client = Client(node, name)
         client.connection.identity = user_id and type("Identity", (), {"user_id": user_id})
-    await asyncio.to_thread(node_module.check_user, 1)
+    await asyncio.to_thread(node_module.check_users, [1, 5])
     await eventually(lambda: len(checks.names) == 2)
     assert checks.names == ["alice", "alice's phone"]
 
@@ -153,12 +153,12 @@ async def test_a_change_of_rights_that_nobody_told_is_found_once(
     Client(node).connection.identity = type("Identity", (), {"user_id": alice.pk})
     await node._look_for_access_changes()
     assert checks.names == []
-    await asyncio.to_thread(accounts.sign_out_everywhere, user_id=alice.pk)
+    await asyncio.to_thread(accounts.sign_out_everywhere, user_ids=[alice.pk])
     for _ in range(2):
         await node._look_for_access_changes()
         await asyncio.sleep(0)
         assert checks.names == ["alice"]
-    await asyncio.to_thread(accounts.sign_out_everywhere, user_id=alice.pk)
+    await asyncio.to_thread(accounts.sign_out_everywhere, user_ids=[alice.pk])
     await node._look_for_access_changes()
     await asyncio.sleep(0)
     assert checks.names == ["alice", "alice"]
@@ -258,8 +258,8 @@ async def test_a_room_is_told_who_left_it_with_a_dead_process(
     await node_module.stop()
 
 
-def test_a_change_of_rights_is_told_as_the_users_id(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_of_rights_is_published_once_with_the_users_ids(monkeypatch: pytest.MonkeyPatch) -> None:
     published: list[Event] = []
     monkeypatch.setattr(node_module, "publish", published.extend)
-    node_module.check_user(7)
-    assert [(event.topic, msgspec.json.decode(event.payload)) for event in published] == [("control", 7)]
+    node_module.check_users([7, 8])
+    assert [(event.topic, msgspec.json.decode(event.payload)) for event in published] == [("control", [7, 8])]
