@@ -147,6 +147,19 @@ class SignIn(models.Model):
         return f"{self.user} · {self.created_at:%Y-%m-%d %H:%M}"
 
 
+class EndedSession(models.Model):
+    """A browser's session that was signed out: no socket opens with its cookie any more.
+
+    Not every session engine can say so: signed cookies are good until they expire. `until` is when they have.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    until = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.id} · {self.until:%Y-%m-%d %H:%M}"
+
+
 class AccessChange(models.Model):
     """When a user's rights were last changed: one row a user, without a tie to them, so that it outlives them.
 
