@@ -1,5 +1,6 @@
 """Registering, signing in and out, and the exchange of refresh tokens."""
 
+import re
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -10,12 +11,14 @@ import time_machine
 from django.contrib.auth import hashers
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts import authentication, services, tokens
 from accounts.models import SignIn, User
 from accounts.services import SignedIn
-from accounts.signals import access_changed
+from accounts.signals import access_changed, announce
 from chatsite.errors import AuthExpired, AuthRequired
 from tests.support.factories import PASSWORD, make_user
 
@@ -322,6 +325,12 @@ def test_all_whom_one_change_concerns_are_announced_at_once_in_few_statements(
         with django_capture_on_commit_callbacks() as announcements, django_assert_num_queries(statements):
             change()
         assert len(announcements) == 1
+
+
+def test_notes_are_written_in_one_order_so_that_two_changes_never_wait_for_each_other() -> None:
+    with CaptureQueriesContext(connection) as statements:
+        announce([30, 10, 20, 10])
+    assert re.findall(r"\((\d+), ", statements[0]["sql"]) == ["10", "20", "30"]
 
 
 def test_a_user_who_is_deleted_with_many_sign_ins_is_announced_once(
