@@ -88,16 +88,19 @@ def _session_deleted(instance: Session, **_: Any) -> None:
         announce([int(user_id)])
 
 
-def _logged_in(request: HttpRequest, **_: Any) -> None:
-    request.session.setdefault(SESSION_ID, uuid.uuid4().hex)
+def _logged_in(request: HttpRequest | None, **_: Any) -> None:
+    session: Any = getattr(request, "session", {})
+    if SESSION_KEY in session:  # else it was another way to sign in that says so by this signal
+        session.setdefault(SESSION_ID, uuid.uuid4().hex)
 
 
-def _logged_out(request: HttpRequest, user: Any, **_: Any) -> None:
+def _logged_out(request: HttpRequest | None, user: Any, **_: Any) -> None:
     """Comes before the session is removed, if its engine can remove it: so it is noted as ended first."""
     if not isinstance(user, User):
         return
-    if session_id := request.session.get(SESSION_ID):
+    session: Any = getattr(request, "session", {})
+    if session_id := session.get(SESSION_ID):
         EndedSession.objects.filter(until__lt=timezone.now()).delete()
-        ended = EndedSession(id=session_id, until=request.session.get_expiry_date())
+        ended = EndedSession(id=session_id, until=session.get_expiry_date())
         EndedSession.objects.bulk_create([ended], ignore_conflicts=True)
     announce([user.pk])

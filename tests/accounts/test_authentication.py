@@ -10,9 +10,12 @@ import pytest
 import time_machine
 from django.conf import settings
 from django.contrib.auth.models import Group
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.contrib.sessions.backends import file
+from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
+from django.http import HttpRequest
 from django.test import Client
 from django.utils import timezone
 
@@ -204,6 +207,17 @@ def test_a_session_that_was_written_again_or_signed_in_again_ends_the_sockets_fr
     client.force_login(alice)
     client.post("/accounts/sign-out/")
     assert is_signed_out(identity)
+
+
+def test_another_way_to_sign_in_or_out_needs_no_session(alice: User) -> None:
+    request = HttpRequest()
+    request.session = SessionStore()
+    user_logged_in.send(sender=User, request=None, user=alice)
+    user_logged_in.send(sender=User, request=request, user=alice)
+    user_logged_out.send(sender=User, request=None, user=alice)
+    user_logged_out.send(sender=User, request=request, user=None)
+    assert not request.session.keys()
+    assert not EndedSession.objects.exists()
 
 
 def test_what_was_noted_of_ended_sessions_goes_when_their_cookies_have_expired(alice: User) -> None:
