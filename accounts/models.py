@@ -39,6 +39,12 @@ class UserQuerySet(models.QuerySet["User"]):
             values["username_key"] = names.key(values["username"])
         return super().update(**values)
 
+    def bulk_create(self, *args: Any, **options: Any) -> list["User"]:
+        """Changes the key with the username where a user exists already."""
+        if "username" in (options.get("update_fields") or ()):
+            options["update_fields"] = {*options["update_fields"], "username_key"}
+        return super().bulk_create(*args, **options)
+
 
 class Users(UserManager["User"]):
     """Finds a user by any spelling of the name: that is how password sign-in looks people up."""
