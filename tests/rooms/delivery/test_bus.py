@@ -348,6 +348,32 @@ async def test_a_relay_that_ends_all_the_same_is_restarted_and_subscribed_again(
     await eventually(lambda: far.got)
 
 
+async def test_a_subscription_in_flight_while_the_relay_is_restarted_is_made_again(
+    redis: Redis, here: Process, there: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bus_module, "RETRY_S", 0)
+    subscribed, go_on = asyncio.Event(), asyncio.Event()
+    group_add = there.layer.group_add
+
+    async def answer_late(group: str, channel: str) -> None:
+        await group_add(group, channel)
+        if group == ROOM:
+            subscribed.set()
+            await go_on.wait()
+
+    monkeypatch.setattr(there.layer, "group_add", answer_late, raising=False)
+    entering = asyncio.ensure_future(there.enter(ROOM))
+    await subscribed.wait()
+    assert there.bus._relay is not None
+    there.bus._relay.cancel()
+    await eventually(lambda: there.bus.is_listening and there.bus._channel, what="another relay runs")
+    go_on.set()
+    far = await entering
+    await eventually(lambda: {*ALWAYS, ROOM} <= there.bus._groups)
+    here.bus.publish([change(1)])
+    await eventually(lambda: far.got)
+
+
 async def test_a_bus_listens_from_its_start_until_it_stops(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bus_module, "PROBE_S", 0)
     process = Process(layer_on(redis))

@@ -266,6 +266,19 @@ async def test_a_process_whose_lease_is_not_renewed_is_dropped_when_it_has_expir
     assert await processes.pass_time(LEASE_S / 3, living) == [(KITCHEN, ALICE)]
 
 
+async def test_nobody_is_dropped_for_not_renewing_while_redis_was_away(processes: Processes) -> None:
+    one, two = await processes.start(), await processes.start()
+    await _enter_the_kitchen(two, ALICE)
+    await one.renew()
+    for call in range(1, 7):  # two leases long
+        processes.now += LEASE_S / 3
+        Broken(one, scripts.RENEW)
+        assert await one.renew() == [], call
+    assert await one.renew() == []
+    assert await processes.pass_time(2 * LEASE_S, one, two) == []
+    assert await one.counts([KITCHEN]) == {KITCHEN: 1}
+
+
 async def test_each_process_is_held_to_its_own_lease(processes: Processes) -> None:
     """As in a rolling restart with another CHAT_PRESENCE_LEASE_S."""
     living, patient = await processes.start(), await processes.start(lease_s=5 * LEASE_S)
@@ -312,10 +325,13 @@ async def test_a_process_that_was_dropped_alive_takes_nobody_of_another_one_off(
 
 # --- Departures are reported at least once ----------------------------------------------------------------------------
 async def _dies_in_the_kitchen(processes: Processes, *people: Online) -> None:
-    dead = await processes.start_one_that_dies()
+    await _enter_the_kitchen(await processes.start_one_that_dies(), *people)
+
+
+async def _enter_the_kitchen(presence: Presence, *people: Online) -> None:
     for one in people:
-        await dead.connect(one)
-        await dead.enter(KITCHEN, one.user_id)
+        await presence.connect(one)
+        await presence.enter(KITCHEN, one.user_id)
 
 
 async def test_departures_are_returned_until_they_are_confirmed(processes: Processes) -> None:
@@ -332,9 +348,9 @@ async def test_departures_are_returned_until_they_are_confirmed(processes: Proce
 async def test_the_departures_of_one_process_survive_that_dropping_another_fails(
     processes: Processes, after: bool
 ) -> None:
-    living = await processes.start()
-    await _dies_in_the_kitchen(processes, ALICE)
-    await _dies_in_the_kitchen(processes, BOB)
+    living, *dead = [await processes.start(lease_s) for lease_s in (LEASE_S, 0, 0)]
+    for process, one in zip(dead, (ALICE, BOB), strict=True):
+        await _enter_the_kitchen(process, one)
     Broken(living, scripts.DROP, call=2, after=after)
     reported = {*await living.renew(), *await living.renew()}
     assert reported == {(KITCHEN, ALICE), (KITCHEN, BOB)}
@@ -484,6 +500,27 @@ async def test_no_room_is_certainly_empty_after_a_process_with_people_was_droppe
     for process in (one, two):
         assert not await process.is_empty(KITCHEN)
         assert await process.is_empty(HALL)
+
+
+async def test_no_room_is_certainly_empty_after_one_call_of_redis_has_failed(processes: Processes) -> None:
+    """Calls of others may have failed too, and their people are not counted then."""
+    one = await processes.start()
+    await processes.pass_doubt(one)
+    Broken(one, scripts.LOOK)
+    assert not await one.is_empty(KITCHEN)
+    await one.renew()
+    assert not await one.is_empty(KITCHEN)
+    await processes.pass_doubt(one)
+    assert await one.is_empty(KITCHEN)
+
+
+async def test_a_process_that_died_without_people_leaves_no_doubt(processes: Processes) -> None:
+    one = await processes.start()
+    await processes.pass_doubt(one)
+    died = await processes.start()
+    await processes.pass_time(LEASE_S / 3, one, died)
+    assert await processes.pass_time(2 * LEASE_S, one) == []
+    assert await one.is_empty(KITCHEN)
 
 
 async def test_a_process_that_stopped_leaves_no_doubt(processes: Processes) -> None:
