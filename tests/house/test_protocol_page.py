@@ -1,7 +1,8 @@
 """docs/protocol.md says what the frame classes say."""
 
 from rooms.management.commands.protocol_docs import PAGE, render
-from rooms.protocol import COMMANDS, FRAMES
+from rooms.protocol.commands import COMMANDS
+from rooms.protocol.frames import FRAMES
 
 
 def test_the_protocol_page_is_in_step_with_the_frames() -> None:
