@@ -92,12 +92,14 @@ def database(name: str, *, default: str) -> dict[str, Any]:
     settings: dict[str, Any] = dict(environ.Env.db_url_config(url))
     if settings["ENGINE"].endswith("sqlite3"):
         # IMMEDIATE: a transaction that will write waits for its turn, it does not fail half-way ("database is locked").
-        # WAL: readers do not wait for the writer; synchronous=NORMAL is durable against a killed process in WAL.
+        # WAL: readers do not wait for the writer. synchronous=NORMAL is durable against a killed process; a power cut
+        # may take the last commits, which FULL keeps for one fsync a commit.
         # temp_store=MEMORY halves the CPU of a commit's statements; fewer checkpoints write a hot page less often.
+        synchronous = choice("CHAT_SQLITE_SYNCHRONOUS", default="NORMAL", options=["NORMAL", "FULL"])
         settings["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY; "
+            "init_command": f"PRAGMA journal_mode=WAL; PRAGMA synchronous={synchronous}; PRAGMA temp_store=MEMORY; "
             "PRAGMA wal_autocheckpoint=4000;",
         }
     else:

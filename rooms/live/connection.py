@@ -26,8 +26,11 @@ class FrameSocket(Protocol):
     """What our production server offers beyond ASGI (chatsite.server).
 
     It writes frames that are encoded already: `on_writable` is called with the function that writes, at once and
-    whenever that changes; with None while it takes none. `unsent_bytes` is what the kernel has not taken yet.
+    whenever that changes; with None while it takes none. `unsent_bytes` is what the kernel has not taken yet. It offers
+    each text to `on_text` before it queues it.
     """
+
+    on_text: Callable[[str], bool] | None
 
     def watch(self, on_writable: "Callable[[Write | None], None]") -> None: ...
     def unsent_bytes(self) -> int: ...

@@ -37,8 +37,9 @@ from rooms.protocol.frames.presence import RoomMembers, UserLeft
 from rooms.protocol.frames.session import ServerDraining
 from rooms.protocol.rules import timestamp
 from rooms.services import rooms
-from rooms.services.posting import Answer, post_messages
+from rooms.services.posting import Answer, new_events, store_messages
 from rooms.storage import NewMessage, RoomAccess, StoredMessage
+from rooms.storage.checkpoints import Checkpoints
 
 log = structlog.get_logger(__name__)
 R = TypeVar("R")
@@ -59,13 +60,15 @@ class Node:
         self.hub = Hub(self._on_gap, self.loop.call_later)
         self.repair = Repair(self.hub, self.spawn, self.rights.recheck_rooms)
         self.bus = Bus(self.hub, self.rights.on_control)
+        self._checkpoints = Checkpoints()
         self.write_queue: WriteQueue[NewMessage, StoredMessage] = WriteQueue(
-            partial(database.store, partial(post_messages, wait=False)),
+            partial(database.store, self._store),
             capacity=settings.CHAT_WRITE_QUEUE_MESSAGES,
             share=settings.CHAT_WRITE_QUEUE_MESSAGES_PER_USER,
             lane=lambda message: message.room_id,
             owner=lambda message: message.author_id,
-            store_held=partial(database.store_held, post_messages),
+            store_held=partial(database.store_held, store_messages),
+            on_stored=lambda answers: self.bus.publish(new_events(answers)),
         )
         self.snapshots = database.Shared()
         self.presence: Presence = _redis_presence() if settings.REDIS_URL else MemoryPresence()
@@ -120,6 +123,12 @@ class Node:
         self._unfinished.add(task)
         task.add_done_callback(self._unfinished.discard)
         await asyncio.shield(task)
+
+    def _store(self, messages: list[NewMessage]) -> list[Answer]:
+        """On the writer's thread."""
+        answers = store_messages(messages, wait=False)
+        self._checkpoints.after_commit()
+        return answers
 
     def post(self, message: NewMessage, reply: Callable[[Answer], None]) -> None:
         """Has a message stored and broadcast; `reply` is called after the commit. Unavailable when too many wait."""

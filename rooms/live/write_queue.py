@@ -47,15 +47,18 @@ class WriteQueue(Generic[T, R]):
         lane: Callable[[T], Hashable] = lambda _: None,
         owner: Callable[[T], Hashable] = lambda _: None,
         store_held: "Store[T, R] | None" = None,
+        on_stored: Callable[[list[R | ChatError]], None] = lambda _: None,
     ) -> None:
         """`store(items, done)` begins to commit a list in one transaction, and later calls `done` on the event loop,
         with an answer for each or with what it raised. It is called for one list at a time.
 
         At most `capacity` items wait or are being stored, `share` of one `owner` (0: no such limit). Items of a `lane`
         of which one was answered Held go to `store_held`, which waits for the lock; each lane keeps its order.
+        `on_stored` gets the answers of each commit, before anybody is answered.
         """
         self._store, self._store_held = store, store_held or store
         self._capacity, self._share, self._lane, self._owner = capacity, share or capacity, lane, owner
+        self._on_stored = on_stored
         self._loop = asyncio.get_running_loop()
         self._owned: Counter[Hashable] = Counter()  # unanswered items by owner
         self._unanswered = 0
@@ -135,6 +138,7 @@ class WriteQueue(Generic[T, R]):
                 then(batch, [outcome] * len(batch))
             elif not isinstance(outcome, Exception):
                 metrics.stored(sum(not isinstance(answer, Held) for answer in outcome), perf_counter() - start)
+                self._on_stored(outcome)
                 then(batch, outcome)
             elif len(batch) > 1:
                 self._commit_alone(batch, [], then)

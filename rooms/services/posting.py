@@ -9,6 +9,7 @@ from django.utils import timezone
 from chatsite.errors import ChatError, Conflict, Unavailable
 from rooms import storage
 from rooms.access import Action, refusal
+from rooms.live.events import Event
 from rooms.live.write_queue import Held
 from rooms.protocol.rules import text_content
 from rooms.services.changes import change_event
@@ -27,20 +28,33 @@ def post_message(*, room_id: int, author_id: int, content: str, client_id: str |
     return answer
 
 
-def post_messages(messages: list[NewMessage], *, wait: bool = True) -> list[Answer]:
-    """Stores messages in one transaction; answers each with what is stored or with what refuses it.
+def post_messages(messages: list[NewMessage]) -> list[Answer]:
+    """Stores and broadcasts messages; answers each with what is stored or with what refuses it."""
+    answers = store_messages(messages)
+    publish_after_commit(lambda: new_events(answers))
+    return answers
+
+
+def new_events(answers: list[Answer]) -> list[Event]:
+    """What is broadcast of messages that were stored just now."""
+    stored = [answer for answer in answers if isinstance(answer, StoredMessage)]
+    return [change_event(message) for message in stored if not isinstance(message, Repeated)]
+
+
+def store_messages(messages: list[NewMessage], *, wait: bool = True) -> list[Answer]:
+    """Stores messages in one transaction and broadcasts nothing: the write queue does that with its answers.
 
     Without `wait` those for a room that another transaction has locked are answered Held, and delay nothing.
     """
     for _ in range(TRIES):
         try:
-            return _post(messages, wait=wait)
+            return _store_messages(messages, wait=wait)
         except IntegrityError:  # another process has just stored one of these client ids
             continue
     raise Unavailable("Too many writers of the same message")
 
 
-def _post(messages: list[NewMessage], *, wait: bool) -> list[Answer]:
+def _store_messages(messages: list[NewMessage], *, wait: bool) -> list[Answer]:
     dialect, now = storage.dialect(), timezone.now()
     with dialect.posting():
         contexts: list[PostContext] = dialect.lookup(messages)
@@ -52,7 +66,6 @@ def _post(messages: list[NewMessage], *, wait: bool) -> list[Answer]:
                 wanted.append(n)
         for n, answer in zip(wanted, _store([(messages[n], contexts[n]) for n in wanted], now, wait=wait), strict=True):
             answers[n] = answer
-        _publish_after_commit([answers[n] for n in wanted])
     return [answer or _repeat(new, answers[firsts[_key(new)]]) for new, answer in zip(messages, answers, strict=True)]
 
 
@@ -101,9 +114,3 @@ def _stored(new: NewMessage, access: RoomAccess, place: Placed, now: datetime) -
         client_id=new.client_id,
         created_at=now,
     )
-
-
-def _publish_after_commit(answers: list[Answer | None]) -> None:
-    stored = [answer for answer in answers if isinstance(answer, StoredMessage)]
-    if stored:
-        publish_after_commit(lambda: [change_event(message) for message in stored])

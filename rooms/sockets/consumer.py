@@ -40,6 +40,7 @@ class ChatConsumer(AsyncConsumer):
 
     node: Node
     connection: Connection
+    is_busy = False  # a command is under way: what comes now waits for it
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
@@ -49,12 +50,15 @@ class ChatConsumer(AsyncConsumer):
             await handshake.refuse(scope, send, status=503, headers=[(b"retry-after", b"1")])
             return
         await send({"type": "websocket.accept"})
-        self.connection = _connection(scope, send)
+        socket = cast(FrameSocket | None, scope.get("extensions", {}).get("chat.frames"))
+        self.connection = _connection(scope, send, socket)
         metrics.connection_opened()
         opened, code = monotonic(), 1006
         try:
             self.node.connections[self.connection.id] = self.connection
             await self._open(scope)
+            if socket is not None:
+                socket.on_text = self._take
             code = await self._serve(receive)
         except asyncio.CancelledError:
             if self.connection.closing is None:
@@ -98,7 +102,9 @@ class ChatConsumer(AsyncConsumer):
             if event["type"] == "websocket.disconnect":
                 return event.get("code") or 1005
             if self.connection.closing is None:
+                self.is_busy = True
                 await self._handle(event.get("text"))
+                self.is_busy = False
 
     async def _handle(self, text: str | None) -> None:
         metrics.received()
@@ -107,21 +113,49 @@ class ChatConsumer(AsyncConsumer):
             command = self._decode(text)
             command_id = command.id
             await self._dispatch(command)
-        except CommandError as error:
-            refuse(self.connection, error.error, error.command_id)
-        except ChatError as error:
-            refuse(self.connection, error, command_id)
-        except Exception:
-            log.exception("socket.failed", connection=self.connection.id)
-            refuse(self.connection, Internal(), command_id)
+        except Exception as error:  # noqa: BLE001 - told apart there
+            self._refuse(error, command_id)
 
     async def _dispatch(self, command: Command) -> None:
-        if self.connection.identity is None and not command.before_auth:
-            raise AuthRequired
+        self._check(command)
         if command.in_order:
             await self.connection.settled()
             await self.connection.drained()
-        await HANDLERS[type(command)](self.node, self.connection, command)
+        elif self.connection.is_full:
+            await self.connection.settled()  # reads no further, so the sender's own line fills: nobody else pays
+        if (answering := HANDLERS[type(command)](self.node, self.connection, command)) is not None:
+            await answering
+
+    def _take(self, text: str) -> bool:
+        """Handles a command that waits for nothing as soon as it is read; False: it must be queued."""
+        if self.is_busy or self.connection.closing is not None or self.connection.is_full:
+            return False
+        try:
+            command = self._decode(text)
+        except (CommandError, ChatError):
+            return False
+        if command.in_order:
+            return False
+        metrics.received()
+        try:
+            self._check(command)
+            HANDLERS[type(command)](self.node, self.connection, command)
+        except Exception as error:  # noqa: BLE001 - told apart there
+            self._refuse(error, command.id)
+        return True
+
+    def _check(self, command: Command) -> None:
+        if self.connection.identity is None and not command.before_auth:
+            raise AuthRequired
+
+    def _refuse(self, error: Exception, command_id: str | None) -> None:
+        if isinstance(error, CommandError):
+            refuse(self.connection, error.error, error.command_id)
+        elif isinstance(error, ChatError):
+            refuse(self.connection, error, command_id)
+        else:
+            log.error("socket.failed", connection=self.connection.id, exc_info=error)
+            refuse(self.connection, Internal(), command_id)
 
     def _decode(self, text: str | None) -> Command:
         if text is None:
@@ -138,7 +172,7 @@ class ChatConsumer(AsyncConsumer):
         log.info(event, connection=self.connection.id, user=user, **fields)
 
 
-def _connection(scope: Scope, send: Send) -> Connection:
+def _connection(scope: Scope, send: Send, socket: FrameSocket | None) -> Connection:
     task = cast("asyncio.Task[None]", asyncio.current_task())
     return Connection(
         send,
@@ -146,6 +180,6 @@ def _connection(scope: Scope, send: Send) -> Connection:
         compress_bytes=settings.CHAT_COMPRESS_MIN_BYTES,
         max_pending=settings.CHAT_MAX_PENDING_MESSAGES,
         on_cut=task.cancel,
-        socket=cast(FrameSocket | None, scope.get("extensions", {}).get("chat.frames")),
+        socket=socket,
         address=(scope.get("client") or ("", 0))[0],
     )

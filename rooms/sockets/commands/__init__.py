@@ -1,4 +1,7 @@
-"""What each command does, by subject: command class → function. No SQL, no Redis; the consumer answers errors."""
+"""What each command does, by subject: command class → function. No SQL, no Redis; the consumer answers errors.
+
+A command that is `in_order` has a coroutine function, one that waits for nothing a plain one.
+"""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -8,7 +11,7 @@ from rooms.live.node import Node
 from rooms.protocol.commands.base import Command
 from rooms.sockets.commands import announcements, history, posting, presence, rooms, session
 
-Handler = Callable[[Node, Connection, Any], Awaitable[None]]
+Handler = Callable[[Node, Connection, Any], Awaitable[None] | None]
 HANDLERS: dict[type[Command], Handler] = {
     command: handle
     for module in (session, rooms, posting, history, presence, announcements)

@@ -16,10 +16,8 @@ from rooms.storage import NewMessage, RoomAccess
 KINDS = {SendChatMessage: Message.Kind.CHAT.value, SendRoomMessage: Message.Kind.ROOM.value}
 
 
-async def send_message(node: Node, connection: Connection, command: SendMessage) -> None:
+def send_message(node: Node, connection: Connection, command: SendMessage) -> None:
     """Puts the message into the write queue and goes on; the answer comes after the commit."""
-    if connection.is_full:
-        await connection.settled()  # reads no further, so the sender's own line fills: nobody else pays
     room: RoomAccess | None = connection.rooms.get(command.name)
     if room is None:
         raise NotInRoom

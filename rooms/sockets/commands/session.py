@@ -8,7 +8,7 @@ from rooms.protocol.rules import accepted
 from rooms.sockets.session import authenticate
 
 
-async def ping(_node: Node, connection: Connection, command: Ping) -> None:
+def ping(_node: Node, connection: Connection, command: Ping) -> None:
     connection.send(Pong(id=command.id))
 
 
