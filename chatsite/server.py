@@ -12,6 +12,7 @@ from typing import Any
 
 import uvicorn
 from django.conf import settings
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
 from websockets.frames import Frame
@@ -25,6 +26,14 @@ quiet.setLevel(logging.WARNING)
 LINGER_S = 5  # time for a peer whose frame was broken to see the close code and hang up
 PING = b"\x89\x00"
 GRACE_S = 20  # time to store what is under way and to close connections, before what is left is cut
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, which lets go of its parser when a WebSocket takes over: the two are a cycle."""
+
+    def handle_websocket_upgrade(self) -> None:
+        super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment]  # as uvicorn does when a connection is lost
 
 
 class ChatProtocol(WebSocketsSansIOProtocol):
@@ -81,7 +90,9 @@ class ChatProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, error: Exception | None) -> None:
         super().connection_lost(error)
         self._report()
-        self.on_writable = None
+        # Else a closed connection is a cycle that lies in memory until the collector comes by.
+        self.on_writable = self.on_text = None
+        getattr(self, "scope", {}).get("extensions", {}).pop("chat.frames", None)
 
     def unsent_bytes(self) -> int:
         return 0 if self.transport.is_closing() else self.transport.get_write_buffer_size()
@@ -163,6 +174,7 @@ def main() -> None:
         port=settings.PORT,
         workers=workers,
         loop="uvloop",
+        http="chatsite.server:HttpProtocol",
         ws="chatsite.server:ChatProtocol",
         ws_max_size=settings.CHAT_MAX_FRAME_BYTES or sys.maxsize,
         ws_ping_interval=settings.CHAT_HEARTBEAT_S,

@@ -152,6 +152,7 @@ class Connection:
         self._wake()
         if self._pump is not None:
             self._pump.cancel()
+            self._pump = None
         self._send = self._cut = self._socket = self._socket_write = None
 
     def set_timer(self, seconds: float, call: Callable[[], None] | None) -> None:

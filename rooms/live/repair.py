@@ -45,10 +45,12 @@ class Repair:
     async def _close_gap(self, topic: str) -> None:
         try:
             while True:
+                seq = self._hub.seq(topic)
                 await asyncio.sleep(GAP_WAIT_S)
                 if not self._hub.has_gap(topic):
                     return
-                await self._read_gap(topic)
+                if self._hub.seq(topic) == seq:  # else the missing event has come, and a later one is late
+                    await self._read_gap(topic)
         finally:
             self._repairing.discard(topic)
 
