@@ -1,6 +1,7 @@
 """Listing, making and showing rooms."""
 
-from typing import Annotated, Literal, cast
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, cast
 
 import msgspec
 from drf_spectacular.utils import extend_schema
@@ -64,11 +65,8 @@ class RoomsView(APIView):
     def get(self, request: Request) -> Response:
         """The rooms the caller may know of."""
         query = rest.query(request.query_params, RoomsQuery)
-        limit = min(query.limit, rest.PAGE_MAX)
-        # One more than is shown tells whether there is a next page.
-        found = access.visible_rooms(caller(request).pk, after=query.after, limit=limit + 1)
-        page = found[:limit]
-        return rest.answer(RoomPage(_details(page), page[-1].name if len(found) > limit else None))
+        found = entries(caller(request).pk, query)
+        return rest.answer(room_page(found, query, node.member_counts(room.room_id for room in found)))
 
     @extend_schema(
         request=NewRoom, responses=responses({200: RoomDetail, 201: RoomDetail}, 400, 401, 403, 404), tags=["rooms"]
@@ -77,27 +75,38 @@ class RoomsView(APIView):
         """Makes a room. 200 and the room as it is when there is one of this name that the caller may know of."""
         wanted, user_id = rest.body(request.data, NewRoom), caller(request).pk
         room, created = rooms.create_room(user_id=user_id, name=wanted.name, title=wanted.title, kind=wanted.kind)
-        return rest.answer(_details([access.entry(user_id, room.name)])[0], 201 if created else 200)
+        return rest.answer(_detail(access.entry(user_id, room.name)), 201 if created else 200)
 
 
 class RoomView(APIView):
     @extend_schema(responses=responses({200: RoomDetail}, 400, 401, 403, 404), tags=["rooms"])
     def get(self, request: Request, name: str) -> Response:
         """One room."""
-        return rest.answer(_details([access.entry(caller(request).pk, name)])[0])
+        return rest.answer(_detail(access.entry(caller(request).pk, name)))
 
 
-def _details(entries: list[RoomEntry]) -> list[RoomDetail]:
-    counts = node.member_counts(entry.room_id for entry in entries)
-    return [
-        RoomDetail(
-            id=entry.name,
-            title=entry.title,
-            kind=cast(Kind, entry.kind),
-            member_count=counts.get(entry.room_id, 0),
-            last_seq=entry.last_seq,
-            created_at=timestamp(entry.created_at),
-            closed=entry.closed,
-        )
-        for entry in entries
-    ]
+def entries(user_id: Any, query: RoomsQuery) -> list[RoomEntry]:
+    """What a page of rooms is made of: one more than it shows tells whether there is a next page."""
+    return access.visible_rooms(user_id, after=query.after, limit=min(query.limit, rest.PAGE_MAX) + 1)
+
+
+def room_page(found: list[RoomEntry], query: RoomsQuery, counts: Mapping[int, int]) -> RoomPage:
+    page = found[: min(query.limit, rest.PAGE_MAX)]
+    details = [_shown(entry, counts.get(entry.room_id, 0)) for entry in page]
+    return RoomPage(details, page[-1].name if len(found) > len(page) else None)
+
+
+def _detail(entry: RoomEntry) -> RoomDetail:
+    return _shown(entry, node.member_counts([entry.room_id])[entry.room_id])
+
+
+def _shown(entry: RoomEntry, member_count: int) -> RoomDetail:
+    return RoomDetail(
+        id=entry.name,
+        title=entry.title,
+        kind=cast(Kind, entry.kind),
+        member_count=member_count,
+        last_seq=entry.last_seq,
+        created_at=timestamp(entry.created_at),
+        closed=entry.closed,
+    )

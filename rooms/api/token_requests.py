@@ -1,12 +1,13 @@
-"""Posting and reading messages with a Bearer token: an ASGI application that passes by Django's request handling.
+"""Posting messages, reading them and listing rooms with a Bearer token, by ASGI alone.
 
-Sessions, CSRF, locale and the thread of sync views are for browsers; a program's request needs none of them. Messages
-go through the write queue, as those of sockets do. Everything else is served by the views.
+Sessions, CSRF, locale and the threads of sync middleware are for browsers; a program needs none of them, and they took
+nine tenths of such a request. Messages go through the write queue, as those of sockets do. The views serve everybody
+else with the same functions, and describe the answers in the schema.
 """
 
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -19,6 +20,7 @@ from chatsite.errors import BadFrame, TooLarge
 from chatsite.middleware import refusal
 from rooms import access
 from rooms.api.messages import MessagePage, MessagesQuery, PostMessage, status_of
+from rooms.api.rooms import RoomsQuery, entries, room_page
 from rooms.protocol.rules import text_content
 from rooms.services.changes import message_frame
 from rooms.services.history import page
@@ -28,7 +30,6 @@ from rooms.storage import NewMessage
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-PATH = re.compile(r"/api/rooms/([^/]+)/messages/?")
 HEADERS = [(b"content-type", b"application/json"), (b"x-content-type-options", b"nosniff")]
 
 
@@ -38,8 +39,7 @@ class Disconnected(Exception):
 
 def serves(scope: Scope) -> bool:
     """Whether this request is one of those served here."""
-    is_messages = scope["method"] in ("GET", "POST") and PATH.fullmatch(scope["path"]) is not None
-    return is_messages and _header(scope, b"authorization")[:7].lower() == "bearer "
+    return _route(scope) is not None and _header(scope, b"authorization")[:7].lower() == "bearer "
 
 
 async def serve(scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,22 +59,52 @@ async def serve(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def _answer(scope: Scope, receive: Receive) -> tuple[int, msgspec.Struct]:
     _check_host(scope)
-    node, name = session.running(), PATH.fullmatch(scope["path"])[1]  # type: ignore[index]  # `serves` has matched
-    token = _header(scope, b"authorization")[7:].strip()
-    identity = await node.rights.identify(token)
-    if scope["method"] == "GET":
-        query = rest.query(
-            dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)), MessagesQuery
-        )
-        messages = await database.call(
-            page, user_id=identity.user_id, name=name, limit=query.limit, before=query.before, after=query.after
-        )
-        return 200, MessagePage(messages)
+    identity = await session.running().rights.identify(_header(scope, b"authorization")[7:].strip())
+    handle, names = cast(tuple[Handler, tuple[str, ...]], _route(scope))
+    return await handle(identity.user_id, scope, receive, *names)
+
+
+async def _list_rooms(user_id: Any, scope: Scope, _receive: Receive) -> tuple[int, msgspec.Struct]:
+    query = rest.query(_parameters(scope), RoomsQuery)
+    found = await database.call(entries, user_id, query)
+    counts = await session.running().presence.counts([room.room_id for room in found])
+    return 200, room_page(found, query, counts)
+
+
+async def _read_page(user_id: Any, scope: Scope, _receive: Receive, name: str) -> tuple[int, msgspec.Struct]:
+    query = rest.query(_parameters(scope), MessagesQuery)
+    messages = await database.call(
+        page, user_id=user_id, name=name, limit=query.limit, before=query.before, after=query.after
+    )
+    return 200, MessagePage(messages)
+
+
+async def _post(user_id: Any, scope: Scope, receive: Receive, name: str) -> tuple[int, msgspec.Struct]:
     new = rest.body(rest.decode(await _body(scope, receive)), PostMessage)
     content = text_content(new.content)
-    room = await database.call(access.room, identity.user_id, name)
-    message = await node.posted(NewMessage(room.room_id, identity.user_id, content, new.client_id))
+    room = await database.call(access.room, user_id, name)
+    message = await session.running().posted(NewMessage(room.room_id, user_id, content, new.client_id))
     return status_of(message), message_frame(message)
+
+
+Handler = Callable[..., Awaitable[tuple[int, msgspec.Struct]]]
+MESSAGES = re.compile(r"/api/rooms/([^/]+)/messages/?")
+ROUTES: tuple[tuple[str, re.Pattern[str], Handler], ...] = (
+    ("POST", MESSAGES, _post),
+    ("GET", MESSAGES, _read_page),
+    ("GET", re.compile(r"/api/rooms/?"), _list_rooms),
+)
+
+
+def _route(scope: Scope) -> tuple[Handler, tuple[str, ...]] | None:
+    for method, path, handle in ROUTES:
+        if method == scope["method"] and (match := path.fullmatch(scope["path"])):
+            return handle, match.groups()
+    return None
+
+
+def _parameters(scope: Scope) -> dict[str, str]:
+    return dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
 
 
 def _check_host(scope: Scope) -> None:

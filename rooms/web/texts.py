@@ -41,7 +41,7 @@ TEXTS = {
     "closed": CLOSED,
     "connecting": _("Connecting…"),
     "ready": _("Connected"),
-    "waiting": _("No connection. Trying again by itself."),
+    "waiting": _("No connection. Reconnecting…"),
     "anonymous": _("You are not signed in any more."),
     "membersHere": {"one": _("{count} person here"), "other": _("{count} people here")},
     "membersOfRoom": {"one": _("{room}, {count} person"), "other": _("{room}, {count} people")},
