@@ -17,6 +17,7 @@ ERRORS = {
     "not-in-room": _("You are not in this room any more."),
     "muted": _("You may read here, but not write for now."),
     "banned": _("You are banned here."),
+    "conflict": _("Another message was sent in place of this one."),
     "rate-limited": _("That was too fast. Wait a moment."),
     "unavailable": _("The server is busy. Try again in a moment."),
     "internal": _("Something went wrong on the server."),
