@@ -85,7 +85,7 @@ def test_sql_is_found_in_any_form(line: str, tmp_path: Path) -> None:
         '"Delete from here on"',
     ],
 )
-def test_plain_english_is_no_sql(line: str, tmp_path: Path) -> None:
+def test_what_is_no_statement_is_not_found(line: str, tmp_path: Path) -> None:
     path = tmp_path / "module.py"
     path.write_text(line)
     assert not list(_found(path))
