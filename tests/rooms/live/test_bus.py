@@ -12,10 +12,11 @@ from msgspec import msgpack
 from redis import Redis as Client
 from redis.asyncio import Redis as AsyncClient
 
-from rooms.delivery import bus as bus_module
-from rooms.delivery.bus import ALWAYS, CONTROL, EVERYONE, MAX_UNANSWERED, Bus, publish
-from rooms.delivery.events import Encoded, Event
-from rooms.delivery.hub import Hub
+from rooms.live import bus as bus_module
+from rooms.live.bus import ALWAYS, MAX_UNANSWERED, Bus, publish
+from rooms.live.events import Encoded, Event
+from rooms.live.hub import Hub
+from rooms.live.topics import CONTROL, EVERYONE
 from tests.support.machine import eventually
 from tests.support.services import Redis
 
