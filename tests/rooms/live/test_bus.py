@@ -54,13 +54,13 @@ class Process:
 
     async def enter(self, topic: str) -> Member:
         member = Member()
-        self.hub.join(topic, member)
+        self.hub.subscribe(topic, member)
         await self.bus.sync_subscription(topic)
-        self.hub.admit(topic, member)
+        self.hub.activate(topic, member)
         return member
 
     async def leave(self, topic: str, member: Member) -> None:
-        self.hub.leave(topic, member)
+        self.hub.unsubscribe(topic, member)
         await self.bus.sync_subscription(topic)
 
     async def stop(self) -> None:
