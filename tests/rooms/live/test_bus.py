@@ -12,10 +12,11 @@ from msgspec import msgpack
 from redis import Redis as Client
 from redis.asyncio import Redis as AsyncClient
 
-from rooms.delivery import bus as bus_module
-from rooms.delivery.bus import ALWAYS, CONTROL, EVERYONE, MAX_UNANSWERED, Bus, publish
-from rooms.delivery.events import Encoded, Event
-from rooms.delivery.hub import Hub
+from rooms.live import bus as bus_module
+from rooms.live.bus import ALWAYS, MAX_UNANSWERED, Bus, publish
+from rooms.live.events import Encoded, Event
+from rooms.live.hub import Hub
+from rooms.live.topics import CONTROL, EVERYONE
 from tests.support.machine import eventually
 from tests.support.services import Redis
 
@@ -53,13 +54,13 @@ class Process:
 
     async def enter(self, topic: str) -> Member:
         member = Member()
-        self.hub.join(topic, member)
+        self.hub.subscribe(topic, member)
         await self.bus.sync_subscription(topic)
-        self.hub.admit(topic, member)
+        self.hub.activate(topic, member)
         return member
 
     async def leave(self, topic: str, member: Member) -> None:
-        self.hub.leave(topic, member)
+        self.hub.unsubscribe(topic, member)
         await self.bus.sync_subscription(topic)
 
     async def stop(self) -> None:

@@ -11,9 +11,9 @@ import pytest
 from redis import Redis as Client
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from rooms.delivery import presence_scripts as scripts
-from rooms.delivery.presence import Change, Departure, MemoryPresence, Online, Presence
-from rooms.delivery.redis_presence import DOUBT_LEASES, MAX_CONNECTIONS, RedisPresence
+from rooms.live import presence_scripts as scripts
+from rooms.live.presence import Change, Departure, MemoryPresence, Online, Presence
+from rooms.live.redis_presence import DOUBT_LEASES, MAX_CONNECTIONS, RedisPresence
 from tests.support.services import Redis
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -125,6 +125,21 @@ async def test_two_sockets_of_one_user_are_one_person(presence: Presence) -> Non
     assert await presence.online() == [ALICE]
     assert await presence.rooms() == {KITCHEN: [ALICE]}
     assert await presence.counts([KITCHEN]) == {KITCHEN: 1}
+
+
+async def test_a_renamed_user_is_online_under_the_new_name_since_the_same_time(presence: Presence) -> None:
+    await presence.connect(ALICE)
+    await presence.enter(KITCHEN, 1)
+    await presence.rename(1, "alicia")
+    renamed = msgspec.structs.replace(ALICE, username="alicia")
+    assert await presence.online() == [renamed]
+    assert await presence.rooms() == {KITCHEN: [renamed]}
+    assert await presence.disconnect(1) == Change(True, 0)
+
+
+async def test_renaming_a_user_who_is_not_online_changes_nothing(presence: Presence) -> None:
+    await presence.rename(1, "alicia")
+    assert await presence.online() == []
 
 
 async def test_people_are_counted_room_by_room(presence: Presence) -> None:
