@@ -1,4 +1,4 @@
-"""HTTP doors of monitoring: health and metrics for machines (without a CSRF token), the monitoring page for staff."""
+"""HTTP views of monitoring: health and metrics for machines (without a CSRF token), the monitoring page for staff."""
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -48,9 +48,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def ready(_request: HttpRequest) -> HttpResponse:
-    """May a proxy send new clients here? Not while the process takes leave of its own, nor without the database.
+    """May a proxy send new clients here? Not while the process drains, nor without the database.
 
-    A Redis that does not answer is told, but is no reason: it is away for every process alike, and each goes on alone.
+    A Redis that does not answer is reported as degraded only: it is away for every process, and each goes on alone.
     """
     reasons = ["draining"] if node.draining() else [] if process_health.database_answers() else ["database-down"]
     degraded = ["redis-down"] if node.alone() else []
@@ -68,7 +68,7 @@ def _wants_text(request: HttpRequest) -> bool:
 @require_safe
 @admin.site.admin_view
 def dashboard(request: HttpRequest) -> HttpResponse:
-    """The page itself has no numbers in it; its script fetches them from `dashboard_data`."""
+    """The page has no numbers in it; its script fetches them from `dashboard_data`."""
     context = admin.site.each_context(request) | {"title": _("Monitoring")}
     return TemplateResponse(request, "admin/monitoring/dashboard.html", context)
 
@@ -76,7 +76,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def dashboard_data(request: HttpRequest) -> HttpResponse:
-    """Not behind `admin_view`: a script is better told 403 than led to a sign-in page."""
+    """Not behind `admin_view`: a script can handle 403 better than a redirect to a sign-in page."""
     if not admin.site.has_permission(request):
         return JsonResponse({"error": _("Staff only.")}, status=403)
     try:
