@@ -101,6 +101,11 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         self.transport.abort()
         self._report()
 
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body":
+            self.handshake_complete = True  # else uvicorn logs an error after every refusal that was answered
+
     # --- Reading ------------------------------------------------------------------------------------------------------
     def handle_text(self, event: Frame) -> None:
         """Offers a whole text to the application first: past the queue and a task switch it costs 11 % less."""

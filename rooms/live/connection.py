@@ -101,7 +101,7 @@ class Connection:
     def offer(self, frame: Encoded, *, ephemeral: bool = False) -> None:
         """Sends at once if nothing is in the way, else queues it in order; under pressure ephemeral frames go first.
 
-        An empty outbox takes one frame of any size, or a large answer could never be sent.
+        An outbox within its limit takes one frame of any size, or a large answer could never be sent.
         """
         if len(frame.payload) > self.write_up_to:
             frame = frame.compressed
@@ -110,13 +110,12 @@ class Connection:
             return
         if self.closing is not None:
             return
-        size = self._outbox_bytes + len(frame.payload)
-        if self._pump is not None and self._limit and size > (self._limit // 2 if ephemeral else self._limit):
+        if self._limit and self._outbox_bytes > (self._limit // 2 if ephemeral else self._limit):
             if not ephemeral:
                 self.close(SLOW_CONSUMER)
             return
         self._outbox.append(frame)
-        self._outbox_bytes = size
+        self._outbox_bytes += len(frame.payload)
         self._start_pump()
 
     async def drained(self) -> None:
@@ -138,8 +137,7 @@ class Connection:
             return
         self.closing, self.write = close, None
         if close is SLOW_CONSUMER:
-            self._outbox.clear()
-            self._outbox_bytes = 0
+            self._drop_outbox()
         self._wake()
         self._start_pump()
         self._cut_when_stuck(sys.maxsize)
@@ -147,7 +145,7 @@ class Connection:
     def ended(self) -> None:
         """The socket is gone: nothing is sent any more, and nothing holds the connection in a cycle."""
         self.closing, self.write = self.closing or GONE, None
-        self._outbox.clear()
+        self._drop_outbox()
         self.set_timer(0, None)
         self._wake()
         if self._pump is not None:
@@ -211,11 +209,15 @@ class Connection:
                 self._wake()
             if self.closing is not None:
                 await send({"type": "websocket.close", "code": self.closing.code, "reason": self.closing.reason})
-        except Exception:  # noqa: BLE001 - the peer is gone, and each server raises its own error; the owner's loop gets an event
-            self._outbox.clear()
+        except Exception:  # noqa: BLE001 - the peer is gone, each server raises its own; the owner's loop gets an event
+            self._drop_outbox()
         finally:
             self._pump, self._sending_bytes = None, 0
             self._on_writable(self._socket_write)
+
+    def _drop_outbox(self) -> None:
+        self._outbox.clear()
+        self._outbox_bytes = 0
 
     def _wake(self) -> None:
         if self._drained is not None:

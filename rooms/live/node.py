@@ -247,6 +247,11 @@ def draining() -> bool:
     return _node is not None and _node.draining
 
 
+def is_deaf() -> bool:
+    """Whether this process does not receive what others send, though they can be reached."""
+    return _node is not None and not _node.bus.is_listening
+
+
 def alone() -> bool:
     """Whether this process cannot reach the others now; its own clients are served all the same."""
     return _node is not None and not _node.presence.reachable()

@@ -138,7 +138,7 @@ class WriteQueue(Generic[T, R]):
                 then(batch, [outcome] * len(batch))
             elif not isinstance(outcome, Exception):
                 metrics.stored(sum(not isinstance(answer, Held) for answer in outcome), perf_counter() - start)
-                self._on_stored(outcome)
+                self._broadcast(outcome)
                 then(batch, outcome)
             elif len(batch) > 1:
                 self._commit_alone(batch, [], then)
@@ -163,6 +163,12 @@ class WriteQueue(Generic[T, R]):
             self._commit_alone(batch, answers + answer, then)
 
         self._commit(self._store_held, [batch[len(answers)]], one_done)
+
+    def _broadcast(self, answers: list[R | ChatError]) -> None:
+        try:
+            self._on_stored(answers)
+        except Exception:  # what is committed is answered all the same; a lost event is found by its seq
+            log.exception("write_queue.not_broadcast")
 
     def _answer(self, entry: Entry[T, R], answer: R | ChatError) -> None:
         self._unanswered -= 1

@@ -28,7 +28,8 @@ class CommandError(Exception):
 
 _decoder = msgspec.json.Decoder(Union[COMMANDS])  # noqa: UP007 - a tuple of classes has no `|`
 _encoder = msgspec.json.Encoder()
-_ID = re.compile(r'"id"\s*:\s*"([^"\\\x00-\x1f]{1,64})"')
+_ID = re.compile(r"[^\x00\ud800-\udfff]{1,64}")  # what an answer can repeat
+_ID_FIELD = re.compile(r'"id"\s*:\s*"([^"\\\x00-\x1f\ud800-\udfff]{1,64})"')
 _types = {cast(str, command.__struct_config__.tag) for command in COMMANDS}
 
 
@@ -67,9 +68,7 @@ def _explain(text: str | bytes, error: msgspec.ValidationError) -> CommandError:
     if not isinstance(frame, dict):
         return CommandError(BadFrame("A frame is one JSON object"))
     kind, command_id = frame.get("type"), frame.get("id")
-    known_id = (
-        command_id if isinstance(command_id, str) and 1 <= len(command_id) <= 64 and "\0" not in command_id else None
-    )
+    known_id = command_id if isinstance(command_id, str) and _ID.fullmatch(command_id) else None
     if isinstance(kind, str) and kind not in _types:
         return CommandError(UnknownType(f"Unknown frame type {kind[:40]!r}"), known_id)
     return CommandError(BadFrame(str(error)), known_id)
@@ -77,7 +76,7 @@ def _explain(text: str | bytes, error: msgspec.ValidationError) -> CommandError:
 
 def _find_id(text: str | bytes) -> str | None:
     """The id of a text that is no JSON, such as one with half a surrogate pair: its sender waits for the answer."""
-    found = _ID.search(text if isinstance(text, str) else text.decode(errors="replace"))
+    found = _ID_FIELD.search(text if isinstance(text, str) else text.decode(errors="replace"))
     return found[1] if found else None
 
 

@@ -75,7 +75,7 @@ async def _subscribe(node: Node, connection: Connection, room: RoomAccess, was_m
     if was_member:
         counts = await node.presence.counts([room.room_id])
         return counts[room.room_id]
-    await node.bus.sync_group(topic)
+    await node.bus.sync_subscription(topic)
     is_first, count = await node.presence.enter(room.room_id, connection.identity.user_id)
     if is_first:
         _notify(node, room, UserJoined, connection.identity, count=count, skip=connection.id)
@@ -123,7 +123,7 @@ async def _unsubscribe(node: Node, connection: Connection, room: RoomAccess) -> 
     topic = topics.of_room(room.room_id)
     node.hub.unsubscribe(topic, connection)
     if topic not in node.hub:
-        await node.bus.sync_group(topic)
+        await node.bus.sync_subscription(topic)
 
 
 async def _uncount(node: Node, identity: Identity, room: RoomAccess) -> None:

@@ -114,7 +114,10 @@ async def _recheck(node: Node, connection: Connection) -> None:
         identity = connection.identity
         today = await database.call(authentication.refreshed, identity)
         if connection.identity is identity:
+            is_renamed = today.username != identity.username
             connection.identity = identity = today
+            if is_renamed:
+                await node.presence.rename(today.user_id, today.username)
     for name in list(connection.rooms):
         await _recheck_room(node, connection, name)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from accounts.models import User
 from rooms.models import Message, Room
+from rooms.storage import RoomAccess
 
 PASSWORD = "demo-password"
 _numbers = itertools.count(1)
@@ -26,3 +27,13 @@ def make_message(room: Room, author: User, content: str = "", **fields: Any) -> 
     return Message.objects.create(
         room=room, author=author, content=content or f"message {room.last_seq}", **{**seq, **fields}
     )
+
+
+def make_access(room_id: int, name: str = "", **fields: Any) -> RoomAccess:
+    """What somebody may do in a public room; stores nothing."""
+    values: dict[str, Any] = {
+        "room_id": room_id, "name": name or f"room-{room_id}", "kind": Room.Kind.PUBLIC.value, "last_seq": 0,
+        "transient": False, "closed": False, "active": True, "username": "alice", "role": None,
+        "banned_until": None, "muted_until": None,
+    }  # fmt: skip
+    return RoomAccess(**{**values, **fields})

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.models import User
+from chatsite import names
 from rooms.models import Message, Room
 from rooms.services.posting import post_messages
 from rooms.services.rooms import create_room
@@ -71,7 +72,7 @@ class Command(BaseCommand):
 
 def _person(name: str) -> User:
     """The user of this name, made if there is none: a second run changes nobody's password."""
-    user = User.objects.filter(username=name).first()
+    user = User.objects.filter(username_key=names.key(name)).first()
     if user is None:
         make = User.objects.create_superuser if name == "admin" else User.objects.create_user
         user = make(name, password=PASSWORD)

@@ -1,17 +1,15 @@
-"""The first event of a quiet room comes alone and at once, what follows shares a frame, and nobody gets one twice."""
+"""The first event of a quiet room is sent at once, what follows shares a frame, and nobody gets one twice."""
 
-import asyncio
 import json
 from collections.abc import Callable
-from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
 
-from rooms.delivery.events import Encoded, Event
-from rooms.delivery.hub import Hub
+from rooms.live.events import Encoded, Event
+from rooms.live.hub import Hub
 
 TOPIC = "room.1"
 
@@ -60,8 +58,8 @@ def hub(clock: Clock) -> Hub:
 
 
 def enter(hub: Hub, reader: Reader, head: int = 0) -> Reader:
-    hub.join(TOPIC, reader, "hall")
-    hub.admit(TOPIC, reader, head)
+    hub.subscribe(TOPIC, reader, "hall")
+    hub.activate(TOPIC, reader, head)
     return reader
 
 
@@ -74,7 +72,7 @@ def say_together(hub: Hub, *seqs: int) -> None:
     hub.deliver(Event(TOPIC, json.dumps({"type": "chat-message", "seq": seq}).encode(), seq) for seq in seqs)
 
 
-def test_the_first_event_comes_at_once_and_those_that_follow_share_a_frame(hub: Hub, clock: Clock) -> None:
+def test_the_first_event_is_sent_at_once_and_those_that_follow_share_a_frame(hub: Hub, clock: Clock) -> None:
     reader = enter(hub, Reader("a", "message-batch"))
     say(hub, 1)
     assert reader.seqs() == [1]
@@ -88,7 +86,7 @@ def test_the_first_event_comes_at_once_and_those_that_follow_share_a_frame(hub: 
     )  # fmt: skip
 
 
-def test_a_room_that_has_fallen_quiet_begins_anew(hub: Hub, clock: Clock) -> None:
+def test_the_first_event_after_a_quiet_interval_is_sent_at_once(hub: Hub, clock: Clock) -> None:
     reader = enter(hub, Reader("a", "message-batch"))
     say(hub, 1)
     clock.tick()
@@ -97,7 +95,7 @@ def test_a_room_that_has_fallen_quiet_begins_anew(hub: Hub, clock: Clock) -> Non
     assert reader.seqs() == [1, 2]
 
 
-def test_one_that_waited_alone_is_no_batch(hub: Hub, clock: Clock) -> None:
+def test_a_single_waiting_event_is_no_batch(hub: Hub, clock: Clock) -> None:
     reader = enter(hub, Reader("a", "message-batch"))
     say(hub, 1, 2)
     clock.tick()
@@ -111,46 +109,23 @@ def test_a_full_batch_does_not_wait(hub: Hub, settings: LazySettings) -> None:
     assert reader.seqs() == [1, [2, 3, 4], [5, 6, 7]]
 
 
-def test_what_has_gathered_already_does_not_wait_again(hub: Hub) -> None:
+def test_changes_delivered_together_fill_one_frame(hub: Hub, clock: Clock) -> None:
     reader = enter(hub, Reader("a", "message-batch"))
-    say(hub, 1)
-    say_together(hub, 2, 3)
-    say(hub, 4)
-    say_together(hub, 5, 6)
-    assert reader.seqs() == [1, [2, 3], [4, 5, 6]]
-
-
-def test_where_somebody_takes_single_frames_nothing_has_gathered(hub: Hub, clock: Clock) -> None:
-    reader, plain = enter(hub, Reader("a", "message-batch")), enter(hub, Reader("b"))
-    say(hub, 1)
-    say_together(hub, 2, 3)
-    assert (reader.seqs(), plain.seqs()) == ([1], [1, 2, 3])
+    say_together(hub, 1, 2, 3)
+    assert reader.seqs() == [[1, 2, 3]]
+    say_together(hub, 4, 5)
     clock.tick()
-    assert reader.seqs() == [1, [2, 3]]
+    assert reader.seqs() == [[1, 2, 3], [4, 5]]
 
 
-@pytest.mark.parametrize("under_way", [False, True])
-async def test_who_waits_for_a_batch_can_wait_to_be_stored(under_way: bool) -> None:
-    loop = asyncio.get_running_loop()
-    hub = Hub(lambda _: None, loop.call_later)
-    patience = partial(hub.patience_s, TOPIC, under_way=under_way)
-    assert patience() == 0
-    enter(hub, Reader("a", "message-batch"))
-    assert patience() == (0.1 if under_way else 0), "the first one of a quiet room leaves at once"
-    say(hub, 1)
-    assert 0 < patience() <= 0.1
-    enter(hub, Reader("b"))
-    assert patience() == 0, "somebody takes single frames"
-
-
-def test_who_does_not_accept_batches_gets_each_event_at_once(hub: Hub) -> None:
+def test_members_who_do_not_accept_batches_get_each_event_at_once(hub: Hub) -> None:
     enter(hub, Reader("a", "message-batch"))
     plain = enter(hub, Reader("b"))
     say(hub, 1, 2, 3)
     assert plain.seqs() == [1, 2, 3]
 
 
-def test_who_comes_in_while_a_batch_waits_gets_only_what_is_newer(hub: Hub, clock: Clock) -> None:
+def test_a_member_who_joins_while_a_batch_waits_gets_only_newer_events(hub: Hub, clock: Clock) -> None:
     first = enter(hub, Reader("a", "message-batch"))
     say(hub, 1, 2, 3)
     second = enter(hub, Reader("b", "message-batch"), head=3)
@@ -160,7 +135,7 @@ def test_who_comes_in_while_a_batch_waits_gets_only_what_is_newer(hub: Hub, cloc
     assert second.seqs() == [4]
 
 
-def test_an_ephemeral_event_comes_behind_what_waits_and_not_to_whom_it_skips(hub: Hub) -> None:
+def test_an_ephemeral_event_is_sent_behind_what_waits_except_to_the_skipped_one(hub: Hub) -> None:
     reader, skipped = enter(hub, Reader("a", "message-batch")), enter(hub, Reader("b", "message-batch"))
     say(hub, 1, 2, 3)
     hub.deliver([Event(TOPIC, b'{"type":"user-joined","seq":null}', skip="b")])
@@ -168,7 +143,7 @@ def test_an_ephemeral_event_comes_behind_what_waits_and_not_to_whom_it_skips(hub
     assert skipped.seqs() == [1, [2, 3]]
 
 
-def test_all_get_the_same_bytes(hub: Hub, clock: Clock) -> None:
+def test_all_members_share_one_encoded_batch(hub: Hub, clock: Clock) -> None:
     frames: list[Encoded] = []
     for name in "abc":
         reader = enter(hub, Reader(name, "message-batch"))
@@ -182,7 +157,7 @@ def test_all_get_the_same_bytes(hub: Hub, clock: Clock) -> None:
 def test_an_empty_room_leaves_no_timer(hub: Hub, clock: Clock) -> None:
     reader = enter(hub, Reader("a", "message-batch"))
     say(hub, 1, 2)
-    hub.leave(TOPIC, reader)
+    hub.unsubscribe(TOPIC, reader)
     assert not clock.timers
     assert TOPIC not in hub
 

@@ -1,4 +1,4 @@
-"""One client's way out: at once, in order, bounded, and over when it is over."""
+"""One client's outbox: in order, bounded, never in the way of a client that reads, and empty after the end."""
 
 import asyncio
 import json
@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from chatsite.closes import AUTH_FAILED, BANNED, SLOW_CONSUMER, TOKEN_EXPIRED
-from rooms import protocol
-from rooms.delivery import connection as connection_module
-from rooms.delivery.connection import Connection
-from rooms.delivery.events import Encoded
-from rooms.delivery.recipients import Write, give
+from rooms.live import connection as connection_module
+from rooms.live.broadcast import Write, broadcast
+from rooms.live.connection import Connection
+from rooms.live.events import Encoded
+from rooms.protocol.frames.session import Pong
 from tests.support.machine import eventually
 
 
@@ -27,14 +27,10 @@ class Peer:
         self.was_cut = False
 
     async def send(self, event: dict[str, Any]) -> None:
-        await self.taken()
+        await self.reads.wait()
         if self.gone:
             raise ConnectionResetError
         self.events.append(event)
-
-    async def taken(self) -> None:
-        if not self.reads.is_set():
-            await self.reads.wait()
 
     def cut(self) -> None:
         self.was_cut = True
@@ -51,7 +47,7 @@ class Peer:
 
 
 class Line(Peer):
-    """A server that takes whole frames, as ours does; `be_full` is said of its write buffer."""
+    """A server that takes whole frames, as our production server does; `be_full` sets the state of its write buffer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,8 +68,43 @@ class Line(Peer):
             self.events.append({"type": "websocket.send", "text": wire[2:end].decode()})
             wire = wire[end:]
 
+    def unsent_bytes(self) -> int:
+        return 0
+
     def abort(self) -> None:
         self.aborted = True
+
+
+class SlowLine(Line):
+    """A line whose client reads when told; what it has not read fills the server's buffer, which then takes no more."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unread = 0
+
+    def _write(self, wire: bytes) -> None:
+        super()._write(wire)
+        self._fill(len(wire))
+
+    async def send(self, event: dict[str, Any]) -> None:
+        await super().send(event)
+        self._fill(len(event.get("text", "close")))
+
+    def _fill(self, size: int) -> None:
+        self.unread += size
+        self.reads.clear()
+        self.be_full(True)
+
+    async def read(self, size: int) -> None:
+        """The client reads some bytes, and the event loop goes on."""
+        self.unread = max(0, self.unread - size)
+        if not self.unread:
+            self.reads.set()
+            self.be_full(False)
+        await asyncio.sleep(0)
+
+    def unsent_bytes(self) -> int:
+        return self.unread
 
 
 @pytest.fixture
@@ -86,6 +117,11 @@ async def line() -> Line:
     return Line()
 
 
+@pytest.fixture
+async def slow() -> SlowLine:
+    return SlowLine()
+
+
 def connect(peer: Peer, limit_bytes: int = 1_000_000, compress_bytes: int = 0) -> Connection:
     socket = peer if isinstance(peer, Line) else None
     return Connection(peer.send, limit_bytes=limit_bytes, compress_bytes=compress_bytes, on_cut=peer.cut, socket=socket)
@@ -96,34 +132,30 @@ def offer(connection: Connection, *texts: str, ephemeral: bool = False) -> None:
         connection.offer(Encoded(text.encode()), ephemeral=ephemeral)
 
 
-async def test_what_does_not_block_goes_out_at_once(peer: Peer) -> None:
-    connection = connect(peer)
-    offer(connection, "1", "2", "3")
-    assert peer.texts == ["1", "2", "3"], "before the event loop has turned"
-
-
 async def test_frames_are_sent_as_json(peer: Peer) -> None:
-    connect(peer).send(protocol.Pong(id="7"))
+    connect(peer).send(Pong(id="7"))
+    await eventually(lambda: peer.texts)
     assert json.loads(peer.texts[0]) == {"type": "pong", "id": "7"}
 
 
-async def test_a_server_that_takes_whole_frames_is_given_them(line: Line) -> None:
+async def test_a_server_that_takes_whole_frames_gets_them_at_once(line: Line) -> None:
     connection = connect(line)
     offer(connection, "1", "2")
-    assert line.texts == ["1", "2"]
+    assert line.texts == ["1", "2"], "before the event loop has turned"
 
 
 async def test_a_blocked_send_loses_no_frame_and_no_order(peer: Peer) -> None:
     connection = connect(peer)
-    offer(connection, "1")
     peer.reads.clear()
-    offer(connection, "2", "3", "4")
-    assert peer.texts == ["1"]
+    offer(connection, "1", "2", "3")
+    await asyncio.sleep(0)
+    assert peer.texts == []
     peer.reads.set()
+    offer(connection, "4")
+    await eventually(lambda: len(peer.texts) == 4)
     offer(connection, "5")
     await eventually(lambda: len(peer.texts) == 5)
-    offer(connection, "6")
-    assert peer.texts == ["1", "2", "3", "4", "5", "6"]
+    assert peer.texts == ["1", "2", "3", "4", "5"]
 
 
 async def test_a_full_line_loses_no_frame_and_no_order(line: Line) -> None:
@@ -141,54 +173,115 @@ async def test_a_full_line_loses_no_frame_and_no_order(line: Line) -> None:
     assert line.texts == ["1", "2", "3", "4", "5"]
 
 
-async def test_a_send_that_blocks_again_and_again_keeps_its_order(peer: Peer) -> None:
-    """The first send is driven by hand until it blocks, and goes on in a task from where it stood."""
-    turns = []
-
-    async def send(event: dict[str, Any]) -> None:
-        for turn in range(3):
-            await asyncio.sleep(0)
-            turns.append((event["text"], turn))
-        peer.events.append(event)
-
-    connection = Connection(send, limit_bytes=0, on_cut=peer.cut)
-    offer(connection, "1", "2")
-    await eventually(lambda: len(peer.texts) == 2)
-    assert turns == [("1", 0), ("1", 1), ("1", 2), ("2", 0), ("2", 1), ("2", 2)]
+async def busy(peer: Peer, limit_bytes: int) -> Connection:
+    """A connection whose server has taken a first frame and waits for its peer to read it."""
+    connection = connect(peer, limit_bytes)
+    peer.reads.clear()
+    offer(connection, "first")
+    await asyncio.sleep(0)
+    return connection
 
 
 async def test_a_slow_reader_loses_ephemeral_frames_first(peer: Peer) -> None:
-    connection = connect(peer, limit_bytes=10)
-    peer.reads.clear()
-    offer(connection, "first")  # is with the server already
-    offer(connection, "12", "34")
+    connection = await busy(peer, limit_bytes=10)
+    offer(connection, "12", "345")
+    offer(connection, "6", ephemeral=True)
     offer(connection, "typing", ephemeral=True)
-    offer(connection, "5", ephemeral=True)
-    offer(connection, "67890")
+    offer(connection, "7890")
     assert connection.closing is None
     peer.reads.set()
     await eventually(lambda: len(peer.texts) == 5)
-    assert peer.texts == ["first", "12", "34", "5", "67890"]
+    assert peer.texts == ["first", "12", "345", "6", "7890"]
 
 
-async def test_a_reader_who_is_too_slow_is_closed_within_the_bound(peer: Peer) -> None:
-    connection = connect(peer, limit_bytes=10)
-    peer.reads.clear()
-    offer(connection, "first", "12345", "67890", "x", "y")
-    assert connection.closing is SLOW_CONSUMER
+async def test_a_reader_who_is_too_slow_is_closed(peer: Peer) -> None:
+    connection = await busy(peer, limit_bytes=10)
+    offer(connection, "12345", "67890", "x")
+    assert connection.closing is None
+    offer(connection, "y", "z")
+    assert connection.closing is SLOW_CONSUMER  # type: ignore[comparison-overlap]
     peer.reads.set()
     await eventually(lambda: peer.close)
     assert peer.texts == ["first"], "what waited is dropped: the client resumes by seq"
     assert peer.close == (4001, "Slow consumer")
+    connection.ended()
 
 
-async def test_one_slow_reader_holds_no_more_than_the_bound(peer: Peer) -> None:
-    connection = connect(peer, limit_bytes=1_000)
-    peer.reads.clear()
+@pytest.mark.parametrize("text", ["x" * 11, "x" * 10_000])
+async def test_an_outbox_within_its_bound_takes_one_frame_of_any_size(peer: Peer, text: str) -> None:
+    connection = await busy(peer, limit_bytes=10)
+    offer(connection, "joined", text)
+    assert connection.closing is None
+    peer.reads.set()
+    await eventually(lambda: len(peer.texts) == 3)
+    assert peer.texts == ["first", "joined", text]
+
+
+async def test_a_client_that_reads_slowly_gets_large_answers_one_after_the_other(slow: SlowLine) -> None:
+    connection = connect(slow, limit_bytes=60)
+
+    async def answer(number: int) -> None:
+        await connection.drained()
+        offer(connection, f"joined {number}", f"history {number}".ljust(100))
+        await connection.drained()
+        offer(connection, f"event {number}")
+
+    async def answer_all() -> None:
+        for number in range(5):
+            await answer(number)
+
+    answering = asyncio.ensure_future(answer_all())
+    while len(slow.texts) < 15:
+        await slow.read(10)
+        assert connection.closing is None
+    await answering
+    assert [text.strip() for text in slow.texts] == [
+        f"{kind} {number}" for number in range(5) for kind in ("joined", "history", "event")
+    ]
+
+
+async def test_a_large_answer_waits_until_most_of_the_one_before_is_read(slow: SlowLine) -> None:
+    connection = connect(slow, limit_bytes=60)
+    await connection.drained()
+    offer(connection, "x" * 100)
+    waiting = asyncio.ensure_future(connection.drained())
+    await slow.read(50)
+    assert not waiting.done()
+    await slow.read(60)
+    await asyncio.sleep(0)
+    assert waiting.done()
+
+
+@pytest.mark.parametrize("end", [lambda connection: connection.close(BANNED), lambda connection: connection.ended()])
+async def test_nobody_waits_for_a_connection_that_ends(peer: Peer, end: Callable[[Connection], None]) -> None:
+    connection = await busy(peer, limit_bytes=10)
+    offer(connection, "x" * 100)
+    waiting = asyncio.ensure_future(connection.drained())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    end(connection)
+    await waiting
+    connection.ended()
+
+
+async def test_nobody_waits_for_a_peer_that_is_gone(peer: Peer) -> None:
+    connection = await busy(peer, limit_bytes=10)
+    offer(connection, "x" * 100)
+    waiting = asyncio.ensure_future(connection.drained())
+    peer.gone = True
+    peer.reads.set()
+    async with asyncio.timeout(5):
+        await waiting
+    connection.ended()
+
+
+async def test_a_slow_reader_holds_no_more_than_the_bound_and_a_frame(peer: Peer) -> None:
+    connection = await busy(peer, limit_bytes=1_000)
     frame = Encoded(b"x" * 100)
     for _ in range(10_000):
         connection.offer(frame)
-        assert sum(len(waiting.payload) for waiting in connection._outbox) <= 1_000
+        assert sum(len(waiting.payload) for waiting in connection._outbox) <= 1_100
     assert connection.closing is SLOW_CONSUMER
     connection.ended()
 
@@ -198,9 +291,9 @@ async def test_a_reader_who_catches_up_has_the_whole_bound_again(peer: Peer) -> 
     for _ in range(3):
         peer.reads.clear()
         peer.events.clear()
-        offer(connection, "first", "12345", "67890")
+        offer(connection, "first", "12345")
         peer.reads.set()
-        await eventually(lambda: len(peer.texts) == 3)
+        await eventually(lambda: len(peer.texts) == 2)
     assert connection.closing is None
 
 
@@ -236,46 +329,51 @@ async def test_only_the_first_close_counts(peer: Peer) -> None:
     connection.ended()
 
 
-def together(connection: Connection, *texts: str) -> None:
-    give([connection], [Encoded(text.encode()) for text in texts])
+def send_together(connection: Connection, *texts: str) -> None:
+    broadcast([connection], [Encoded(text.encode()) for text in texts])
 
 
-async def test_a_run_is_one_write_where_the_server_takes_frames(line: Line) -> None:
-    together(connect(line), "1", "2", "3")
+async def test_what_is_broadcast_together_is_one_write_where_the_server_takes_frames(line: Line) -> None:
+    send_together(connect(line), "1", "2", "3")
     assert (line.texts, line.writes) == (["1", "2", "3"], 1)
 
 
-async def test_a_run_comes_frame_by_frame_where_it_must(peer: Peer, line: Line) -> None:
-    together(connect(peer), "1", "2")
+async def test_what_is_broadcast_together_is_sent_frame_by_frame_where_it_must(peer: Peer, line: Line) -> None:
+    send_together(connect(peer), "1", "2")
     await eventually(lambda: peer.texts == ["1", "2"])
     compressed, closed = connect(line, compress_bytes=1), connect(line)
     compressed.accepts = frozenset({"compressed"})
-    together(compressed, "3", "44")  # which no compressing makes shorter
+    send_together(compressed, "3", "44")  # compression makes them no shorter
     closed.ended()
-    together(closed, "5", "6")
+    send_together(closed, "5", "6")
     assert (line.texts, line.writes) == (["3", "44"], 2)
 
 
-async def test_a_run_of_short_frames_is_one_write_for_who_accepts_compressed_ones_too(line: Line) -> None:
+async def test_short_frames_are_one_write_also_where_compressed_ones_are_accepted(line: Line) -> None:
     connection = connect(line, compress_bytes=1)
     connection.accepts = frozenset({"compressed"})
-    together(connection, "3", "4")
+    send_together(connection, "3", "4")
     assert (line.texts, line.writes) == (["3", "4"], 1)
 
 
-async def test_a_run_keeps_its_place_behind_what_waits(line: Line) -> None:
+async def test_what_is_broadcast_together_stays_behind_what_waits(line: Line) -> None:
     connection = connect(line)
     line.be_full(True)
     offer(connection, "1")
-    together(connection, "2", "3")
+    send_together(connection, "2", "3")
     line.be_full(False)
-    together(connection, "4", "5")
+    send_together(connection, "4", "5")
     await eventually(lambda: len(line.texts) == 5)
     assert line.texts == ["1", "2", "3", "4", "5"]
 
 
-async def test_a_peer_that_never_reads_is_cut(line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+async def turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that closes looks at every turn of the loop whether its peer reads."""
     monkeypatch.setattr(connection_module, "CLOSE_TIMEOUT_S", 0.0)
+
+
+async def test_a_peer_that_never_reads_is_cut(line: Line, turns: None) -> None:
     connection = connect(line, limit_bytes=10)
     line.be_full(True)
     line.reads.clear()
@@ -284,6 +382,17 @@ async def test_a_peer_that_never_reads_is_cut(line: Line, monkeypatch: pytest.Mo
     await eventually(lambda: line.was_cut)
     assert line.aborted
     assert line.events == []
+    connection.ended()
+
+
+async def test_a_closing_connection_waits_as_long_as_its_peer_reads(slow: SlowLine, turns: None) -> None:
+    connection = connect(slow)
+    offer(connection, "x" * 100)
+    connection.close(BANNED)
+    for _ in range(10):
+        await slow.read(10)
+        assert not slow.was_cut
+    await eventually(lambda: slow.was_cut, what="it reads no more")
     connection.ended()
 
 
@@ -299,7 +408,7 @@ async def test_a_peer_that_takes_its_close_is_not_cut(peer: Peer) -> None:
 async def test_sends_after_the_end_are_silent(peer: Peer) -> None:
     connection = connect(peer)
     connection.ended()
-    connection.send(protocol.Pong())
+    connection.send(Pong())
     connection.close(BANNED)
     await asyncio.sleep(0)
     assert peer.events == []
@@ -347,15 +456,15 @@ async def test_settled_waits_until_every_message_is_stored_or_refused(peer: Peer
     connection.message_sent()
     again = asyncio.ensure_future(connection.settled())
     await asyncio.sleep(0)
-    assert not again.done(), "a new message is waited for anew"
+    assert not again.done(), "a new message is waited for too"
     connection.message_settled()
     await again
 
 
 async def test_a_new_timer_takes_the_place_of_the_old_one(peer: Peer) -> None:
-    rung: list[str] = []
+    called: list[str] = []
     connection = connect(peer)
-    connection.set_timer(0, lambda: rung.append("first"))
-    connection.set_timer(0, lambda: rung.append("second"))
-    await eventually(lambda: rung)
-    assert rung == ["second"]
+    connection.set_timer(0, lambda: called.append("first"))
+    connection.set_timer(0, lambda: called.append("second"))
+    await eventually(lambda: called)
+    assert called == ["second"]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.streams import StreamReader
 
-from rooms.delivery.events import Encoded, Event, pack, unpack
+from rooms.live.events import Encoded, Event, pack, unpack
 
 events = st.builds(Event, st.text(), st.binary(), st.integers(0, 2**53), st.text())
 
@@ -47,7 +47,7 @@ def _parsed(reader: StreamReader) -> Frame:
 
 
 def test_a_frame_is_compressed_once_and_opens_to_the_same() -> None:
-    frame = Encoded(b'{"type":"chat","message":"' + b"again " * 300 + b'"}')
+    frame = Encoded(b'{"type":"chat","message":"' + b"hello " * 300 + b'"}')
     packed = json.loads(frame.compressed.payload)
     assert packed["type"] == "compressed"
     assert gzip.decompress(base64.b64decode(packed["data"])) == frame.payload

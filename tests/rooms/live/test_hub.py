@@ -1,4 +1,4 @@
-"""Who is here, and the one order in which everybody gets a room's events, however they arrive."""
+"""Subscriptions of one process, and the one order in which members get a room's events, however these arrive."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rooms.delivery import hub as hub_module
-from rooms.delivery.events import Encoded, Event
-from rooms.delivery.hub import Hub
-from rooms.delivery.recipients import Write
+from rooms.live import hub as hub_module
+from rooms.live.broadcast import Write
+from rooms.live.events import Encoded, Event
+from rooms.live.hub import Hub
 
 ROOM = "room.1"
 
 
 class Member:
-    """Writes down what it is offered: the seq of a change, the text of an ephemeral event."""
+    """Records what it is offered: the seq of a change, the text of an ephemeral event."""
 
     def __init__(self, name: str = "member") -> None:
         self.id = name
@@ -56,8 +56,8 @@ def deliver(hub: Hub, *seqs: int) -> None:
 
 def member_at(hub: Hub, head: int, name: str = "member") -> Member:
     member = Member(name)
-    hub.join(ROOM, member)
-    hub.admit(ROOM, member, head)
+    hub.subscribe(ROOM, member)
+    hub.activate(ROOM, member, head)
     return member
 
 
@@ -73,7 +73,7 @@ def test_all_members_share_one_encoding(hub: Hub) -> None:
     assert alice.frames[0] is bob.frames[0]
 
 
-def test_changes_that_come_together_leave_together(hub: Hub) -> None:
+def test_changes_delivered_together_are_written_together(hub: Hub) -> None:
     member, newcomer, quick = member_at(hub, 0), member_at(hub, 2, "newcomer"), member_at(hub, 0, "quick")
     written: list[bytes] = []
     quick.write, quick.write_up_to = written.append, 1
@@ -84,7 +84,7 @@ def test_changes_that_come_together_leave_together(hub: Hub) -> None:
     assert quick.got == ["typing"]
 
 
-def test_nothing_is_written_to_anybody_when_somebody_comes(hub: Hub) -> None:
+def test_a_new_member_causes_no_write_to_the_others(hub: Hub) -> None:
     quick = member_at(hub, 0, "quick")
     written: list[bytes] = []
     quick.write, quick.write_up_to = written.append, 1
@@ -92,7 +92,7 @@ def test_nothing_is_written_to_anybody_when_somebody_comes(hub: Hub) -> None:
     assert written == []
 
 
-def test_a_double_is_dropped(hub: Hub) -> None:
+def test_a_duplicate_is_dropped(hub: Hub) -> None:
     member = member_at(hub, 0)
     deliver(hub, 1, 1, 2, 1, 2)
     assert member.got == [1, 2]
@@ -113,7 +113,7 @@ def test_a_repair_fills_the_gap_and_lets_the_early_ones_follow(hub: Hub) -> None
     assert (member.got, hub.seq(ROOM), hub.has_gap(ROOM)) == ([1, 2, 3, 5], 5, False)
 
 
-def test_what_a_repair_brought_is_not_taken_again(hub: Hub) -> None:
+def test_what_a_repair_delivered_is_not_delivered_again(hub: Hub) -> None:
     member = member_at(hub, 0)
     deliver(hub, 3)
     hub.repair(ROOM, [change(1), change(2), change(3)], head=3)
@@ -121,12 +121,12 @@ def test_what_a_repair_brought_is_not_taken_again(hub: Hub) -> None:
     assert member.got == [1, 2, 3, 4]
 
 
-def test_a_repair_of_a_room_that_nobody_is_in_does_nothing(hub: Hub) -> None:
+def test_a_repair_of_a_room_without_members_does_nothing(hub: Hub) -> None:
     hub.repair(ROOM, [change(1)], head=1)
     assert ROOM not in hub
 
 
-def test_a_lost_event_in_a_silent_room_is_asked_for_when_the_database_is_ahead(hub: Hub, gaps: list[str]) -> None:
+def test_a_gap_is_reported_when_the_database_is_ahead(hub: Hub, gaps: list[str]) -> None:
     member = member_at(hub, 1)
     hub.expect(ROOM, 1)
     assert (gaps, hub.has_gap(ROOM)) == ([], False)
@@ -136,10 +136,10 @@ def test_a_lost_event_in_a_silent_room_is_asked_for_when_the_database_is_ahead(h
     assert (member.got, hub.has_gap(ROOM)) == ([2, 3], False)
 
 
-def test_nothing_is_expected_where_nobody_is_or_nothing_was_read(hub: Hub, gaps: list[str]) -> None:
+def test_nothing_is_expected_without_members_or_before_the_first_snapshot(hub: Hub, gaps: list[str]) -> None:
     hub.expect(ROOM, 3)
     assert ROOM not in hub
-    hub.join(ROOM, Member())
+    hub.subscribe(ROOM, Member())
     hub.expect(ROOM, 3)
     assert (gaps, hub.has_gap(ROOM)) == ([], False)
 
@@ -147,27 +147,27 @@ def test_nothing_is_expected_where_nobody_is_or_nothing_was_read(hub: Hub, gaps:
 def test_nothing_is_sent_to_a_joiner_before_the_snapshot(hub: Hub) -> None:
     member_at(hub, 0, "alice")
     bob = Member("bob")
-    hub.join(ROOM, bob)
+    hub.subscribe(ROOM, bob)
     deliver(hub, 1, 2)
     hub.deliver([ephemeral("typing")])
     assert bob.got == []
-    hub.admit(ROOM, bob, head=1)
+    hub.activate(ROOM, bob, head=1)
     assert bob.got == [2, "typing"]
 
 
 def test_a_first_joiner_gets_what_came_while_the_snapshot_was_read(hub: Hub, gaps: list[str]) -> None:
     alice = Member()
-    hub.join(ROOM, alice)
+    hub.subscribe(ROOM, alice)
     deliver(hub, 7, 6, 5)
-    hub.admit(ROOM, alice, head=5)
+    hub.activate(ROOM, alice, head=5)
     assert (alice.got, gaps, hub.has_gap(ROOM)) == ([6, 7], [], False)
 
 
-def test_a_gap_that_shows_when_the_first_joiner_is_admitted_is_asked_for(hub: Hub, gaps: list[str]) -> None:
+def test_a_gap_found_when_the_first_joiner_is_activated_is_reported(hub: Hub, gaps: list[str]) -> None:
     alice = Member()
-    hub.join(ROOM, alice)
+    hub.subscribe(ROOM, alice)
     deliver(hub, 7)
-    hub.admit(ROOM, alice, head=5)
+    hub.activate(ROOM, alice, head=5)
     assert (alice.got, gaps) == ([], [ROOM])
 
 
@@ -181,52 +181,52 @@ def test_a_joiner_whose_snapshot_is_ahead_gets_no_event_twice(hub: Hub) -> None:
     assert bob.got == ["typing", 5]
 
 
-def test_a_joiner_who_read_less_than_the_first_one_must_read_again(hub: Hub) -> None:
-    """Both read the room while nobody was here; what the first one has seen is never delivered to the second."""
+def test_a_joiner_must_read_at_least_what_the_first_one_has_read(hub: Hub) -> None:
+    """Both read the room while nobody was here; what the first one has read is never delivered to the second."""
     alice, bob = Member("alice"), Member("bob")
-    hub.join(ROOM, alice)
-    hub.join(ROOM, bob)
+    hub.subscribe(ROOM, alice)
+    hub.subscribe(ROOM, bob)
     assert hub.start(ROOM) == 0, "nobody has read anything yet"
-    hub.admit(ROOM, alice, head=5)
+    hub.activate(ROOM, alice, head=5)
     assert hub.start(ROOM) == 5
     deliver(hub, 6)
     assert hub.start(ROOM) == 5, "6 is held for bob"
 
 
-def test_somebody_who_leaves_while_joining_gets_nothing(hub: Hub) -> None:
+def test_a_joiner_who_leaves_before_activation_gets_nothing(hub: Hub) -> None:
     bob = Member("bob")
-    hub.join(ROOM, bob)
-    hub.leave(ROOM, bob)
-    hub.admit(ROOM, bob, head=3)
+    hub.subscribe(ROOM, bob)
+    hub.unsubscribe(ROOM, bob)
+    hub.activate(ROOM, bob, head=3)
     deliver(hub, 4)
     assert bob.got == []
     assert ROOM not in hub
 
 
-def test_a_room_is_forgotten_with_its_last_member(hub: Hub) -> None:
+def test_a_room_without_members_is_dropped(hub: Hub) -> None:
     alice, bob = member_at(hub, 0, "alice"), member_at(hub, 9, "bob")
-    hub.leave(ROOM, alice)
+    hub.unsubscribe(ROOM, alice)
     assert hub.topics() == [ROOM]
-    hub.leave(ROOM, bob)
+    hub.unsubscribe(ROOM, bob)
     assert (hub.topics(), hub.seq(ROOM)) == ([], None)
-    hub.leave(ROOM, bob)
+    hub.unsubscribe(ROOM, bob)
 
 
 def test_a_member_who_joins_again_starts_from_the_new_snapshot(hub: Hub) -> None:
     alice = member_at(hub, 0)
     deliver(hub, 1)
-    hub.join(ROOM, alice)
+    hub.subscribe(ROOM, alice)
     deliver(hub, 2, 3)
-    hub.admit(ROOM, alice, head=2)
+    hub.activate(ROOM, alice, head=2)
     assert alice.got == [1, 3]
 
 
-def test_an_event_passes_by_the_connection_it_names(hub: Hub) -> None:
+def test_an_event_skips_the_connection_it_names(hub: Hub) -> None:
     alice, bob, carol = member_at(hub, 0, "alice"), member_at(hub, 0, "bob"), Member("carol")
-    hub.join(ROOM, carol)
+    hub.subscribe(ROOM, carol)
     for name in ("alice", "carol"):
         hub.deliver([ephemeral(f"{name} joined", skip=name)])
-    hub.admit(ROOM, carol)
+    hub.activate(ROOM, carol)
     assert (alice.got, bob.got) == (["carol joined"], ["alice joined", "carol joined"])
     assert carol.got == ["alice joined"]
 
@@ -245,12 +245,12 @@ def test_early_events_are_held_up_to_a_bound(hub: Hub, gaps: list[str], monkeypa
     hub.repair(ROOM, [change(1), change(2)], head=2)
     assert member.got == [1, 2, 3, 4]
     deliver(hub, 6)
-    assert gaps[-1] == ROOM, "5 was let go, and is asked for when it shows"
+    assert gaps[-1] == ROOM, "5 was dropped, and is a gap once 6 arrives"
 
 
 # --- Any interleaving -------------------------------------------------------------------------------------------------
 class Reader(Member):
-    """A member who holds what it is told against its snapshot: the very next change, or one is lost or doubled."""
+    """A member who compares what it is offered with its snapshot: the very next change, or one is lost or doubled."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -288,7 +288,7 @@ class World:
             if reader.state == "joining":
                 steps.append(partial(self.read_snapshot, reader))
             if reader.state == "has read":
-                steps.append(partial(self.admit, reader))
+                steps.append(partial(self.activate, reader))
             steps.append(partial(self.join, reader) if reader.state == "out" else partial(self.leave, reader))
             if reader.state == "member":
                 steps.append(partial(self.join, reader))
@@ -304,7 +304,7 @@ class World:
         self.network.append(change(self.last_seq))
 
     def sweep(self) -> None:
-        """The head is read, and told the hub."""
+        """The head is read and passed to the hub."""
         self.hub.expect(ROOM, self.last_seq)
 
     def arrive(self, event: Event) -> None:
@@ -313,20 +313,20 @@ class World:
 
     def join(self, reader: Reader) -> None:
         reader.state = "joining"
-        self.hub.join(ROOM, reader)
+        self.hub.subscribe(ROOM, reader)
 
     def read_snapshot(self, reader: Reader) -> None:
         reader.state, reader.seq = "has read", self.last_seq
 
-    def admit(self, reader: Reader) -> None:
+    def activate(self, reader: Reader) -> None:
         if reader.seq < self.hub.start(ROOM):
             self.read_snapshot(reader)
         reader.state = "member"
-        self.hub.admit(ROOM, reader, reader.seq)
+        self.hub.activate(ROOM, reader, reader.seq)
 
     def leave(self, reader: Reader) -> None:
         reader.state = "out"
-        self.hub.leave(ROOM, reader)
+        self.hub.unsubscribe(ROOM, reader)
 
     def read_changes(self) -> None:
         after = self.hub.seq(ROOM) or 0
@@ -338,7 +338,7 @@ class World:
         self.changes, self.asked = None, self.hub.has_gap(ROOM)
 
     def settle(self) -> None:
-        """The head is read once more, and what is asked for is given."""
+        """The head is read once more, and every gap is repaired."""
         self.sweep()
         while self.asked:
             self.changes = None
@@ -348,13 +348,13 @@ class World:
 
 @given(choices=st.binary(min_size=80, max_size=80))
 @settings(max_examples=300, deadline=None)
-def test_in_any_interleaving_everybody_gets_everything_once_and_in_order(choices: bytes) -> None:
+def test_in_any_interleaving_every_member_gets_everything_once_and_in_order(choices: bytes) -> None:
     world = World()
     for choice in choices:
         steps = world.steps()
         steps[choice % len(steps)]()
         if world.hub.seq(ROOM) is not None and world.hub.has_gap(ROOM):
-            assert world.asked, "something is held back and nobody asks for what is missing"
+            assert world.asked, "something is held back and no gap was reported"
     if any(reader.state == "member" for reader in world.readers):
         world.settle()
     assert {reader.seq for reader in world.readers if reader.state == "member"} <= {world.last_seq}

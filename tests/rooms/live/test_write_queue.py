@@ -1,39 +1,50 @@
-"""The queue of messages waiting to be stored: batches, answers, and one bad item that costs the others nothing."""
+"""The queue of messages waiting to be stored: batches, limits, and one bad item that costs the others nothing."""
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from chatsite.errors import ChatError, Internal, Muted, Unavailable
-from rooms.delivery import journal as journal_module
-from rooms.delivery import pace as pace_module
-from rooms.delivery.journal import Held, Journal
-from rooms.delivery.pace import Pace
+from rooms.live import write_queue as write_queue_module
+from rooms.live.write_queue import Held, WriteQueue
 from tests.support.machine import eventually
+
+Outcome = list[str | ChatError] | Exception
+Done = Callable[[Any], None]
 
 
 class Storage:
-    """Stores texts in upper case, batch by batch; it can be held up, and it breaks at `poison`."""
+    """Stores texts in upper case, batch by batch; it can be blocked, and it breaks at `poison`."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
         self.error: Exception | None = None
-        self.open = asyncio.Event()
-        self.open.set()
-        self.running = 0
+        self.blocked = False
+        self._under_way: Callable[[], None] | None = None
 
-    async def store(self, texts: list[str]) -> list[str | ChatError]:
+    def store(self, texts: list[str], done: Done) -> None:
+        assert self._under_way is None, "one transaction at a time"
         self.batches.append(texts)
-        self.running += 1
-        assert self.running == 1, "one transaction at a time"
-        try:
-            await self.open.wait()
-        finally:
-            self.running -= 1
+        self._under_way = lambda: done(self._outcome(texts))
+        if not self.blocked:
+            asyncio.get_running_loop().call_soon(self._commit)
+
+    def unblock(self) -> None:
+        self.blocked = False
+        self._commit()
+
+    def _commit(self) -> None:
+        commit, self._under_way = self._under_way, None
+        assert commit is not None
+        commit()
+
+    def _outcome(self, texts: list[str]) -> Outcome:
         if self.error is not None:
-            raise self.error
+            return self.error
         if "poison" in texts:
-            raise ValueError("poison")
+            return ValueError("poison")
         return [Muted() if text == "muted" else text.upper() for text in texts]
 
 
@@ -48,251 +59,291 @@ async def answers() -> list[str]:
 
 
 @pytest.fixture
-async def journal(storage: Storage) -> Journal[str, str]:
-    return Journal(storage.store, capacity=1_000)
+async def queue(storage: Storage) -> WriteQueue[str, str]:
+    return WriteQueue(storage.store, capacity=1_000)
 
 
-def submit(journal: Journal[str, str], answers: list[str], *texts: str) -> None:
+def submit(queue: WriteQueue[str, str], answers: list[str], *texts: str) -> None:
     for text in texts:
-        journal.submit(text, lambda answer: answers.append(answer.code if isinstance(answer, ChatError) else answer))
+        queue.submit(text, lambda answer: answers.append(answer.code if isinstance(answer, ChatError) else answer))
 
 
+# --- Batches ----------------------------------------------------------------------------------------------------------
 async def test_an_item_is_answered_after_it_is_stored(
-    journal: Journal[str, str], storage: Storage, answers: list[str]
+    queue: WriteQueue[str, str], storage: Storage, answers: list[str]
 ) -> None:
-    storage.open.clear()
-    submit(journal, answers, "a")
+    storage.blocked = True
+    submit(queue, answers, "a")
     await eventually(lambda: storage.batches)
     assert answers == []
-    storage.open.set()
-    await journal.flush()
+    storage.unblock()
     assert answers == ["A"]
 
 
-async def test_the_next_batch_gathers_while_one_is_stored(
-    journal: Journal[str, str], storage: Storage, answers: list[str]
+async def test_a_single_item_is_stored_at_the_end_of_the_loops_turn(
+    queue: WriteQueue[str, str], storage: Storage, answers: list[str]
 ) -> None:
-    storage.open.clear()
-    submit(journal, answers, "a")
+    submit(queue, answers, "a")
+    assert storage.batches == []
+    await asyncio.sleep(0)
+    assert storage.batches == [["a"]]
+
+
+async def test_what_is_submitted_in_one_turn_of_the_loop_is_one_batch(
+    queue: WriteQueue[str, str], storage: Storage, answers: list[str]
+) -> None:
+    submit(queue, answers, "a", "b", "c")
+    await queue.flush()
+    assert storage.batches == [["a", "b", "c"]]
+    assert answers == ["A", "B", "C"]
+
+
+async def test_the_next_batch_gathers_while_one_is_stored(
+    queue: WriteQueue[str, str], storage: Storage, answers: list[str]
+) -> None:
+    storage.blocked = True
+    submit(queue, answers, "a")
     await eventually(lambda: storage.batches)
-    submit(journal, answers, "b", "c", "d")
-    storage.open.set()
-    await journal.flush()
+    for text in "bcd":
+        submit(queue, answers, text)
+        await asyncio.sleep(0)
+    storage.unblock()
+    await queue.flush()
     assert storage.batches == [["a"], ["b", "c", "d"]]
     assert answers == ["A", "B", "C", "D"]
 
 
 async def test_a_batch_has_its_bound(
-    journal: Journal[str, str], storage: Storage, answers: list[str], monkeypatch: pytest.MonkeyPatch
+    queue: WriteQueue[str, str], storage: Storage, answers: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(journal_module, "BATCH", 2)
-    submit(journal, answers, *"abcde")
-    await journal.flush()
+    monkeypatch.setattr(write_queue_module, "BATCH", 2)
+    submit(queue, answers, *"abcde")
+    await queue.flush()
     assert storage.batches == [["a", "b"], ["c", "d"], ["e"]]
     assert answers == list("ABCDE")
 
 
-async def test_an_idle_journal_starts_again(journal: Journal[str, str], answers: list[str]) -> None:
-    for text in ("a", "b"):
-        submit(journal, answers, text)
-        await journal.flush()
-    assert answers == ["A", "B"]
+async def test_an_idle_queue_starts_again(queue: WriteQueue[str, str], storage: Storage, answers: list[str]) -> None:
+    for text in "abc":
+        submit(queue, answers, text)
+        await queue.flush()
+    assert storage.batches == [["a"], ["b"], ["c"]]
+    assert answers == ["A", "B", "C"]
 
 
-async def test_what_is_refused_is_told_its_sender_alone(journal: Journal[str, str], answers: list[str]) -> None:
-    submit(journal, answers, "a", "muted", "b")
-    await journal.flush()
-    assert answers == ["A", "muted", "B"]
+async def test_an_answer_may_submit_the_next_item(
+    queue: WriteQueue[str, str], storage: Storage, answers: list[str]
+) -> None:
+    queue.submit("a", lambda _: submit(queue, answers, "b"))
+    await queue.flush()
+    assert answers == ["B"]
 
 
-async def test_a_full_journal_refuses_and_goes_on(storage: Storage, answers: list[str]) -> None:
-    journal = Journal(storage.store, capacity=2)
-    submit(journal, answers, "a", "b")
+# --- Limits -----------------------------------------------------------------------------------------------------------
+async def test_a_full_queue_refuses_and_goes_on(storage: Storage, answers: list[str]) -> None:
+    queue = WriteQueue(storage.store, capacity=2)
+    submit(queue, answers, "a", "b")
     with pytest.raises(Unavailable) as refused:
-        submit(journal, answers, "c")
+        submit(queue, answers, "c")
     assert refused.value.retryable
     assert refused.value.retry_after_ms
-    await journal.flush()
-    submit(journal, answers, "d")
-    await journal.flush()
+    await queue.flush()
+    submit(queue, answers, "d")
+    await queue.flush()
     assert answers == ["A", "B", "D"]
 
 
-async def test_a_failing_item_harms_no_other(journal: Journal[str, str], storage: Storage, answers: list[str]) -> None:
-    submit(journal, answers, "a", "poison", "b")
-    await journal.flush()
-    assert answers == ["A", Internal.code, "B"]
-    assert storage.batches == [["a", "poison", "b"], ["a"], ["poison"], ["b"]]
-    submit(journal, answers, "c")
-    await journal.flush()
+async def test_what_is_being_stored_counts_towards_the_capacity(storage: Storage, answers: list[str]) -> None:
+    queue = WriteQueue(storage.store, capacity=2)
+    storage.blocked = True
+    submit(queue, answers, "a", "b")
+    await eventually(lambda: storage.batches)
+    with pytest.raises(Unavailable):
+        submit(queue, answers, "c")
+    storage.unblock()
+    await queue.flush()
+
+
+async def test_only_the_owner_whose_share_is_full_is_refused(storage: Storage, answers: list[str]) -> None:
+    queue = WriteQueue(storage.store, capacity=10, share=2, owner=lambda text: text[0])
+    submit(queue, answers, "f1", "f2")
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            submit(queue, answers, "f3")
+    submit(queue, answers, "a1", "b1", "a2")
+    await queue.flush()
+    assert answers == ["F1", "F2", "A1", "B1", "A2"]
+    submit(queue, answers, "f4", "f5")
+    with pytest.raises(Unavailable):
+        submit(queue, answers, "f6")
+    await queue.flush()
+    assert answers[5:] == ["F4", "F5"]
+
+
+async def test_a_share_is_free_again_after_a_refusal_or_a_failure(storage: Storage, answers: list[str]) -> None:
+    queue = WriteQueue(storage.store, capacity=10, share=1, owner=lambda text: text[0])
+    for text in ("muted", "poison", "m", "p"):
+        submit(queue, answers, text)
+        await queue.flush()
+    assert answers == ["muted", Internal.code, "M", "P"]
+    assert not queue._owned, "nothing is kept of an owner without items"
+
+
+async def test_a_share_of_zero_is_no_limit(storage: Storage, answers: list[str]) -> None:
+    queue = WriteQueue(storage.store, capacity=10, share=0, owner=lambda text: text[0])
+    submit(queue, answers, *["f"] * 10)
+    await queue.flush()
+    assert answers == ["F"] * 10
+
+
+# --- Refusals and failures --------------------------------------------------------------------------------------------
+async def test_a_refusal_answers_its_sender_alone(queue: WriteQueue[str, str], answers: list[str]) -> None:
+    submit(queue, answers, "a", "muted", "b")
+    await queue.flush()
+    assert answers == ["A", "muted", "B"]
+
+
+@pytest.mark.parametrize("texts", [["a", "poison"], ["poison", "a"], ["a", "poison", "b"]])
+async def test_a_failing_item_harms_no_other(
+    queue: WriteQueue[str, str], storage: Storage, answers: list[str], texts: list[str]
+) -> None:
+    submit(queue, answers, *texts)
+    await queue.flush()
+    assert answers == [Internal.code if text == "poison" else text.upper() for text in texts]
+    assert storage.batches == [texts, *([text] for text in texts)]
+    submit(queue, answers, "c")
+    await queue.flush()
     assert answers[-1] == "C"
 
 
-async def test_a_lost_database_is_told_to_all_without_trying_each(
-    journal: Journal[str, str], storage: Storage, answers: list[str]
+async def test_a_lost_database_refuses_all_without_trying_each(
+    queue: WriteQueue[str, str], storage: Storage, answers: list[str]
 ) -> None:
     storage.error = Unavailable()
-    submit(journal, answers, "a", "b", "c")
-    await journal.flush()
+    submit(queue, answers, "a", "b", "c")
+    await queue.flush()
     assert answers == [Unavailable.code] * 3
     assert len(storage.batches) == 1
     storage.error = None
-    submit(journal, answers, "d")
-    await journal.flush()
+    submit(queue, answers, "d")
+    await queue.flush()
     assert answers[-1] == "D"
 
 
-async def test_flush_waits_for_what_comes_while_it_waits(
-    journal: Journal[str, str], storage: Storage, answers: list[str]
+async def test_a_reply_that_fails_harms_no_other(queue: WriteQueue[str, str], answers: list[str]) -> None:
+    def broken(_: object) -> None:
+        raise RuntimeError("the socket broke in an unheard-of way")
+
+    queue.submit("a", broken)
+    submit(queue, answers, "b")
+    await queue.flush()
+    assert answers == ["B"]
+
+
+# --- What is stored is broadcast --------------------------------------------------------------------------------------
+async def test_each_commit_is_broadcast_before_anybody_is_answered(storage: Storage, answers: list[str]) -> None:
+    events: list[Any] = []
+    queue = WriteQueue(storage.store, capacity=10, on_stored=lambda stored: events.append((stored, list(answers))))
+    submit(queue, answers, "a", "b")
+    await queue.flush()
+    submit(queue, answers, "poison")
+    await queue.flush()
+    assert events == [(["A", "B"], [])], "and a failure is not broadcast"
+
+
+async def test_a_broadcast_that_fails_stops_no_storing(storage: Storage, answers: list[str]) -> None:
+    def broken(_: object) -> None:
+        raise RuntimeError("a socket broke in an unheard-of way")
+
+    queue = WriteQueue(storage.store, capacity=10, on_stored=broken)
+    for text in "ab":
+        submit(queue, answers, text)
+        async with asyncio.timeout(5):
+            await queue.flush()
+    assert answers == ["A", "B"]
+
+
+# --- Flushing ---------------------------------------------------------------------------------------------------------
+async def test_flush_waits_for_what_is_submitted_meanwhile(
+    queue: WriteQueue[str, str], storage: Storage, answers: list[str]
 ) -> None:
-    storage.open.clear()
-    submit(journal, answers, "a")
-    flush = asyncio.ensure_future(journal.flush())
+    storage.blocked = True
+    submit(queue, answers, "a")
+    flush = asyncio.ensure_future(queue.flush())
     await eventually(lambda: storage.batches)
-    submit(journal, answers, "b")
-    storage.open.set()
+    submit(queue, answers, "b")
+    storage.unblock()
     await flush
     assert answers == ["A", "B"]
 
 
-async def test_a_flush_that_is_given_up_stops_no_storing(
-    journal: Journal[str, str], storage: Storage, answers: list[str]
+async def test_a_cancelled_flush_stops_no_storing(
+    queue: WriteQueue[str, str], storage: Storage, answers: list[str]
 ) -> None:
-    storage.open.clear()
-    submit(journal, answers, "a")
-    flush = asyncio.ensure_future(journal.flush())
+    storage.blocked = True
+    submit(queue, answers, "a")
+    flush = asyncio.ensure_future(queue.flush())
     await eventually(lambda: storage.batches)
     flush.cancel()
     await asyncio.gather(flush, return_exceptions=True)
-    storage.open.set()
-    await eventually(lambda: answers)
+    storage.unblock()
     assert answers == ["A"]
 
 
-async def test_who_can_wait_waits_for_others(journal: Journal[str, str], storage: Storage, answers: list[str]) -> None:
-    start = asyncio.get_running_loop().time()
-    for text in "abc":
-        journal.submit(text, answers.append, patience_s=0.05)
-        await asyncio.sleep(0)
-    await eventually(lambda: answers)
-    assert storage.batches == [["a", "b", "c"]]
-    assert asyncio.get_running_loop().time() - start >= 0.05
-
-
-async def test_the_loop_rests_while_all_can_wait(storage: Storage, answers: list[str]) -> None:
-    start_s, journal = asyncio.get_running_loop().time(), Journal(storage.store, capacity=10, pace=Pace(0.02, 0.05))
-    for text in "abc":
-        journal.submit(text, answers.append, patience_s=60)
-    await asyncio.sleep(0.01)
-    assert asyncio.get_running_loop().time() - start_s >= 0.05, "nothing else ran meanwhile"
-    assert storage.batches == []
-    await journal.flush()
-    assert storage.batches == [["a", "b", "c"]]
-
-
-@pytest.mark.parametrize("patience_s", [0.0, 0.01])
-async def test_who_cannot_wait_takes_along_those_who_can(
-    journal: Journal[str, str], storage: Storage, answers: list[str], patience_s: float
-) -> None:
-    journal.submit("a", answers.append, patience_s=60)
-    await asyncio.sleep(0)
-    journal.submit("b", answers.append, patience_s=patience_s)
-    await eventually(lambda: answers)
-    assert storage.batches == [["a", "b"]]
-
-
-async def test_enough_of_one_lane_do_not_wait_for_more(storage: Storage, answers: list[str]) -> None:
-    journal = Journal(storage.store, capacity=10, lane=lambda text: text[0])
-    for text in ("a1", "b1", "b2", "a2", "a3"):
-        assert storage.batches == []
-        journal.submit(text, answers.append, patience_s=60, enough=3)
-        await asyncio.sleep(0)
-    await eventually(lambda: answers)
-    assert storage.batches == [["a1", "b1", "b2", "a2", "a3"]]
-
-
-async def test_what_is_beyond_enough_waits_for_the_next(
-    journal: Journal[str, str], storage: Storage, answers: list[str]
-) -> None:
-    for text in "abcdefg":
-        journal.submit(text, answers.append, patience_s=0.05, enough=3)
-    await eventually(lambda: len(answers) == 6)
-    assert storage.batches == [["a", "b", "c"], ["d", "e", "f"]]
-    journal.submit("h", answers.append, patience_s=0.05, enough=3)
-    await eventually(lambda: len(answers) == 8)
-    assert storage.batches[2:] == [["g", "h"]]
-
-
-async def test_what_cannot_wait_is_never_too_many(
-    journal: Journal[str, str], storage: Storage, answers: list[str]
-) -> None:
-    for text in "abcde":
-        journal.submit(text, answers.append, enough=3)
-    await eventually(lambda: answers)
-    assert storage.batches == [["a", "b", "c", "d", "e"]]
-
-
-async def test_a_flush_lets_nothing_wait(journal: Journal[str, str], answers: list[str]) -> None:
-    for text in "abc":
-        journal.submit(text, answers.append, patience_s=60, enough=2)
-    await asyncio.sleep(0)
-    await journal.flush()
-    assert answers == ["A", "B", "C"]
-
-
-async def test_what_comes_while_the_journal_rests_is_stored_together(
-    storage: Storage, answers: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(pace_module, "REST", 1e9)
-    pace = Pace(0.3)
-    journal = Journal(storage.store, capacity=10, pace=pace)
-    with pace.work():  # or the loop itself would sleep, and nothing could come
-        submit(journal, answers, "a")
-        await eventually(lambda: answers)
-        for text in "bcd":
-            submit(journal, answers, text)
-            await asyncio.sleep(0)
-        assert storage.batches == [["a"]]
-        await eventually(lambda: len(answers) == 4)
-    assert storage.batches == [["a"], ["b", "c", "d"]]
-
-
-async def test_flushing_an_idle_journal_returns_at_once(journal: Journal[str, str], storage: Storage) -> None:
-    await journal.flush()
+async def test_flushing_an_idle_queue_returns_at_once(queue: WriteQueue[str, str], storage: Storage) -> None:
+    await queue.flush()
     assert storage.batches == []
 
 
-async def test_an_answer_that_cannot_be_given_harms_no_other(journal: Journal[str, str], answers: list[str]) -> None:
-    def broken(_: object) -> None:
-        raise RuntimeError("the socket broke in an unheard-of way")
+# --- Locked rooms -----------------------------------------------------------------------------------------------------
+class LockedStorage(Storage):
+    """Goes by lanes of the first letter; that of `h` is locked, and what waits for it waits in `waiting`."""
 
-    journal.submit("a", broken)
-    submit(journal, answers, "b")
-    await journal.flush()
-    assert answers == ["B"]
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting: list[list[str]] = []
+        self._unlock: list[Callable[[], None]] = []
 
-
-async def test_what_is_held_waits_apart_in_its_order_and_delays_nothing_else(storage: Storage) -> None:
-    """Texts go by lanes of their first letter; that of `h` is held until somebody lets go."""
-    free, answers = asyncio.Event(), []
-
-    async def store(texts: list[str]) -> list[str | ChatError]:
+    def _outcome(self, texts: list[str]) -> Outcome:
         return [Held() if text[0] == "h" else text.upper() for text in texts]
 
-    async def store_held(texts: list[str]) -> list[str | ChatError]:
-        await free.wait()
-        return await storage.store(texts)
+    def store_held(self, texts: list[str], done: Done) -> None:
+        self.waiting.append(texts)
+        self._unlock.append(lambda: done([text.upper() for text in texts]))
 
-    journal = Journal(store, capacity=4, lane=lambda text: text[0], store_held=store_held)
-    submit(journal, answers, "h1", "a1", "h2")
+    def unlock(self) -> None:
+        self._unlock.pop(0)()
+
+
+async def test_a_locked_lane_waits_apart_in_its_order_and_delays_no_other(answers: list[str]) -> None:
+    storage = LockedStorage()
+    queue = WriteQueue(storage.store, capacity=4, lane=lambda text: text[0], store_held=storage.store_held)
+    submit(queue, answers, "h1", "a1", "h2")
     await eventually(lambda: answers == ["A1"])
-    submit(journal, answers, "h3", "a2")
+    submit(queue, answers, "h3", "a2")
     await eventually(lambda: answers == ["A1", "A2"])
-    submit(journal, answers, "a3")
+    submit(queue, answers, "a3")
     with pytest.raises(Unavailable):
-        submit(journal, answers, "one too many")
-    free.set()
-    await journal.flush()
-    assert [text for text in answers if text[0] == "H"] == ["H1", "H2", "H3"]
-    assert sorted(answers) == ["A1", "A2", "A3", "H1", "H2", "H3"]
-    assert not journal._held
+        submit(queue, answers, "one too many")
+    await eventually(lambda: "A3" in answers)
+    assert storage.waiting == [["h1", "h2"]], "h3 waits behind them"
+    storage.unlock()
+    assert storage.waiting == [["h1", "h2"], ["h3"]]
+    storage.unlock()
+    await queue.flush()
+    assert answers == ["A1", "A2", "A3", "H1", "H2", "H3"]
+    assert not queue._held
+
+
+async def test_a_lane_that_is_locked_no_more_is_stored_with_the_others(answers: list[str]) -> None:
+    storage = LockedStorage()
+    queue = WriteQueue(storage.store, capacity=4, lane=lambda text: text[0], store_held=storage.store_held)
+    submit(queue, answers, "h1")
+    await eventually(lambda: storage.waiting)
+    storage.unlock()
+    submit(queue, answers, "h2", "a1")
+    await eventually(lambda: "A1" in answers)
+    assert storage.batches[-1] == ["h2", "a1"]
+    storage.unlock()
+    await queue.flush()
+    assert answers == ["H1", "A1", "H2"]

@@ -1,4 +1,4 @@
-"""What a client sends: each command by itself, with what it needs, what it takes besides and what it refuses."""
+"""What a client sends: the fields each command needs, accepts and refuses."""
 
 import json
 from typing import Any
@@ -9,9 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatsite.errors import BadFrame
-from rooms import protocol
+from rooms.protocol.codec import decode
+from rooms.protocol.commands import COMMANDS
+from rooms.protocol.commands.announcements import SendChat
+from rooms.protocol.commands.base import EitherRoomCommand
+from rooms.protocol.commands.posting import SendChatMessage
+from rooms.protocol.commands.rooms import JoinRoom
 
-TAGS = [command.__struct_config__.tag for command in protocol.COMMANDS]
+TAGS = [command.__struct_config__.tag for command in COMMANDS]
 SMALLEST: dict[str, dict[str, Any]] = {
     "ping": {},
     "auth": {"token": "t"},
@@ -30,7 +35,7 @@ SMALLEST: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("tag", SMALLEST)
 def test_each_command_needs_only_its_own_fields(tag: str) -> None:
-    command = protocol.decode(json.dumps({"type": tag, **SMALLEST[tag]}))
+    command = decode(json.dumps({"type": tag, **SMALLEST[tag]}))
     assert command.__struct_config__.tag == tag
     assert command.id is None
 
@@ -38,8 +43,8 @@ def test_each_command_needs_only_its_own_fields(tag: str) -> None:
 @pytest.mark.parametrize("tag", SMALLEST)
 def test_fields_nobody_knows_are_ignored(tag: str) -> None:
     strange = {"user": {"id": "1"}, "timestamp": [1], "somethingNew": None}
-    plain = protocol.decode(json.dumps({"type": tag, **SMALLEST[tag]}))
-    assert protocol.decode(json.dumps({"type": tag, **SMALLEST[tag], **strange})) == plain
+    plain = decode(json.dumps({"type": tag, **SMALLEST[tag]}))
+    assert decode(json.dumps({"type": tag, **SMALLEST[tag], **strange})) == plain
 
 
 def test_the_table_has_every_command_but_compressed() -> None:
@@ -50,31 +55,51 @@ def test_the_table_has_every_command_but_compressed() -> None:
 def test_every_command_survives_its_own_encoding(data: st.DataObject) -> None:
     tag = data.draw(st.sampled_from(list(SMALLEST)))
     texts = {name: data.draw(st.text(min_size=1)) for name in SMALLEST[tag]}
-    command = protocol.decode(json.dumps({"type": tag, "id": "7", **texts}))
-    assert protocol.decode(msgspec.json.encode(command)) == command
+    command = decode(json.dumps({"type": tag, "id": "7", **texts}))
+    assert decode(msgspec.json.encode(command)) == command
 
 
-def test_only_pings_auth_and_their_wrapping_come_before_signing_in() -> None:
-    early = {tag for tag, command in zip(TAGS, protocol.COMMANDS, strict=True) if command.before_auth}
+def test_only_ping_auth_and_compressed_are_allowed_before_signing_in() -> None:
+    early = {tag for tag, command in zip(TAGS, COMMANDS, strict=True) if command.before_auth}
     assert early == {"ping", "auth", "compressed"}
+
+
+def test_messages_and_pings_are_not_held_up_by_earlier_messages() -> None:
+    unordered = {tag for tag, command in zip(TAGS, COMMANDS, strict=True) if not command.in_order}
+    assert unordered == {"chat-message", "room-message", "ping"}
+
+
+def test_a_join_resumes_after_a_seq_of_an_epoch() -> None:
+    command = decode('{"type":"join-room","roomId":"r","after":7,"epoch":"e"}')
+    assert isinstance(command, JoinRoom)
+    assert (command.after, command.epoch) == (7, "e")
+    plain = decode('{"type":"join-room","roomId":"r"}')
+    assert isinstance(plain, JoinRoom)
+    assert (plain.after, plain.epoch) == (None, None)
+
+
+def test_an_id_is_no_client_id() -> None:
+    command = decode('{"type":"chat-message","id":"1","roomId":"r","content":"c"}')
+    assert isinstance(command, SendChatMessage)
+    assert command.client_id is None
 
 
 @pytest.mark.parametrize("kind", ["join-room", "leave-room"])
 def test_a_room_may_be_named_as_older_clients_do(kind: str) -> None:
     for fields in ({"roomId": "r"}, {"room": "r"}, {"roomId": "r", "room": "other"}):
-        command = protocol.decode(json.dumps({"type": kind, **fields}))
-        assert isinstance(command, protocol.EitherRoomCommand)
+        command = decode(json.dumps({"type": kind, **fields}))
+        assert isinstance(command, EitherRoomCommand)
         assert command.name == "r"
-    nameless = protocol.decode(json.dumps({"type": kind}))
-    assert isinstance(nameless, protocol.EitherRoomCommand)
+    nameless = decode(json.dumps({"type": kind}))
+    assert isinstance(nameless, EitherRoomCommand)
     with pytest.raises(BadFrame, match="roomId"):
         _ = nameless.name
 
 
 def test_chat_takes_message_or_content() -> None:
     for fields in ({"message": "hi"}, {"content": "hi"}, {"message": "hi", "content": "other"}):
-        command = protocol.decode(json.dumps({"type": "chat", **fields}))
-        assert isinstance(command, protocol.SendChat)
+        command = decode(json.dumps({"type": "chat", **fields}))
+        assert isinstance(command, SendChat)
         assert command.text == "hi"
     with pytest.raises(BadFrame, match="message"):
-        _ = protocol.SendChat().text
+        _ = SendChat().text

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chatsite.errors import BadFrame, ChatError, TooLarge
-from rooms import protocol
+from rooms.protocol.rules import room_name, text_content, timestamp
 
 
 @pytest.mark.parametrize(
@@ -33,12 +33,12 @@ from rooms import protocol
     ],
 )
 def test_letters_of_any_language_name_a_room(name: str) -> None:
-    assert protocol.room_name(name) == unicodedata.normalize("NFC", name)
+    assert room_name(name) == unicodedata.normalize("NFC", name)
 
 
 def test_two_spellings_of_one_name_are_one_room() -> None:
-    assert protocol.room_name("cafe\u0301") == protocol.room_name("caf\u00e9") == "caf\u00e9"
-    assert protocol.room_name("e\u0301" * 80) == "\u00e9" * 80
+    assert room_name("cafe\u0301") == room_name("caf\u00e9") == "caf\u00e9"
+    assert room_name("e\u0301" * 80) == "\u00e9" * 80
 
 
 @pytest.mark.parametrize(
@@ -69,24 +69,24 @@ def test_two_spellings_of_one_name_are_one_room() -> None:
 )
 def test_a_name_outside_the_rule_is_refused(name: str) -> None:
     with pytest.raises(BadFrame):
-        protocol.room_name(name)
+        room_name(name)
 
 
 @given(st.text(st.characters()))
 def test_any_name_is_refused_or_has_one_spelling(name: str) -> None:
     try:
-        spelled = protocol.room_name(name)
+        spelled = room_name(name)
     except BadFrame:
         return
     assert 1 <= len(spelled) <= 80
-    assert protocol.room_name(spelled) == spelled
-    assert protocol.room_name(unicodedata.normalize("NFD", spelled)) == spelled
+    assert room_name(spelled) == spelled
+    assert room_name(unicodedata.normalize("NFD", spelled)) == spelled
 
 
 def test_the_text_of_a_message_stays_as_it_is(settings: LazySettings) -> None:
     settings.CHAT_MAX_CONTENT_CHARS = 10
     for text in (" <b>hi</b>", "हिन्दी 😀", "\n.\n", "x" * 10):
-        assert protocol.text_content(text) == text
+        assert text_content(text) == text
 
 
 @pytest.mark.parametrize(
@@ -104,15 +104,15 @@ def test_the_text_of_a_message_stays_as_it_is(settings: LazySettings) -> None:
 def test_text_outside_the_rule_is_refused(text: str, error: type[ChatError], settings: LazySettings) -> None:
     settings.CHAT_MAX_CONTENT_CHARS = 10
     with pytest.raises(error):
-        protocol.text_content(text)
+        text_content(text)
 
 
 def test_without_a_content_limit_any_length_is_taken(settings: LazySettings) -> None:
     settings.CHAT_MAX_CONTENT_CHARS = 0
-    assert protocol.text_content("x" * 100_000)
+    assert text_content("x" * 100_000)
 
 
 def test_a_timestamp_is_utc_with_milliseconds_and_z() -> None:
-    assert protocol.timestamp(datetime(2026, 1, 2, 3, 4, 5, 678_999, UTC)) == "2026-01-02T03:04:05.678Z"
+    assert timestamp(datetime(2026, 1, 2, 3, 4, 5, 678_999, UTC)) == "2026-01-02T03:04:05.678Z"
     east = timezone(timedelta(hours=8))
-    assert protocol.timestamp(datetime(2026, 1, 2, 3, 4, 5, tzinfo=east)) == "2026-01-01T19:04:05.000Z"
+    assert timestamp(datetime(2026, 1, 2, 3, 4, 5, tzinfo=east)) == "2026-01-01T19:04:05.000Z"

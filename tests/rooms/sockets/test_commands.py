@@ -26,7 +26,7 @@ async def test_who_is_deactivated_while_their_token_is_read_does_not_come_in(peo
         alice = people.alice
         identity = authentication.Identity(alice.pk, alice.username, alice.roles, alice.stamp())
         User.objects.filter(pk=alice.pk).update(is_active=False)  # the moment after
-        node.loop.call_soon_threadsafe(node._on_control, str(alice.pk).encode())
+        node.loop.call_soon_threadsafe(node._on_control, f"[{alice.pk}]".encode())
         return identity
 
     node.start()

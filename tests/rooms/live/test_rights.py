@@ -1,0 +1,123 @@
+"""Authorization of open connections: changes are found by the bus or by polling, and each leads to one re-check."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.db.models.functions import Now
+
+from accounts import services as accounts
+from accounts.models import AccessChange, User
+from chatsite import database
+from rooms.live import control
+from rooms.live.connection import Connection
+from rooms.live.control import RoomChanged, UsersChanged
+from rooms.live.rights import LATE_COMMIT_S, Rights
+from tests.support.factories import make_access
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Checked:
+    """Rights over some connections, a clock that moves when told, and the connections that were re-checked."""
+
+    def __init__(self) -> None:
+        self.connections: dict[str, Connection] = {}
+        self.names: list[str] = []
+        self.now = 0.0
+        self.rights = Rights(self.connections, lambda one: self.names.append(one.address), lambda: self.now)
+
+    def connect(self, name: str, user_id: int | None, *room_ids: int) -> None:
+        connection = Connection(_send, limit_bytes=0, on_cut=lambda: None, address=name)
+        connection.identity = user_id and SimpleNamespace(user_id=user_id)
+        connection.rooms = {f"room-{room_id}": make_access(room_id) for room_id in room_ids}
+        self.connections[name] = connection
+
+    async def polled(self) -> list[str]:
+        """What a poll finds, five seconds after the one before."""
+        self.now += 5
+        self.names.clear()
+        await self.rights.poll()
+        return list(self.names)
+
+
+async def _send(event: dict[str, Any]) -> None:
+    raise AssertionError(event)
+
+
+@pytest.fixture
+async def checked() -> Checked:
+    return Checked()
+
+
+async def test_all_connections_of_a_changed_user_are_rechecked(checked: Checked) -> None:
+    for name, user_id in (("alice", 1), ("bob", 2), ("alice's phone", 1), ("nobody yet", None)):
+        checked.connect(name, user_id)
+    checked.rights.on_control(control.event(UsersChanged([1, 5])).payload)
+    assert checked.names == ["alice", "alice's phone"]
+
+
+async def test_all_members_of_a_changed_room_are_rechecked(checked: Checked) -> None:
+    for name, rooms in (("alice", (7, 8)), ("bob", (8,)), ("carol", (7,)), ("dave", ())):
+        checked.connect(name, 1, *rooms)
+    checked.rights.on_control(control.event(RoomChanged(7)).payload)
+    assert checked.names == ["alice", "carol"]
+
+
+async def test_every_change_of_a_users_rights_is_counted(checked: Checked) -> None:
+    before = checked.rights.changes
+    checked.rights.recheck_users([])
+    checked.rights.recheck_rooms([7])
+    assert checked.rights.changes == before
+    checked.rights.recheck_users([1])
+    assert checked.rights.changes == before + 1
+
+
+async def test_a_change_that_no_event_announced_is_found_once(
+    checked: Checked, make_user: Callable[..., User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = await asyncio.to_thread(make_user, "alice")
+    checked.connect("alice", alice.pk)
+    assert await checked.polled() == []
+    await asyncio.to_thread(accounts.sign_out_everywhere, user_ids=[alice.pk])
+    assert await checked.polled() == ["alice"]
+    assert await checked.polled() == []
+    await asyncio.to_thread(accounts.sign_out_everywhere, user_ids=[alice.pk])
+    assert await checked.polled() == ["alice"]
+
+
+@pytest.mark.parametrize(("age_s", "found"), [(LATE_COMMIT_S - 1, ["alice"]), (LATE_COMMIT_S + 60, [])])
+async def test_a_change_that_was_committed_late_is_found(
+    checked: Checked, make_user: Callable[..., User], age_s: float, found: list[str]
+) -> None:
+    """Its note bears the time of its statement: before polls that could not see it yet."""
+    alice = await asyncio.to_thread(make_user, "alice")
+    checked.connect("alice", alice.pk)
+    for _ in range(3):
+        assert await checked.polled() == []
+    note = AccessChange(user_id=alice.pk, at=Now() - timedelta(seconds=age_s))
+    await database.call(note.save)
+    assert await checked.polled() == found
+    assert await checked.polled() == []
+
+
+async def test_a_poll_that_failed_is_made_up_for_by_the_next(
+    checked: Checked, make_user: Callable[..., User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = await asyncio.to_thread(make_user, "alice")
+    checked.connect("alice", alice.pk)
+    await checked.polled()
+
+    def fail(**_: Any) -> None:
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(accounts, "access_changes", fail)
+        for _ in range(20):
+            with pytest.raises(RuntimeError):
+                await checked.polled()
+    await database.call(AccessChange(user_id=alice.pk, at=Now() - timedelta(seconds=90)).save)
+    assert await checked.polled() == ["alice"]
