@@ -1,6 +1,6 @@
 """The texts that the page's script shows, by the key it knows them under. It fills in `{name}`.
 
-One with `one` and `other` is chosen by the language's own plural rule, in the browser.
+Of `one` and `other` the browser chooses by the plural rule of the language.
 """
 
 from django.utils.translation import gettext_lazy as _
