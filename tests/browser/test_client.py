@@ -63,6 +63,16 @@ async def test_without_either_it_says_so_until_somebody_signs_in(line: Line) -> 
     assert await line.page.evaluate("other.state") == "ready"
 
 
+async def test_a_sign_in_sent_too_early_waits_only_for_the_socket(line: Line) -> None:
+    line.knows_cookie = False
+    await line.run(
+        """window.other = new ChatClient();
+        window.ready = other.connect();
+        other.send("auth", { token: "abc" });"""
+    )
+    assert (await line.page.evaluate("ready"))["username"] == "alice"
+
+
 async def test_a_bad_token_ends_it(line: Line) -> None:
     line.knows_cookie = False
     line.answer("auth", lambda frame: [{"type": "auth-failed", "message": "No"}])

@@ -143,7 +143,10 @@ export class ChatClient {
     this.#socket = socket;
     this.#readyAt = Infinity;
     this.user = null;
-    socket.onopen = current(() => this.#authenticate(socket));
+    socket.onopen = current(() => {
+      this.#transmitWaiting();
+      this.#authenticate(socket);
+    });
     socket.onmessage = current(({ data }) => this.#receive(data));
     socket.onclose = current(({ code, reason }) => this.#lost(code, reason));
     this.#expectFrame();
@@ -172,7 +175,7 @@ export class ChatClient {
     if (socket !== this.#socket) return;
     this.#readyAt = Date.now();
     this.#setState("ready");
-    for (const command of this.#commands.values()) if (!command.sent) this.#transmit(command);
+    this.#transmitWaiting();
   }
 
   #identityChanged() {
@@ -269,9 +272,17 @@ export class ChatClient {
     const command = { frame, repeatable, internal, sent: false };
     const answer = new Promise((resolve, reject) => Object.assign(command, { resolve, reject }));
     this.#commands.set(frame.id, command);
-    const open = this.#socket?.readyState === 1;
-    if (open && (this.state === "ready" || internal || WITHOUT_SIGN_IN.has(frame.type))) this.#transmit(command);
+    if (this.#mayTransmit(command)) this.#transmit(command);
     return answer;
+  }
+
+  #mayTransmit({ frame, internal }) {
+    const isAllowed = this.state === "ready" || internal || WITHOUT_SIGN_IN.has(frame.type);
+    return isAllowed && this.#socket?.readyState === 1;
+  }
+
+  #transmitWaiting() {
+    for (const command of this.#commands.values()) if (!command.sent && this.#mayTransmit(command)) this.#transmit(command);
   }
 
   #transmit(command) {
