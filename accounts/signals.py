@@ -77,7 +77,7 @@ def _groups_changed(instance: User | Group, action: str, reverse: bool, pk_set: 
 
 
 def _group_changed(instance: User | Group, created: bool = False, **_: Any) -> None:
-    """A group's name gives roles, so renaming and deleting one changes those of its members."""
+    """A group's name grants roles, so renaming and deleting one changes those of its members."""
     if not created:
         announce(User.objects.filter(groups=instance.pk).values_list("pk", flat=True))
 

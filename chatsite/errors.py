@@ -88,7 +88,7 @@ class Banned(ChatError):
 
 
 class Conflict(ChatError):
-    """What was asked for contradicts what is stored."""
+    """The command contradicts what is stored, such as a `clientId` that was used for another message."""
 
     code, status, text = "conflict", 409, "Conflict"
 
@@ -106,4 +106,4 @@ class Unavailable(ChatError):
 
 
 class Internal(ChatError):
-    """A server fault; it is logged with its stack."""
+    """A server error; it is logged with its stack."""

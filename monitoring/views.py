@@ -1,4 +1,4 @@
-"""HTTP doors of monitoring: health and metrics for machines (without a CSRF token), the monitoring page for staff."""
+"""HTTP views of monitoring: health and metrics for machines (without a CSRF token), the monitoring page for staff."""
 
 from collections.abc import Iterator
 
@@ -50,10 +50,10 @@ def metrics(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def ready(_request: HttpRequest) -> HttpResponse:
-    """May a proxy send new clients here? Not while the process drains, is deaf to the others, or has no database.
+    """May a proxy send new clients here? Not while it drains, has no database, or receives nothing from others.
 
-    A Redis that does not answer is reported, but is no reason: it is away for every process alike, and each goes on
-    alone. A relay that receives nothing is a fault of this process: its clients are better off with another.
+    A Redis that does not answer is reported as degraded only: it is away for every process, and each goes on alone. A
+    relay that receives nothing is a fault of this process: its clients are better off with another.
     """
     reasons = list(_not_ready())
     degraded = ["redis-down"] if node.alone() else []
@@ -80,7 +80,7 @@ def _wants_text(request: HttpRequest) -> bool:
 @require_safe
 @admin.site.admin_view
 def dashboard(request: HttpRequest) -> HttpResponse:
-    """The page itself has no numbers in it; its script fetches them from `dashboard_data`."""
+    """The page has no numbers in it; its script fetches them from `dashboard_data`."""
     context = admin.site.each_context(request) | {"title": _("Monitoring")}
     return TemplateResponse(request, "admin/monitoring/dashboard.html", context)
 
@@ -88,7 +88,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def dashboard_data(request: HttpRequest) -> HttpResponse:
-    """Not behind `admin_view`: a script is better told 403 than led to a sign-in page."""
+    """Not behind `admin_view`: a script can handle 403 better than a redirect to a sign-in page."""
     if not admin.site.has_permission(request):
         return JsonResponse({"error": _("Staff only.")}, status=403)
     try:

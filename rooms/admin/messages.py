@@ -19,7 +19,7 @@ ROOM_PARAMETER = "room__id__exact"
 
 
 class NewestMessages(ChangeList):
-    """Reads no further back than LISTED_MESSAGES, whatever is asked for: a scan of a large table takes seconds."""
+    """Reads no further back than LISTED_MESSAGES, whatever the filters: a scan of a large table takes seconds."""
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Message]:
         rows, order = Message.objects.all(), "pk"
@@ -91,6 +91,6 @@ class MessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic w
 
 
 def _room_id(request: HttpRequest) -> int | None:
-    """The room whose messages alone are asked for."""
+    """The room to which the list is limited."""
     text = request.GET.get(ROOM_PARAMETER, "")
     return int(text) if text.isdecimal() and len(text) < 19 else None

@@ -1,4 +1,4 @@
-"""What processes say to each other: whose rights may have changed, and which room."""
+"""Messages between processes: whose rights, or which room, may have changed."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Authorization that outlives one look at the database: that of open connections, and that of callers with a token.
+"""Authorization that is kept between two reads of the database: of open connections, and of callers with a token.
 
 Whoever's rights may have changed is checked again, in every process. The bus says so at once; what it loses is found by
 polling the notes in the database.
@@ -17,7 +17,7 @@ from rooms.live import control
 from rooms.live.connection import Connection
 from rooms.live.control import RoomChanged, UsersChanged
 
-CALLERS = 10_000  # tokens that are remembered; reading one anew takes 0.5 ms of CPU, ten times the rest of a request
+CALLERS = 10_000  # remembered tokens; reading one again takes 0.5 ms of CPU, ten times the rest of a request
 LATE_COMMIT_S = 30.0  # a note bears the time of its statement, and is committed this much later at most
 
 

@@ -1,4 +1,4 @@
-"""Rooms. Every stored change of a room takes the room's next `seq`, given while the room's row is locked.
+"""Rooms. Every stored change of a room takes the room's next `seq`, taken while the room's row is locked.
 
 So the numbers have no holes and commit in order.
 """

@@ -1,6 +1,6 @@
 """The texts that the page's script shows, by the key it knows them under. It fills in `{name}`.
 
-One with `one` and `other` is chosen by the language's own plural rule, in the browser.
+Of `one` and `other` the browser chooses by the plural rule of the language.
 """
 
 from django.utils.translation import gettext_lazy as _
@@ -23,6 +23,7 @@ ERRORS = {
     "internal": _("Something went wrong on the server."),
     "connection-lost": _("The connection was lost before an answer came."),
     "disconnected": _("There is no connection."),
+    "identity-changed": _("Another account is signed in now."),
 }
 
 CLOSED = {
@@ -33,6 +34,7 @@ CLOSED = {
     "4103": _("A moderator has ended your connection."),
     "4104": _("The connection was ended: too many mistakes in too short a time."),
     "4105": _("You are connected too many times. Close another window and try again."),
+    "identity-changed": _("Another account is signed in now. Reload the page to use it."),
     "other": _("The connection was closed."),
 }
 

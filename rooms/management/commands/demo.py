@@ -1,4 +1,4 @@
-"""Fills a development database with people and talk, so that the first look at the product is not at an empty page.
+"""Fills a development database with example users and messages, so that the first page is not empty.
 
 Knows nothing of how messages are stored: it posts them as everybody does.
 """
@@ -46,7 +46,7 @@ TALK: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {
 
 
 class Command(BaseCommand):
-    help = "Makes the people alice, bob, carol and admin, and rooms with some talk. With DEBUG only."
+    help = "Creates the users alice, bob, carol and admin, and rooms with messages. With DEBUG only."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--if-empty", action="store_true", help="Do nothing when there are users already.")
@@ -80,7 +80,7 @@ def _person(name: str) -> User:
 
 
 def _fill_room(name: str, title: str, people: dict[str, User], talk: tuple[tuple[str, str], ...]) -> None:
-    """Makes the room and posts its talk, once: the client ids see to it that a second run stores nothing."""
+    """Makes the room and posts its talk, once: with the same client ids a second run stores nothing."""
     room, created = create_room(user_id=people["admin"].pk, name=name, title=title)
     answers = post_messages(
         [

@@ -16,7 +16,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--room", metavar="NAME", help="Only this room.")
-        parser.add_argument("--dry-run", action="store_true", help="Delete nothing; tell what would be deleted.")
+        parser.add_argument("--dry-run", action="store_true", help="Delete nothing; print what would be deleted.")
         parser.add_argument("--pause-ms", type=int, default=20, help="Between transactions, for other writers (20).")
 
     def handle(self, *args: Any, room: str | None, dry_run: bool, pause_ms: int, **options: Any) -> None:
