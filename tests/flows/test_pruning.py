@@ -1,4 +1,4 @@
-"""History pruned under a talking room, on both databases: the order holds, and who resumes is told what is missing."""
+"""History pruned under a talking room, on both databases: the order holds, and clients that resume miss nothing."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,7 +21,7 @@ def server(request: pytest.FixtureRequest, make_server: Callable[..., ServerProc
 @pytest.fixture(autouse=True)
 def _small(settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.CHAT_HISTORY_LIMIT = KEPT
-    monkeypatch.setattr("rooms.retention.ROWS", 20)
+    monkeypatch.setattr("rooms.services.retention.ROWS", 20)
 
 
 def _stored() -> tuple[list[int], int, int]:
