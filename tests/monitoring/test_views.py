@@ -1,4 +1,4 @@
-"""The HTTP doors: who gets in, and what they are shown in which form."""
+"""The HTTP views of monitoring: who may see them, and what they answer in which form."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -94,11 +94,11 @@ def test_one_room_takes_three_queries(
         assert api.get("/api/rooms/lobby").json()["lastSeq"] == 1
 
 
-def test_with_a_token_one_room_takes_three_queries(
+def test_with_a_token_one_room_takes_two_queries(
     alice: User, room: Room, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     token = tokens.issue_access(user_id=alice.pk, username="alice", roles=(), stamp=alice.stamp())
-    with django_assert_num_queries(3):  # user, groups, room
+    with django_assert_num_queries(2):  # user with sign-in, room
         assert Client().get("/api/rooms/lobby", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 

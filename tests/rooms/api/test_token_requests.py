@@ -375,17 +375,23 @@ async def test_a_closed_room_can_only_be_read(alices: Caller, room: Room) -> Non
 
 
 # --- When it cannot be served now -------------------------------------------------------------------------------------
+@pytest.fixture
+def go_on(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Messages are stored when this is set."""
+    go_on, store = threading.Event(), posting._store_messages
+
+    def store_later(*args: Any, **fields: Any) -> Any:
+        assert go_on.wait(20)
+        return store(*args, **fields)
+
+    monkeypatch.setattr(posting, "_store_messages", store_later)
+    return go_on
+
+
 async def test_a_full_write_queue_is_refused_with_when_to_come_again(
-    alices: Caller, settings: Any, monkeypatch: pytest.MonkeyPatch
+    alices: Caller, settings: Any, go_on: threading.Event
 ) -> None:
     settings.CHAT_WRITE_QUEUE_MESSAGES = 1
-    go_on, lookup = threading.Event(), posting._store_messages
-
-    def store_slowly(*args: Any, **fields: Any) -> Any:
-        assert go_on.wait(20)
-        return lookup(*args, **fields)
-
-    monkeypatch.setattr(posting, "_store_messages", store_slowly)
     first = asyncio.ensure_future(alices.post({"content": "first"}))
     await eventually(lambda: session.running().write_queue._unanswered == 1)
     answer = await alices.post({"content": "second"})
@@ -393,6 +399,15 @@ async def test_a_full_write_queue_is_refused_with_when_to_come_again(
     assert (answer.status, answer.code, answer.body["retryable"]) == (503, "unavailable", True)
     assert answer.headers["retry-after"] == "1"
     assert (await first).status == 201
+
+
+async def test_a_message_whose_sender_has_gone_is_stored(alices: Caller, go_on: threading.Event) -> None:
+    request = asyncio.ensure_future(alices.post({"content": "Hello"}))
+    await eventually(lambda: session.running().write_queue._unanswered == 1)
+    request.cancel()
+    go_on.set()
+    await session.running().write_queue.flush()
+    assert await in_thread(Message.objects.count) == 1
 
 
 async def test_a_lost_database_is_refused_as_unavailable(alices: Caller, monkeypatch: pytest.MonkeyPatch) -> None:

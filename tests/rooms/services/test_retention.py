@@ -106,6 +106,15 @@ def test_a_pruned_edit_counts_as_missed_by_those_who_do_not_know_it(room: Room) 
     assert resume(room, 11) == (True, [])
 
 
+def test_a_pruned_edit_stays_missed_when_older_changes_are_pruned_after_it(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "ROWS", 2)
+    edit_message(message_id=Message.objects.get(seq=2).pk, content="new text")  # the room's change 11, pruned first
+    assert prune(room, 3) == [2, 2, 2, 1]
+    assert resume(room, 10) == (False, [8, 9, 10])
+
+
 def test_messages_pruned_while_a_client_resumes_are_not_passed_over(room: Room) -> None:
     """Between the reading of the room's head and that of its changes."""
     pruned = []

@@ -108,6 +108,17 @@ def test_a_room_in_which_something_was_said_cannot_be_claimed_as_a_private_one(
     assert published == []
 
 
+@on_postgres
+def test_of_two_who_claim_a_room_at_once_one_gets_it(run: Run, world: World, writers: Writers) -> None:
+    run(enter_room, user_id=world.bob.pk, name="new")
+    with uncommitted(writers(), create_room, user_id=world.alice.pk, name="new", title="Hers"):
+        second = begins_to_wait(run, writers(), create_room, user_id=world.bob.pk, name="new", title="His")
+        assert not second.done()
+    room, created = second.result(20)
+    assert (room.title, created) == ("Hers", False)
+    assert run(lambda: room.memberships.get().user_id) == world.alice.pk
+
+
 @on_sqlite
 def test_a_room_is_claimed_once(run: Run, world: World) -> None:
     run(enter_room, user_id=world.bob.pk, name="new")
