@@ -120,8 +120,20 @@ def redis_url() -> str:
     return url
 
 
-def channel_layer(url: str) -> dict[str, Any]:
+def redis_prefix() -> str:
+    """What the name of every key and group in Redis begins with; a colon or "__" follows it."""
+    prefix = text("CHAT_REDIS_PREFIX", default="chat")
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,50}", prefix):
+        raise ImproperlyConfigured(
+            f"CHAT_REDIS_PREFIX must be up to 50 letters, digits, dots, dashes and underscores, not {prefix!r}."
+        )
+    return prefix
+
+
+def channel_layer(url: str, prefix: str) -> dict[str, Any]:
     if not url:
         # One channel a process carries everything, so its queue must be long; seq repairs what it drops all the same.
         return {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 100_000}}
-    return {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": {"hosts": [url]}}
+    # Pub/sub knows no database number: only the prefix keeps two installations on one server apart.
+    config = {"hosts": [url], "prefix": prefix}
+    return {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": config}

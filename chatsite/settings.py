@@ -81,7 +81,8 @@ SIMPLE_JWT = {
 # --- Dependencies: SQLite and the in-process layer by default; PostgreSQL and Redis by one variable each --------------
 DATABASES = {"default": environment.database("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
 REDIS_URL = environment.redis_url()
-CHANNEL_LAYERS = {"default": environment.channel_layer(REDIS_URL)}
+CHAT_REDIS_PREFIX = environment.redis_prefix()
+CHANNEL_LAYERS = {"default": environment.channel_layer(REDIS_URL, CHAT_REDIS_PREFIX)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Django -----------------------------------------------------------------------------------------------------------
