@@ -48,7 +48,7 @@ async def sign_in(node: Node, connection: Connection, identity: Identity) -> Non
         node.hub.join(EVERYONE, connection)
         node.hub.admit(EVERYONE, connection)
         person = Online(identity.user_id, identity.username, timezone.now(), connection.address)
-        await node.presence.arrive(person)
+        await node.presence.connect(person)
 
 
 def _watch_expiry(connection: Connection, identity: Identity) -> None:
@@ -109,8 +109,8 @@ async def _take_seat(node: Node, connection: Connection, room: Room) -> int:
         return counts[room.pk]
     connection.rooms[room.name] = room
     await node.bus.follow(topic)
-    news, count = await node.presence.enter(room.pk, connection.identity.user_id)
-    if news:
+    first_or_last, count = await node.presence.enter(room.pk, connection.identity.user_id)
+    if first_or_last:
         _tell(node, room, protocol.UserJoined, connection.identity, count=count, skip=connection.id)
     return count
 
@@ -137,8 +137,8 @@ async def _go_out(node: Node, connection: Connection, room: Room) -> None:
 
 
 async def _give_up_seat(node: Node, identity: Identity, room: Room) -> None:
-    news, count = await node.presence.leave(room.pk, identity.user_id)
-    if news and count:
+    first_or_last, count = await node.presence.leave(room.pk, identity.user_id)
+    if first_or_last and count:
         _tell(node, room, protocol.UserLeft, identity, count=count)
     if room.transient and not count:
         await _remove_unused(node, room.pk)
@@ -181,7 +181,7 @@ async def _depart(node: Node, identity: Identity, rooms: list[Room]) -> None:
     for room in rooms:
         with suppress(Unavailable):  # the database is away: an unused room stays, nothing else is missed
             await _give_up_seat(node, identity, room)
-    await node.presence.depart(identity.user_id)
+    await node.presence.disconnect(identity.user_id)
 
 
 async def check(node: Node, connection: Connection) -> None:

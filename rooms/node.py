@@ -29,7 +29,7 @@ from rooms.delivery.events import Event
 from rooms.delivery.hub import Hub
 from rooms.delivery.journal import Journal
 from rooms.delivery.pace import Pace
-from rooms.delivery.presence import MemoryPresence, Online, Presence
+from rooms.delivery.presence import Departure, MemoryPresence, Online, Presence
 from rooms.delivery.redis_presence import RedisPresence
 from rooms.models import Message, Room
 from rooms.posting import Answer, NewMessage, Posted
@@ -87,8 +87,9 @@ class Node:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._unfinished:
             await asyncio.wait(self._unfinished, timeout=TAKE_LEAVE_S)
-        with suppress(ChatError):
-            await self._tell_left(await self.presence.close())
+        with suppress(ChatError):  # then another process will broadcast these departures
+            await self._broadcast_departures(await self.presence.withdraw())
+        await self.presence.close()
         await self.bus.stop()
 
     async def drain(self) -> None:
@@ -127,11 +128,11 @@ class Node:
             return await database.store(services.post_messages, messages, wait=False)
 
     async def _upkeep(self) -> None:
-        """Keeps the lease and the groups, and tells who left because their process died."""
-        left = await self.presence.beat()
+        """Renews the lease, reconciles the groups, and broadcasts who left because their process died."""
+        departures = await self.presence.renew()
         await self.bus.reconcile()
         metrics.rooms_active(sum(topic.startswith("room.") for topic in self.hub.topics()))
-        await self._tell_left(left)
+        await self._broadcast_departures(departures)
 
     async def _sweep(self) -> None:
         """Finds events that were lost on the way: where the database is ahead of the hub, what is missing is read."""
@@ -144,15 +145,17 @@ class Node:
                 rooms = {name: heads[room.pk] for name, room in connection.rooms.items() if room.pk in heads}
                 connection.send(protocol.Heads(rooms=rooms))
 
-    async def _tell_left(self, left: list[tuple[int, Online]]) -> None:
-        """Tells rooms of people who left them with their process."""
-        names = await database.call(services.room_names, room_ids=[room_id for room_id, _ in left]) if left else {}
+    async def _broadcast_departures(self, departures: list[Departure]) -> None:
+        """Broadcasts departures and confirms them; those that fail are returned by the next renewal."""
+        room_ids = [room_id for room_id, _ in departures]
+        names = await database.call(services.room_names, room_ids=room_ids) if departures else {}
         now = protocol.timestamp(timezone.now())
-        for room_id, person in left:
+        for room_id, person in departures:
             if room_id in names:
                 user = protocol.UserRef(str(person.user_id), person.username)
                 frame = protocol.UserLeft(room_id=names[room_id], user=user, timestamp=now)
                 self.bus.publish([Event(services.topic(room_id), protocol.encode(frame))])
+        await self.presence.confirm(departures)
 
     def members_changed(self, room: Room) -> None:
         """Tells a large room how many people are in it, once for all who come and go within MEMBERS_EVERY_S."""
@@ -277,8 +280,7 @@ def room_members() -> dict[int, list[Online]]:
 
 def _ask(question: Callable[[Presence], Coroutine[Any, Any, R]]) -> R:
     """Asks the running node; a command that serves nobody asks Redis, or nobody."""
-    node = _node
-    if node is None or not node.loop.is_running():
+    if (node := _node) is None or not node.loop.is_running():
         return async_to_sync(_ask_alone)(question)
     try:
         return asyncio.run_coroutine_threadsafe(question(node.presence), node.loop).result(ASK_TIMEOUT_S)
@@ -293,8 +295,8 @@ async def _ask_alone(question: Callable[[Presence], Awaitable[R]]) -> R:
     try:
         return await question(presence)
     finally:
-        await presence.disconnect()
+        await presence.close()
 
 
 def _redis_presence() -> RedisPresence:
-    return RedisPresence(settings.REDIS_URL, lease_s=settings.CHAT_PRESENCE_LEASE_S)
+    return RedisPresence(settings.REDIS_URL, lease_s=settings.CHAT_PRESENCE_LEASE_S, prefix=settings.CHAT_REDIS_PREFIX)

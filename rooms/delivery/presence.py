@@ -1,20 +1,20 @@
-"""Who is anywhere: people signed in, and people in rooms, counted by their sockets over all processes.
+"""Presence: who is signed in and who is in which room, counted by sockets over all processes.
 
 One contract, two implementations: in memory for a single process (here), in Redis for several (redis_presence); one
 test serves both. Knows user ids and room numbers, no models.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
 import msgspec
 
-HERE = 0  # the place of everybody who is signed in; every other place is a room's number
+SIGNED_IN = 0  # the place of everybody who is signed in; every other place is a room's number
 
 
 class Online(msgspec.Struct, frozen=True):
-    """A person signed in: since when and from where, by the first of their sockets."""
+    """A signed-in user: since when and from where, by the first of their sockets."""
 
     user_id: int
     username: str
@@ -23,42 +23,62 @@ class Online(msgspec.Struct, frozen=True):
 
 
 class Change(NamedTuple):
-    """After one socket came or went: was it the person's first or last there, and how many people are there now?"""
+    """The effect of one socket: was it the user's first or last in this place, and how many people are there now?"""
 
-    news: bool
+    first_or_last: bool
     people: int
 
 
-class Presence(Protocol):
-    async def arrive(self, person: Online) -> Change:
-        """One more socket of this person is signed in."""
+class Departure(NamedTuple):
+    """A user whose last socket in a room was lost with its process."""
 
-    async def depart(self, user_id: int) -> Change:
-        """One socket less; nothing when it was not counted."""
+    room: int
+    person: Online
+
+
+class Presence(Protocol):
+    async def connect(self, person: Online) -> Change:
+        """Counts a signed-in socket of this user."""
+
+    async def disconnect(self, user_id: int) -> Change:
+        """Takes one socket off; no effect when it was not counted."""
 
     async def enter(self, room: int, user_id: int) -> Change:
-        """One more socket of a signed-in person is in this room."""
+        """Counts a signed-in user's socket in this room."""
 
     async def leave(self, room: int, user_id: int) -> Change:
-        """One socket less; nothing when it was not counted."""
+        """Takes one socket off; no effect when it was not counted."""
 
     async def counts(self, rooms: Iterable[int]) -> dict[int, int]:
-        """How many people are in each of these rooms."""
+        """The number of people in each of these rooms."""
+
+    async def is_empty(self, room: int) -> bool:
+        """True only when it is certain that nobody is in this room; False whenever somebody may be uncounted."""
 
     async def online(self) -> list[Online]:
-        """Everybody who is signed in, the longest there first."""
+        """Everybody who is signed in, the earliest first."""
 
     async def rooms(self) -> dict[int, list[Online]]:
-        """Every room with people in it."""
+        """The people of every room that is not empty."""
 
-    async def beat(self) -> list[tuple[int, Online]]:
-        """Keeps this process's lease. Answers who left which room because their process died and this call noticed."""
+    async def renew(self) -> list[Departure]:
+        """Renews this process's lease and drops processes whose lease has expired; call it every third of a lease.
 
-    async def close(self) -> list[tuple[int, Online]]:
-        """Takes back all that this process counted. Answers who thereby left which room."""
+        Returns every departure that is not confirmed, also those of earlier calls: each is returned at least once by
+        some process, even when that process fails or dies before it has told anybody.
+        """
+
+    async def confirm(self, departures: Sequence[Departure]) -> None:
+        """The departures were broadcast: they are not returned again."""
+
+    async def withdraw(self) -> list[Departure]:
+        """Takes back all that this process counted, for its shutdown. Returns departures to confirm, as `renew`."""
+
+    async def close(self) -> None:
+        """Releases the lease and the connections. Departures that were not confirmed pass to another process."""
 
     def reachable(self) -> bool:
-        """Whether the last call reached what is shared by all processes."""
+        """Whether the last call reached what all processes share."""
 
 
 class MemoryPresence:
@@ -66,11 +86,11 @@ class MemoryPresence:
         self.places: dict[int, dict[int, int]] = {}  # place → user → sockets
         self.people: dict[int, Online] = {}
 
-    async def arrive(self, person: Online) -> Change:
-        return self.add(HERE, person.user_id, person)
+    async def connect(self, person: Online) -> Change:
+        return self.add(SIGNED_IN, person.user_id, person)
 
-    async def depart(self, user_id: int) -> Change:
-        return self.remove(HERE, user_id)
+    async def disconnect(self, user_id: int) -> Change:
+        return self.remove(SIGNED_IN, user_id)
 
     async def enter(self, room: int, user_id: int) -> Change:
         return self.add(room, user_id)
@@ -81,6 +101,9 @@ class MemoryPresence:
     async def counts(self, rooms: Iterable[int]) -> dict[int, int]:
         return {room: len(self.places.get(room, ())) for room in rooms}
 
+    async def is_empty(self, room: int) -> bool:
+        return room not in self.places
+
     async def online(self) -> list[Online]:
         return sorted(self.people.values(), key=lambda person: person.authenticated_at)
 
@@ -88,16 +111,22 @@ class MemoryPresence:
         return {
             room: [self.people[user] for user in users if user in self.people]
             for room, users in self.places.items()
-            if room != HERE
+            if room != SIGNED_IN
         }
 
-    async def beat(self) -> list[tuple[int, Online]]:
+    async def renew(self) -> list[Departure]:
         return []
 
-    async def close(self) -> list[tuple[int, Online]]:
+    async def confirm(self, departures: Sequence[Departure]) -> None:
+        pass
+
+    async def withdraw(self) -> list[Departure]:
         self.places.clear()
         self.people.clear()
         return []
+
+    async def close(self) -> None:
+        pass
 
     def reachable(self) -> bool:
         return True
@@ -111,7 +140,7 @@ class MemoryPresence:
 
     def remove(self, place: int, user_id: int) -> Change:
         users = self.places.get(place, {})
-        if user_id not in users:  # cut off before they were counted
+        if user_id not in users:  # cut off before it was counted
             return Change(False, len(users))
         users[user_id] -= 1
         if users[user_id]:
@@ -119,6 +148,6 @@ class MemoryPresence:
         del users[user_id]
         if not users:
             del self.places[place]
-        if place == HERE:
+        if place == SIGNED_IN:
             del self.people[user_id]
         return Change(True, len(users))

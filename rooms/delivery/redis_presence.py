@@ -1,188 +1,213 @@
-"""Presence over several processes: counts in Redis, and a lease a process, so that a dead one's people are let go.
+"""Presence over several processes: counts in Redis, and a lease for each process, so that a dead one's people go.
 
-Every change is one script, so counts never tear. When Redis does not answer, this process's own people are what is
-known; its share is written anew when Redis is back.
+While Redis does not answer, a process knows its own people only, and afterwards writes its share again. What is lost
+with Redis is who left with a process that died while Redis was emptied: nobody has a list of its people then.
 """
 
 import uuid
-from collections.abc import Iterable
-from typing import Any, cast
+from collections.abc import Callable, Iterable, Sequence
+from time import monotonic
+from typing import Any
 
 import msgspec
 import structlog
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
-from rooms.delivery.presence import HERE, Change, MemoryPresence, Online
+from rooms.delivery import presence_scripts as scripts
+from rooms.delivery.leases import Leases, new_process
+from rooms.delivery.presence import SIGNED_IN, Change, Departure, MemoryPresence, Online
 
 log = structlog.get_logger(__name__)
-TIMEOUT_S = 2.0  # a Redis that hangs delays a join by this at most
-
-# Keys: chat:place:<place> user → sockets; chat:places the places with people; chat:people user → Online as JSON;
-# chat:share:<process> "place user" → sockets counted by that process; chat:leases process → when its lease ends (ms).
-CHANGE = """
-local place, user, delta, person, process = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
-local key, share, field = 'chat:place:' .. place, 'chat:share:' .. process, place .. ' ' .. user
-local mine = redis.call('HINCRBY', share, field, delta)
-if mine <= 0 then redis.call('HDEL', share, field) end
-if mine < 0 then delta = 0 end -- its process was taken for dead, so what leaves is not counted any more
-local sockets = redis.call('HINCRBY', key, user, delta)
-if person ~= '' then redis.call('HSETNX', 'chat:people', user, person) end
-if sockets <= 0 then
-  redis.call('HDEL', key, user)
-  if place == '0' then redis.call('HDEL', 'chat:people', user) end
-end
-local count = redis.call('HLEN', key)
-redis.call(count > 0 and 'SADD' or 'SREM', 'chat:places', place)
-return {sockets, count}
-"""
-# Takes back all one process counted; answers place, user, person for all who so left.
-DROP = """
-local left, people = {}, {}
-local share = redis.call('HGETALL', 'chat:share:' .. ARGV[1])
-for i = 1, #share, 2 do
-  local place, user = string.match(share[i], '(%d+) (%d+)')
-  local key = 'chat:place:' .. place
-  people[user] = people[user] or redis.call('HGET', 'chat:people', user) or ''
-  if redis.call('HINCRBY', key, user, -tonumber(share[i + 1])) <= 0 then
-    redis.call('HDEL', key, user)
-    if place == '0' then redis.call('HDEL', 'chat:people', user) end
-    if redis.call('HLEN', key) == 0 then redis.call('SREM', 'chat:places', place) end
-    table.insert(left, place) table.insert(left, user) table.insert(left, people[user])
-  end
-end
-redis.call('DEL', 'chat:share:' .. ARGV[1])
-redis.call('ZREM', 'chat:leases', ARGV[1])
-return left
-"""
-# Renews a lease. Answers whether it was still held, and the processes whose lease has ended.
-BEAT = """
-local time = redis.call('TIME')
-local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local held = redis.call('ZSCORE', 'chat:leases', ARGV[1]) and 1 or 0
-redis.call('ZADD', 'chat:leases', now + tonumber(ARGV[2]), ARGV[1])
-return {held, redis.call('ZRANGEBYSCORE', 'chat:leases', '-inf', now)}
-"""
+TIMEOUT_S = 2.0  # for a connection to be free, and for Redis to answer
+MAX_CONNECTIONS = 8  # redis-py keeps as many as were ever in use at once, and one carries thousands of changes a second
+DOUBT_LEASES = 4  # so long a process that was dropped may be only frozen, its clients still connected
 
 
 class RedisPresence:
-    def __init__(self, url: str, *, lease_s: float) -> None:
-        self._redis: Redis = Redis.from_url(
-            url, decode_responses=True, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S
+    def __init__(
+        self, url: str, *, lease_s: float, prefix: str = "chat", clock: Callable[[], float] = monotonic
+    ) -> None:
+        pool = BlockingConnectionPool.from_url(
+            url,
+            max_connections=MAX_CONNECTIONS,
+            timeout=TIMEOUT_S,
+            socket_timeout=TIMEOUT_S,
+            socket_connect_timeout=TIMEOUT_S,
+            decode_responses=True,
         )
-        self._process = uuid.uuid4().hex
-        self._lease_ms = int(lease_s * 1000)
-        self._mine = MemoryPresence()
-        self._stale = False  # Redis may not know all of `_mine`
-        self._under_way = 0  # changes that Redis has not answered
-        self._change, self._drop, self._beat = (self._redis.register_script(script) for script in (CHANGE, DROP, BEAT))
+        self._redis: Any = Redis.from_pool(pool)  # its types say of each answer that it may have come already
+        self._scripts = {script: self._redis.register_script(script) for script in scripts.ALL}
+        self._prefix, self._clock = prefix, clock
+        self._process = new_process(lease_s)
+        self._leases = Leases(self._process, clock)
+        self._own = MemoryPresence()
+        self._reachable = True
+        self._must_rewrite = False  # Redis may not have all of `_own`
+        self._in_flight = 0  # changes that Redis has not answered
+        self._departures: dict[Departure, str] = {}  # not confirmed → as Redis has it
+        self._server, self._epoch = "", ""
+        self._doubt_s = DOUBT_LEASES * lease_s
+        self._certain_from = clock() + self._doubt_s
 
-    async def arrive(self, person: Online) -> Change:
-        mine = self._mine.add(HERE, person.user_id, person)
-        return await self._count(mine, HERE, person.user_id, +1, msgspec.json.encode(person).decode())
+    async def connect(self, person: Online) -> Change:
+        own = self._own.add(SIGNED_IN, person.user_id, person)
+        return await self._count(own, SIGNED_IN, person.user_id, +1, _json(person))
 
-    async def depart(self, user_id: int) -> Change:
-        return await self._count(self._mine.remove(HERE, user_id), HERE, user_id, -1)
+    async def disconnect(self, user_id: int) -> Change:
+        return await self._count(self._own.remove(SIGNED_IN, user_id), SIGNED_IN, user_id, -1)
 
     async def enter(self, room: int, user_id: int) -> Change:
-        return await self._count(self._mine.add(room, user_id), room, user_id, +1)
+        return await self._count(self._own.add(room, user_id), room, user_id, +1)
 
     async def leave(self, room: int, user_id: int) -> Change:
-        return await self._count(self._mine.remove(room, user_id), room, user_id, -1)
+        return await self._count(self._own.remove(room, user_id), room, user_id, -1)
 
     async def counts(self, rooms: Iterable[int]) -> dict[int, int]:
         rooms = list(rooms)
         try:
             pipe = self._redis.pipeline(transaction=False)
             for room in rooms:
-                pipe.hlen(f"chat:place:{room}")
+                pipe.hlen(self._key("place", room))
             return dict(zip(rooms, await pipe.execute(), strict=True))
         except RedisError:
-            return await self._mine.counts(rooms)
+            return await self._own.counts(rooms)
+
+    async def is_empty(self, room: int) -> bool:
+        try:
+            people, *state = await self._run(scripts.LOOK, room)
+        except RedisError as error:
+            self._failed(error)
+            return False
+        if people or room in self._own.places or self._must_rewrite or state != [self._server, self._epoch]:
+            return False
+        return self._clock() >= self._certain_from
 
     async def online(self) -> list[Online]:
         try:
             people = await self._people()
         except RedisError:
-            return await self._mine.online()
+            return await self._own.online()
         return sorted(people.values(), key=lambda person: person.authenticated_at)
 
     async def rooms(self) -> dict[int, list[Online]]:
         try:
             people = await self._people()
-            places = [place for place in await cast(Any, self._redis.smembers("chat:places")) if place != str(HERE)]
+            places = [place for place in await self._redis.smembers(self._key("places")) if place != str(SIGNED_IN)]
             pipe = self._redis.pipeline(transaction=False)
             for place in places:
-                pipe.hkeys(f"chat:place:{place}")
+                pipe.hkeys(self._key("place", place))
             users = await pipe.execute()
         except RedisError:
-            return await self._mine.rooms()
+            return await self._own.rooms()
         return {
-            int(place): [people[user] for user in here if user in people]
-            for place, here in zip(places, users, strict=True)
+            int(place): [people[user] for user in members if user in people]
+            for place, members in zip(places, users, strict=True)
         }
 
-    async def beat(self) -> list[tuple[int, Online]]:
+    async def renew(self) -> list[Departure]:
         try:
-            held, ended = await self._beat(args=[self._process, self._lease_ms])
-            if self._stale or not held:
-                await self._write_anew()
-            left = [await self._drop(args=[process]) for process in ended if process != self._process]
+            await self._renew()
         except RedisError as error:
-            log.warning("presence.unreachable", error=repr(error))
-            self._stale = True
-            return []
-        return [one for answer in left for one in _left(answer)]
+            self._failed(error)
+        return list(self._departures)
 
-    async def close(self) -> list[tuple[int, Online]]:
+    async def confirm(self, departures: Sequence[Departure]) -> None:
+        entries = [self._departures.pop(one) for one in departures if one in self._departures]
         try:
-            return _left(await self._drop(args=[self._process]))
+            if entries:
+                await self._redis.srem(self._key("left", self._process), *entries)
+        except RedisError as error:  # the next renewal returns them again
+            self._failed(error)
+
+    async def withdraw(self) -> list[Departure]:
+        try:
+            self._remember(await self._run(scripts.WITHDRAW))
         except RedisError as error:
-            log.warning("presence.unreachable", error=repr(error))
-            return []
+            self._failed(error)
+        return list(self._departures)
+
+    async def close(self) -> None:
+        try:
+            await self._run(scripts.RELEASE)
+        except RedisError as error:
+            self._failed(error)
         finally:
-            await self.disconnect()
+            await self._redis.aclose()
 
     def reachable(self) -> bool:
-        return not self._stale
+        return self._reachable
 
-    async def disconnect(self) -> None:
-        await self._redis.aclose()
+    async def _renew(self) -> None:
+        fresh = uuid.uuid4().hex
+        count, server, epoch, leases, departures = await self._run(scripts.RENEW, fresh)
+        self._reachable = True
+        if count > 1 and server == self._server:  # else Redis may have forgotten some
+            self._departures.clear()
+        self._remember(departures)
+        if [server, epoch] != [self._server, self._epoch]:
+            self._certain_from = self._clock() + self._doubt_s
+        if self._must_rewrite or count == 1 or server != self._server:  # a new server may have an old copy
+            await self._rewrite()
+        self._server, self._epoch = server, epoch
+        counts = dict(zip(leases[::2], leases[1::2], strict=True))
+        for process in self._leases.expired(counts):
+            self._remember(await self._run(scripts.DROP, process, counts[process], fresh))
 
-    async def _count(self, mine: Change, place: int, user_id: int, delta: int, person: str = "") -> Change:
-        self._under_way += 1
+    async def _count(self, own: Change, place: int, user_id: int, delta: int, person: str = "") -> Change:
+        self._in_flight += 1
         try:
-            sockets, count = await self._change(args=[place, user_id, delta, person, self._process])
+            sockets, people, count = await self._run(scripts.CHANGE, place, user_id, delta, person)
         except RedisError as error:
-            log.warning("presence.unreachable", error=repr(error))
-            self._stale = True
-            return mine
+            self._failed(error)
+            return own
         finally:
-            self._under_way -= 1
-        return Change(sockets == 1 if delta > 0 else sockets <= 0, count)
+            self._in_flight -= 1
+        if count == 1:  # this process had no lease: it was dropped, or Redis was emptied
+            self._must_rewrite = True
+        return Change(sockets == 1 if delta > 0 else sockets <= 0, people)
 
-    async def _write_anew(self) -> None:
-        """Replaces this process's share by what it knows itself, in one transaction."""
-        self._stale = self._under_way > 0  # it may now be counted twice: then the next beat does this again
-        pipe = self._redis.pipeline(transaction=True)
-        pipe.eval(DROP, 0, self._process)
-        for place, users in self._mine.places.items():
-            for user, sockets in users.items():
-                person = msgspec.json.encode(self._mine.people[user]).decode() if place == HERE else ""
-                pipe.eval(CHANGE, 0, str(place), str(user), str(sockets), person, self._process)
-        pipe.eval(BEAT, 0, self._process, str(self._lease_ms))
-        await pipe.execute()
+    async def _rewrite(self) -> None:
+        """Replaces this process's share by what it knows itself."""
+        self._must_rewrite = self._in_flight > 0  # it may now be counted twice: then the next renewal does this again
+        entries = [
+            (str(place), str(user), sockets, _json(self._own.people[user]) if place == SIGNED_IN else "")
+            for place, users in self._own.places.items()
+            for user, sockets in users.items()
+        ]
+        await self._run(scripts.REWRITE, msgspec.json.encode(entries))
+
+    def _remember(self, departures: list[str]) -> None:
+        for entry in departures:
+            room, _, person = entry.split(" ", 2)
+            if (online := _online(person)) is not None:
+                self._departures[Departure(int(room), online)] = entry
+
+    def _failed(self, error: RedisError) -> None:
+        """Others may have failed too: nobody is dropped, and no room is called empty, until all had time to renew."""
+        log.warning("presence.unreachable", error=repr(error))
+        self._reachable, self._must_rewrite = False, True
+        self._leases.forget()
+        self._certain_from = self._clock() + self._doubt_s
 
     async def _people(self) -> dict[str, Online]:
-        found = await cast(Any, self._redis.hgetall("chat:people"))
-        return {user: _online(person) for user, person in found.items()}
+        found = await self._redis.hgetall(self._key("people"))
+        return {user: online for user, person in found.items() if (online := _online(person)) is not None}
+
+    async def _run(self, script: str, *args: Any) -> Any:
+        return await self._scripts[script](args=[self._prefix, self._process, *args])
+
+    def _key(self, *parts: object) -> str:
+        return ":".join(map(str, (self._prefix, *parts)))
 
 
-def _left(answer: list[str]) -> list[tuple[int, Online]]:
-    """The rooms and people in the answer of DROP; a person whose record was lost cannot be named."""
-    pairs = zip(answer[::3], answer[2::3], strict=True)
-    return [(int(place), _online(person)) for place, person in pairs if person and place != str(HERE)]
+def _json(person: Online) -> str:
+    return msgspec.json.encode(person).decode()
 
 
-def _online(person: str) -> Online:
-    return msgspec.json.decode(person, type=Online)
+def _online(person: str) -> Online | None:
+    """None for the record of another version that this one cannot read."""
+    try:
+        return msgspec.json.decode(person, type=Online)
+    except msgspec.DecodeError:
+        return None

@@ -202,7 +202,7 @@ async def test_a_draining_node_says_when_to_come_back_and_closes(node: Node, set
 
 # --- Who is where, for threads ----------------------------------------------------------------------------------------
 async def test_threads_are_answered_by_the_running_node(node: Node) -> None:
-    await node.presence.arrive(ALICE)
+    await node.presence.connect(ALICE)
     await node.presence.enter(7, 1)
     assert await asyncio.to_thread(node_module.member_counts, [7, 8]) == {7: 1, 8: 0}
     assert await asyncio.to_thread(node_module.online) == [ALICE]
@@ -219,8 +219,8 @@ def test_without_a_node_and_without_redis_nobody_is_anywhere() -> None:
 async def test_without_a_node_redis_is_asked(redis: Redis, settings: LazySettings) -> None:
     settings.REDIS_URL = redis.url
     other = RedisPresence(redis.url, lease_s=60)
-    await other.beat()
-    await other.arrive(ALICE)
+    await other.renew()
+    await other.connect(ALICE)
     await other.enter(7, 1)
     assert await asyncio.to_thread(node_module.member_counts, [7, 8]) == {7: 1, 8: 0}
     assert await asyncio.to_thread(node_module.online) == [ALICE]
@@ -247,14 +247,14 @@ async def test_a_room_is_told_who_left_it_with_a_dead_process(
     client = Client(node_module.running(checks))
     await client.enter(hall)
     dead = RedisPresence(redis.url, lease_s=0)
-    await dead.arrive(ALICE)
+    await dead.connect(ALICE)
     await dead.enter(hall.pk, 1)
-    await dead.beat()
+    await dead.renew()
     await eventually(lambda: client.frames)
     [frame] = client.frames
     assert (frame["type"], frame["roomId"], frame["user"]) == ("user-left", "hall", {"id": "1", "username": "alice"})
     assert not node_module.alone()
-    await dead.disconnect()
+    await dead.close()
     await node_module.stop()
 
 
@@ -263,3 +263,29 @@ def test_a_change_of_rights_is_told_as_the_users_id(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(node_module, "publish", published.extend)
     node_module.check_user(7)
     assert [(event.topic, msgspec.json.decode(event.payload)) for event in published] == [("control", 7)]
+
+
+async def test_departures_that_the_database_kept_from_being_broadcast_are_broadcast_later(
+    redis: Redis, settings: LazySettings, hall: Room, checks: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.REDIS_URL = redis.url
+    node = node_module.running(checks)
+    client = Client(node)
+    await client.enter(hall)
+    dead = RedisPresence(redis.url, lease_s=0)
+    await dead.connect(ALICE)
+    await dead.enter(hall.pk, 1)
+
+    def fail(**fields: Any) -> Any:
+        raise Unavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(services, "room_names", fail)
+        with pytest.raises(Unavailable):
+            await node._upkeep()
+    assert client.frames == []
+    await node._upkeep()
+    await node._upkeep()
+    assert [frame["type"] for frame in client.frames] == ["user-left"]
+    await dead.close()
+    await node_module.stop()

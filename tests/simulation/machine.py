@@ -4,7 +4,7 @@ What is simulated is what a machine stands on: its way to the database, to the c
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from chatsite import database, environment
 from rooms import attendance
 from rooms.consumers import ChatConsumer
 from rooms.delivery import bus
-from rooms.delivery.presence import Change, MemoryPresence, Online
+from rooms.delivery.presence import SIGNED_IN, Change, Departure, MemoryPresence, Online
 from rooms.node import Node
 from tests.simulation.clock import for_ever
 from tests.simulation.network import Layer, Line, Network
@@ -91,6 +91,7 @@ class Share(MemoryPresence):
         super().__init__()
         self.ends_at = float("inf")
         self._shares = shares
+        self._departures: list[Departure] = []
         shares.append(self)
 
     def add(self, place: int, user_id: int, person: Online | None = None) -> Change:
@@ -104,14 +105,22 @@ class Share(MemoryPresence):
     async def counts(self, rooms: Any) -> dict[int, int]:
         return {room: len(self._users(room)) for room in rooms}
 
-    async def beat(self) -> list[tuple[int, Online]]:
-        now = asyncio.get_running_loop().time()
-        return [left for share in list(self._shares) if share.ends_at <= now for left in await share.close()]
+    async def is_empty(self, room: int) -> bool:
+        return not self._users(room)
 
-    async def close(self) -> list[tuple[int, Online]]:
+    async def renew(self) -> list[Departure]:
+        now = asyncio.get_running_loop().time()
+        for share in [share for share in self._shares if share.ends_at <= now]:
+            self._departures += await share.withdraw()
+        return list(self._departures)
+
+    async def confirm(self, departures: Sequence[Departure]) -> None:
+        self._departures = [one for one in self._departures if one not in departures]
+
+    async def withdraw(self) -> list[Departure]:
         self._shares.remove(self)
-        here_before = [(place, person) for place in self.places if place for person in self.people.values()]
-        return [(place, person) for place, person in here_before if person.user_id not in self._users(place)]
+        counted = [(place, user) for place, users in self.places.items() for user in users if place != SIGNED_IN]
+        return [Departure(place, self.people[user]) for place, user in counted if user not in self._users(place)]
 
     def _sockets(self, place: int, user_id: int) -> int:
         return sum(share.places.get(place, {}).get(user_id, 0) for share in self._shares)
