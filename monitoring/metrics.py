@@ -97,6 +97,7 @@ class Instruments:
             "chat_store_seconds", "Seconds of one commit.", buckets=STORE_BUCKETS_S, registry=self.registry
         )
         self._unpublished = Counter("chat_publish_failures", "Events other processes missed.", registry=self.registry)
+        self._unread = Counter("chat_relay_failures", "Messages of other processes unread.", registry=self.registry)
         self._gauge("chat_messages_rate", "Commands received a second, over the last minute.", self._rate)
 
     def _measure_process(self) -> None:
@@ -139,6 +140,10 @@ class Instruments:
     def publish_failed(self) -> None:
         """An event did not reach the other processes."""
         self._unpublished.inc()
+
+    def relay_failed(self) -> None:
+        """A message of another process could not be read or handled."""
+        self._unread.inc()
 
     def rooms_active(self, count: int) -> None:
         """`count` rooms have somebody of this process in them."""
@@ -200,6 +205,7 @@ sent = _process.sent
 failed = _process.failed
 stored = _process.stored
 publish_failed = _process.publish_failed
+relay_failed = _process.relay_failed
 rooms_active = _process.rooms_active
 active = _process.active
 last_minute = _process.last_minute

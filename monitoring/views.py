@@ -1,5 +1,7 @@
 """HTTP doors of monitoring: health and metrics for machines (without a CSRF token), the monitoring page for staff."""
 
+from collections.abc import Iterator
+
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
@@ -48,15 +50,25 @@ def metrics(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def ready(_request: HttpRequest) -> HttpResponse:
-    """May a proxy send new clients here? Not while the process takes leave of its own, nor without the database.
+    """May a proxy send new clients here? Not while the process drains, is deaf to the others, or has no database.
 
-    A Redis that does not answer is told, but is no reason: it is away for every process alike, and each goes on alone.
+    A Redis that does not answer is reported, but is no reason: it is away for every process alike, and each goes on
+    alone. A relay that receives nothing is a fault of this process: its clients are better off with another.
     """
-    reasons = ["draining"] if node.draining() else [] if process_health.database_answers() else ["database-down"]
+    reasons = list(_not_ready())
     degraded = ["redis-down"] if node.alone() else []
     return JsonResponse(
         {"ready": not reasons, "reasons": reasons, "degraded": degraded}, status=503 if reasons else 200
     )
+
+
+def _not_ready() -> Iterator[str]:
+    if node.draining():
+        yield "draining"
+    elif not process_health.database_answers():
+        yield "database-down"
+    if node.is_deaf():
+        yield "relay-down"
 
 
 def _wants_text(request: HttpRequest) -> bool:

@@ -108,7 +108,7 @@ async def _take_seat(node: Node, connection: Connection, room: Room) -> int:
         counts = await node.presence.counts([room.pk])
         return counts[room.pk]
     connection.rooms[room.name] = room
-    await node.bus.follow(topic)
+    await node.bus.sync_subscription(topic)
     first_or_last, count = await node.presence.enter(room.pk, connection.identity.user_id)
     if first_or_last:
         _tell(node, room, protocol.UserJoined, connection.identity, count=count, skip=connection.id)
@@ -133,7 +133,7 @@ async def _go_out(node: Node, connection: Connection, room: Room) -> None:
     topic = services.topic(room.pk)
     node.hub.leave(topic, connection)
     if topic not in node.hub:
-        await node.bus.follow(topic)
+        await node.bus.sync_subscription(topic)
 
 
 async def _give_up_seat(node: Node, identity: Identity, room: Room) -> None:

@@ -55,7 +55,7 @@ class Node:
         self.connections: dict[str, Connection] = {}
         self.hub = Hub(self._on_gap, self.loop.call_later)
         self.pace = Pace(settings.CHAT_GATHER_MS / 1000, settings.CHAT_BATCH_INTERVAL_MS / 2000)
-        self.bus = Bus(self.hub, self._on_control, pace=self.pace)
+        self.bus = Bus(self.hub, self._on_control)
         self.journal: Journal[NewMessage, Message | Posted] = Journal(
             self._store,
             capacity=settings.CHAT_JOURNAL_MESSAGES,
@@ -124,8 +124,7 @@ class Node:
         self.journal.submit(message, reply, patience_s=patience_s, enough=self._enough)
 
     async def _store(self, messages: list[NewMessage]) -> list[Answer]:
-        with self.bus.together():
-            return await database.store(services.post_messages, messages, wait=False)
+        return await database.store(services.post_messages, messages, wait=False)
 
     async def _upkeep(self) -> None:
         """Renews the lease, reconciles the groups, and broadcasts who left because their process died."""
@@ -259,6 +258,11 @@ def draining() -> bool:
 def alone() -> bool:
     """Whether this process cannot reach the others now; its own people are served all the same."""
     return _node is not None and not _node.presence.reachable()
+
+
+def is_deaf() -> bool:
+    """Whether this process receives nothing from the others, though Redis answers it."""
+    return _node is not None and not _node.bus.is_listening
 
 
 # --- Who is where, for threads ----------------------------------------------------------------------------------------

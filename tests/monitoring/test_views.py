@@ -73,6 +73,36 @@ def test_health_and_metrics_can_only_be_read(path: str) -> None:
     assert [getattr(client, verb)(path).status_code for verb in ("post", "put", "delete", "patch")] == [405] * 4
 
 
+# --- /ready -----------------------------------------------------------------------------------------------------------
+def ready(client: Client) -> tuple[int, list[str], list[str]]:
+    response = client.get("/ready")
+    return response.status_code, response.json()["reasons"], response.json()["degraded"]
+
+
+def test_a_process_without_a_fault_is_ready(client: Client) -> None:
+    assert ready(client) == (200, [], [])
+
+
+def test_a_process_that_drains_is_not_ready(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node, "draining", lambda: True)
+    assert ready(client) == (503, ["draining"], [])
+
+
+def test_a_process_without_its_database_is_not_ready(client: Client) -> None:
+    with connection.execute_wrapper(refuse):
+        assert ready(client) == (503, ["database-down"], [])
+
+
+def test_a_process_that_does_not_hear_the_others_is_not_ready(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node, "is_deaf", lambda: True)
+    assert ready(client) == (503, ["relay-down"], [])
+
+
+def test_a_redis_that_is_away_is_reported_and_no_reason(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node, "alone", lambda: True)
+    assert ready(client) == (200, [], ["redis-down"])
+
+
 # --- /metrics ---------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("path", ["/metrics", "/metrics/"])
 def test_metrics_are_json_with_all_named_numbers(client: Client, path: str) -> None:

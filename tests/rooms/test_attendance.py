@@ -357,7 +357,7 @@ async def test_who_is_cut_while_entering_is_gone_all_the_same(
         await asyncio.Event().wait()
 
     with monkeypatch.context() as patch:
-        patch.setattr(node.bus, "follow", hang)
+        patch.setattr(node.bus, "sync_subscription", hang)
         joining = asyncio.ensure_future(alice.join("hall"))
         await entering.wait()
         joining.cancel()

@@ -3,18 +3,22 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import pytest
+from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.conf import LazySettings
+from redis import Redis as RedisClient
 
 from accounts import services as accounts
 from accounts.models import User
 from chatsite.errors import Unavailable
 from rooms import node as node_module
 from rooms import services
+from rooms.delivery import bus
 from rooms.delivery.connection import Connection
 from rooms.delivery.events import Event
 from rooms.delivery.presence import Online
@@ -76,7 +80,7 @@ class Client:
     async def enter(self, room: Room, head: int = 0) -> None:
         topic = services.topic(room.pk)
         self.node.hub.join(topic, self.connection)
-        await self.node.bus.follow(topic)
+        await self.node.bus.sync_subscription(topic)
         self.node.hub.admit(topic, self.connection, head)
         self.connection.rooms[room.name] = room
 
@@ -289,3 +293,47 @@ async def test_departures_that_the_database_kept_from_being_broadcast_are_broadc
     assert [frame["type"] for frame in client.frames] == ["user-left"]
     await dead.close()
     await node_module.stop()
+
+
+@pytest.fixture
+async def distributed(
+    redis: Redis, settings: LazySettings, checks: Checks, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Node]:
+    """A node with presence and channel layer in Redis."""
+    settings.REDIS_URL = redis.url
+    layer = RedisPubSubChannelLayer(hosts=[redis.url], prefix="node")
+    monkeypatch.setattr(bus, "get_channel_layer", lambda: layer)
+    monkeypatch.setattr(bus, "RETRY_S", 0.01)
+    node = node_module.running(checks)
+    await eventually(lambda: {*bus.ALWAYS} <= node.bus._groups, what="the bus is in its groups")
+    yield node
+    await node_module.stop()
+    await layer.flush()
+
+
+async def test_a_relay_that_receives_nothing_makes_the_process_deaf_until_it_is_connected_again(
+    distributed: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bus, "PROBE_S", 0)
+    assert not node_module.is_deaf()
+    [shard] = distributed.bus._layer._get_layer()._shards
+    shard._receive_task.cancel()
+    for _ in range(bus.MAX_UNANSWERED + 1):
+        await distributed._upkeep()
+    assert node_module.is_deaf()
+    assert not node_module.alone()
+    await eventually(lambda: not node_module.is_deaf(), what="the new connection hears a probe")
+
+
+async def test_a_redis_that_is_away_makes_a_process_alone_and_not_deaf(distributed: Node, redis: Redis) -> None:
+    redis.kill()
+    for _ in range(2 * bus.MAX_UNANSWERED):
+        await distributed._upkeep()
+    assert node_module.alone()
+    assert not node_module.is_deaf()
+    redis.restart()
+    with closing(RedisClient.from_url(redis.url)) as client:
+        await eventually(lambda: client.pubsub_numsub("node__group__control")[0][1] == 1, what="it is subscribed again")
+    while node_module.alone():  # connections that died with Redis fail once
+        await distributed._upkeep()
+    assert not node_module.is_deaf()
