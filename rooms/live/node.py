@@ -152,7 +152,10 @@ class Node:
         """Removes a room made by joining that is certainly empty and has no messages."""
 
         def is_empty(room_id: int) -> bool:  # on a database thread, which waits
-            return asyncio.run_coroutine_threadsafe(self.presence.is_empty(room_id), self.loop).result(ASK_TIMEOUT_S)
+            asked = asyncio.run_coroutine_threadsafe(self.presence.is_empty(room_id), self.loop)
+            with suppress(TimeoutError):
+                return asked.result(ASK_TIMEOUT_S)
+            return False
 
         await database.call(rooms.remove_unused, room_id=room_id, is_empty=is_empty)
 

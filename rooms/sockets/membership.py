@@ -115,6 +115,10 @@ async def leave(node: Node, connection: Connection, name: str) -> None:
     room: RoomAccess | None = connection.rooms.pop(name, None)
     if room is None:
         raise NotInRoom
+    await node.finish(_leave(node, connection, room))  # a connection cut off meanwhile must not stay counted
+
+
+async def _leave(node: Node, connection: Connection, room: RoomAccess) -> None:
     await _unsubscribe(node, connection, room)
     await _uncount(node, connection.identity, room)
 

@@ -1,31 +1,21 @@
-"""What our production server reads by itself is what the library would have read, however the line cuts it."""
+"""The production server's WebSocket protocol: texts past the queue, pre-encoded frames, heartbeats, and its end."""
 
 import asyncio
 from collections.abc import Callable
-from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from chatsite.server import UNREAD, ChatProtocol, frame_at
+from chatsite.server import ChatProtocol
 
 REQUEST = (
     b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 LIMIT = 1_000
-TEXT, BINARY, CONT, CLOSE, PING = 0x81, 0x82, 0x80, 0x88, 0x89
-Chat = list[dict[str, Any]]
-
-
-class Library(ChatProtocol):
-    """The same without the reading of its own."""
-
-    in_step = property(lambda self: False, lambda self, value: None)
+TEXT, CONT, CLOSE, PING, PONG = 0x81, 0x80, 0x88, 0x89, 0x8A
 
 
 class Line(asyncio.Transport):
@@ -33,9 +23,13 @@ class Line(asyncio.Transport):
         super().__init__({"peername": ("127.0.0.1", 1), "sockname": ("127.0.0.1", 2)})
         self.written, self.paused, self.closed = b"", False, False
         self.may_wait: int | None = None
+        self.unsent = 0
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
         self.may_wait = high
+
+    def get_write_buffer_size(self) -> int:
+        return self.unsent
 
     def write(self, data: Any) -> None:
         self.written += data
@@ -56,24 +50,20 @@ class Line(asyncio.Transport):
 
 
 class Served:
-    """A protocol with an application that writes down what it is told, or does not ask for it."""
+    """A protocol with an application that records the events it receives."""
 
-    def __init__(self, kind: type[ChatProtocol], *, reads: bool = True) -> None:
-        self.told: Chat = []
-        self.reads = reads
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
         config = Config(self.application, ws_max_size=LIMIT, ws_ping_interval=None, log_config=None, interface="asgi3")
         config.load()
-        self.protocol, self.line = kind(config, ServerState(), {}), Line()
+        self.protocol, self.line = ChatProtocol(config, ServerState(), {}), Line()
         self.protocol.connection_made(self.line)
 
     async def application(self, scope: Any, receive: Callable[[], Any], send: Callable[[Any], Any]) -> None:
         await receive()
         await send({"type": "websocket.accept"})
-        while self.reads:
-            self.told.append(await receive())
-            if self.told[-1]["type"] == "websocket.disconnect":
-                return
-        await asyncio.Event().wait()
+        while not self.events or self.events[-1]["type"] != "websocket.disconnect":
+            self.events.append(await receive())
 
     async def take(self, *pieces: bytes) -> None:
         for piece in pieces:
@@ -95,93 +85,95 @@ def frame(kind: int, payload: bytes, *, mask: bytes = b"abcd") -> bytes:
     return bytes((kind,)) + head + mask + masked
 
 
-FRAMES = st.one_of(
-    st.builds(lambda text: frame(TEXT, text.encode()), st.text(max_size=200)),
-    st.sampled_from(
-        [
-            frame(PING, b"are you there"),
-            frame(BINARY, b"\x00\xff"),
-            frame(0x01, b"in ") + frame(PING, b"") + frame(CONT, b"pieces"),
-            frame(TEXT, b"x" * 500),
-            frame(TEXT, "\u00e9".encode()[:1]),
-            frame(TEXT, b"x" * (LIMIT + 1)),
-            frame(0x01, b"in ") + frame(TEXT, b"not a piece"),
-            frame(0xC1, b"compressed?"),
-            b"\x81\x02hi",
-            b"\x81\xff" + (2**40).to_bytes(8, "big") + b"abcd",
-            frame(CLOSE, (1000).to_bytes(2, "big")),
-        ]
-    ),
-)
+async def opened() -> Served:
+    """A protocol after its handshake."""
+    served = Served()
+    await served.take(REQUEST)
+    return served
 
 
-@given(frames=st.lists(FRAMES, max_size=12), cuts=st.lists(st.integers(0, 1500), max_size=12))
-@settings(max_examples=300, deadline=None)
-def test_however_it_is_cut_it_is_read_as_the_library_reads_each_frame(frames: list[bytes], cuts: list[int]) -> None:
-    stream = b"".join(frames)
-    ends = [0, *sorted(cut for cut in cuts if cut < len(stream)), len(stream)]
-    pieces = [stream[start:end] for start, end in pairwise(ends) if end > start]
-
-    async def read(kind: type[ChatProtocol], pieces: list[bytes]) -> tuple[Chat, bytes]:
-        served = Served(kind)
-        await served.take(REQUEST, *pieces)
-        written = served.line.written.partition(b"\r\n\r\n")[2]  # what is before it bears the time
-        await served.end()
-        return served.told, written
-
-    async def both() -> None:
-        assert await read(ChatProtocol, pieces) == await read(Library, frames)
-
-    asyncio.run(both())
-
-
+# --- Reading ----------------------------------------------------------------------------------------------------------
 async def test_what_comes_with_the_handshake_is_read() -> None:
-    served = Served(ChatProtocol)
+    served = Served()
     await served.take(REQUEST + frame(TEXT, b"early")[:8], frame(TEXT, b"early")[8:] + frame(TEXT, b"next"))
-    assert [event["text"] for event in served.told] == ["early", "next"]
+    assert [event["text"] for event in served.events] == ["early", "next"]
     await served.end()
 
 
 @pytest.mark.parametrize("broken", [frame(0xF1, b"x"), frame(TEXT, b"\xff")])
 async def test_a_broken_frame_that_comes_with_the_handshake_ends_the_line(broken: bytes) -> None:
-    served = Served(ChatProtocol)
+    served = Served()
     await served.take(REQUEST + broken, frame(TEXT, b"more"))
     assert served.line.closed
     await served.end()
 
 
-async def test_whole_texts_do_not_go_through_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
-    served = Served(ChatProtocol)
-    await served.take(REQUEST)
-    monkeypatch.setattr(served.protocol.conn, "receive_data", None)
+class Application:
+    """What takes texts as they are read, while it `takes` them."""
+
+    def __init__(self, served: Served) -> None:
+        self.texts: list[str] = []
+        self.takes = True
+        served.protocol.on_text = self.on_text
+
+    def on_text(self, text: str) -> bool:
+        if self.takes:
+            self.texts.append(text)
+        return self.takes
+
+
+async def test_a_whole_text_is_offered_to_the_application_first() -> None:
+    served = await opened()
+    application = Application(served)
     await served.take(frame(TEXT, b"one") + frame(TEXT, "zwei ü".encode()), frame(TEXT, b"x" * 500))
-    assert [event["text"] for event in served.told] == ["one", "zwei ü", "x" * 500]
+    assert (application.texts, served.events) == (["one", "zwei ü", "x" * 500], [])
+    application.takes = False
+    await served.take(frame(TEXT, b"four"))
+    assert [event["text"] for event in served.events] == ["four"]
     await served.end()
 
 
-async def test_an_application_that_does_not_ask_stops_the_reading() -> None:
-    served = Served(ChatProtocol, reads=False)
-    await served.take(REQUEST, *[frame(TEXT, b"x")] * (UNREAD - 1))
-    assert not served.line.paused
-    await served.take(frame(TEXT, b"x"))
-    assert served.line.paused
+async def test_a_text_behind_a_queued_one_is_queued_too() -> None:
+    served = await opened()
+    application = Application(served)
+    application.takes = False
+    served.protocol.data_received(frame(TEXT, b"one"))
+    application.takes = True
+    await served.take(frame(TEXT, b"two"))
+    assert application.texts == []
+    assert [event["text"] for event in served.events] == ["one", "two"]
     await served.end()
 
 
-@pytest.mark.parametrize("cut", range(10))
-def test_a_frame_whose_head_is_cut_off_has_no_end_yet(cut: int) -> None:
-    head = b"\x81\xff" + (70_000).to_bytes(8, "big")
-    assert frame_at(b"....", 4) == (0, 4, 4)
-    assert frame_at(b"...." + head[:cut], 4)[2] == 4
-    assert frame_at(b"...." + head, 4) == (TEXT, 18, 70_018)
+async def test_a_text_in_pieces_is_queued_whole() -> None:
+    served = await opened()
+    application = Application(served)
+    await served.take(frame(0x01, b"in "), frame(PING, b""), frame(CONT, b"pieces"))
+    assert application.texts == []
+    assert [event["text"] for event in served.events] == ["in pieces"]
+    await served.end()
 
 
-async def opened() -> tuple[Served, list[Callable[[bytes], None] | None]]:
-    """A protocol after its handshake, and what it says by which it can be written."""
-    served, told = Served(ChatProtocol), []
-    await served.take(REQUEST)
-    served.protocol.watch(told.append)
-    return served, told
+@pytest.mark.parametrize(
+    ("broken", "code"),
+    [(frame(TEXT, b"\xff"), 1007), (frame(TEXT, b"x" * (LIMIT + 1)), 1009), (frame(0xF1, b""), 1002)],
+)
+async def test_a_broken_frame_is_answered_by_its_close_code(broken: bytes, code: int) -> None:
+    served = await opened()
+    application = Application(served)
+    before = len(served.line.written)
+    await served.take(broken, frame(TEXT, b"more"))
+    assert served.line.written[before:][2:4] == code.to_bytes(2, "big")
+    assert (application.texts, [event["code"] for event in served.events]) == ([], [code])
+    await served.end()
+
+
+# --- Writing ----------------------------------------------------------------------------------------------------------
+def watched(served: Served) -> list[Callable[[bytes], None] | None]:
+    """What the protocol reports as the way to write."""
+    reported: list[Callable[[bytes], None] | None] = []
+    served.protocol.watch(reported.append)
+    return reported
 
 
 @pytest.mark.parametrize(
@@ -195,41 +187,55 @@ async def opened() -> tuple[Served, list[Callable[[bytes], None] | None]]:
     ],
     ids=["shutdown", "abort", "closed", "broken", "silent"],
 )
-async def test_nothing_is_written_to_a_line_that_ends(end: Callable[[ChatProtocol], None]) -> None:
-    served, told = await opened()
-    assert told == [served.line.write]
+async def test_a_line_that_ends_takes_no_frames(end: Callable[[ChatProtocol], None]) -> None:
+    served = await opened()
+    reported = watched(served)
+    assert reported == [served.line.write]
     end(served.protocol)
-    assert told[-1] is None
+    assert reported[-1] is None
     await served.end()
 
 
-async def test_nothing_is_written_to_a_line_that_is_lost() -> None:
-    served, told = await opened()
+async def test_a_lost_line_takes_no_frames() -> None:
+    served = await opened()
+    reported = watched(served)
     await served.end()
-    assert told == [served.line.write, None]
+    assert reported == [served.line.write, None]
 
 
-async def test_nothing_is_written_to_a_line_while_it_is_full() -> None:
-    served, told = await opened()
+async def test_a_full_line_takes_no_frames() -> None:
+    served = await opened()
+    reported = watched(served)
     assert served.line.may_wait == 0, "what the kernel does not take waits in the outbox"
     served.protocol.pause_writing()
     served.protocol.resume_writing()
-    assert told == [served.line.write, None, served.line.write]
+    assert reported == [served.line.write, None, served.line.write]
     await served.end()
 
 
-@pytest.mark.parametrize("pong", [frame(0x8A, b""), frame(0x8A, b"whatever"), frame(0x8A, b"")[:3]])
-async def test_who_answers_a_ping_is_asked_again_and_who_does_not_is_cut(pong: bytes) -> None:
-    served, told = await opened()
+async def test_what_the_kernel_has_not_taken_is_known_until_the_line_ends() -> None:
+    served = await opened()
+    served.line.unsent = 300
+    assert served.protocol.unsent_bytes() == 300
+    served.protocol.abort()
+    assert served.protocol.unsent_bytes() == 0
+    await served.end()
+
+
+# --- Heartbeat --------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("pong", [frame(PONG, b""), frame(PONG, b"whatever"), frame(PONG, b"")[:3]])
+async def test_a_peer_that_answers_pings_stays_and_one_that_does_not_is_cut(pong: bytes) -> None:
+    served = await opened()
+    reported = watched(served)
     served.protocol.ping_interval = 60
     before = len(served.line.written)
     served.protocol.send_keepalive_ping()
     assert served.line.written[before:] == b"\x89\x00"
-    await served.take(pong, frame(0x8A, b"")[len(pong) :] if len(pong) < 6 else b"")
+    await served.take(pong, frame(PONG, b"")[len(pong) :] if len(pong) < 6 else b"")
     assert not served.protocol.pong_owed
-    assert not served.told, "it is none of the application's business"
+    assert not served.events, "the application receives no pongs"
     served.protocol.send_keepalive_ping()
     served.protocol.send_keepalive_ping()
     assert served.line.closed
-    assert told[-1] is None
+    assert reported[-1] is None
     await served.end()

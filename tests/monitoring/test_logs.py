@@ -122,7 +122,7 @@ def test_a_directory_that_cannot_be_written_stops_the_start(tmp_path: Path) -> N
 
 def test_the_level_is_for_our_own_packages(console: Callable[[], str]) -> None:
     configure(level="DEBUG")
-    structlog.get_logger("rooms.delivery.bus").debug("bus.joined")
+    structlog.get_logger("rooms.live.bus").debug("bus.joined")
     logging.getLogger("uvicorn.error").debug("< TEXT 'words nobody may read' [21 bytes]")
     logging.getLogger("websockets.server").debug("< TEXT 'words nobody may read' [21 bytes]")
     logging.getLogger("django.db.backends").debug("INSERT … args=('words nobody may read',)")

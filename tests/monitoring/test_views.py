@@ -11,8 +11,8 @@ from accounts.models import User
 from chatsite.errors import Unavailable
 from monitoring import health
 from monitoring.health import RoomTotal
-from rooms import node
-from rooms.delivery.presence import Online
+from rooms.live import node
+from rooms.live.presence import Online
 from tests.support.factories import make_room, make_user
 
 pytestmark = pytest.mark.django_db

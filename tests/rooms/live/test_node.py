@@ -1,27 +1,30 @@
-"""One process's part of the chat: gaps repaired, rights looked after, the dead let go, and threads answered."""
+"""One process's part of the chat: it stores and broadcasts, stops in order, and answers threads."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 from django.conf import LazySettings
+from django.utils import timezone
 
-from accounts import services as accounts
-from accounts.models import User
-from chatsite.errors import Unavailable
-from rooms import node as node_module
-from rooms import services
-from rooms.delivery.connection import Connection
-from rooms.delivery.events import Event
-from rooms.delivery.presence import Online
-from rooms.delivery.redis_presence import RedisPresence
+from chatsite import database
+from chatsite.errors import Banned, Unavailable
+from rooms.live import node as node_module
+from rooms.live import topics
+from rooms.live.connection import Connection
+from rooms.live.events import Event
+from rooms.live.node import Node
+from rooms.live.presence import Departure, Online
+from rooms.live.redis_presence import RedisPresence
 from rooms.models import Message, Room
-from rooms.node import Node
-from tests.support.factories import make_message, make_room
+from rooms.services import moderation, rooms
+from rooms.storage import NewMessage
+from tests.support.factories import make_access, make_message, make_room
 from tests.support.machine import eventually
 from tests.support.services import Redis
 
@@ -29,8 +32,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 ALICE = Online(1, "alice", datetime(2026, 1, 2, tzinfo=UTC), "::1")
 
 
-class Checks:
-    """Stands for the check of rights: notes whose connections were to be checked."""
+class Rechecks:
+    """Stands for the re-check of rights: records whose connections were to be re-checked."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
@@ -40,25 +43,19 @@ class Checks:
 
 
 @pytest.fixture
-def checks() -> Checks:
-    return Checks()
+def rechecks() -> Rechecks:
+    return Rechecks()
 
 
 @pytest.fixture
-async def node(checks: Checks) -> AsyncIterator[Node]:
-    yield node_module.running(checks)
+async def node(rechecks: Rechecks) -> AsyncIterator[Node]:
+    yield node_module.running(rechecks)
     await node_module.stop()
 
 
 @pytest.fixture
 def hall(db: None) -> Room:
     return make_room("hall")
-
-
-@pytest.fixture
-def messages(hall: Room, make_user: Callable[..., User]) -> list[Message]:
-    author = make_user("bob")
-    return [make_message(hall, author) for _ in range(3)]
 
 
 class Client:
@@ -74,117 +71,245 @@ class Client:
         self.frames.append(json.loads(event["text"]) if "text" in event else event)
 
     async def enter(self, room: Room, head: int = 0) -> None:
-        topic = services.topic(room.pk)
-        self.node.hub.join(topic, self.connection)
-        await self.node.bus.follow(topic)
-        self.node.hub.admit(topic, self.connection, head)
-        self.connection.rooms[room.name] = room
-
-    @property
-    def seqs(self) -> list[int]:
-        return [frame["seq"] for frame in self.frames if frame["type"] == "chat-message"]
+        topic = topics.of_room(room.pk)
+        self.node.hub.subscribe(topic, self.connection)
+        await self.node.bus.sync_group(topic)
+        self.node.hub.activate(topic, self.connection, head)
+        self.connection.rooms[room.name] = make_access(room.pk, room.name)
 
 
-def told(message: Message) -> Event:
-    return services.change_event(message, "hall")
-
-
-# --- Gaps -------------------------------------------------------------------------------------------------------------
-async def test_a_gap_is_read_from_the_database(node: Node, hall: Room, messages: list[Message]) -> None:
+# --- Messages ---------------------------------------------------------------------------------------------------------
+async def test_a_message_is_stored_answered_and_broadcast(node: Node, hall: Room, people: SimpleNamespace) -> None:
     client = Client(node)
     await client.enter(hall)
-    node.bus.publish([told(messages[2])])
-    assert client.seqs == []
-    await eventually(lambda: client.seqs)
-    assert client.seqs == [1, 2, 3]
+    stored = await node.posted(NewMessage(hall.pk, people.alice.pk, "hi"))
+    assert (stored.seq, stored.username, stored.room_name) == (1, "alice", "hall")
+    await eventually(lambda: client.frames)
+    assert [(frame["type"], frame["seq"], frame["content"]) for frame in client.frames] == [("chat-message", 1, "hi")]
 
 
-async def test_a_database_that_is_away_is_asked_again(
-    node: Node, hall: Room, messages: list[Message], monkeypatch: pytest.MonkeyPatch
+async def test_a_repeated_message_is_answered_and_not_broadcast_again(
+    node: Node, hall: Room, people: SimpleNamespace
 ) -> None:
-    changes, asked = services.changes, []
-
-    def fail_first(**fields: Any) -> Any:
-        asked.append(fields)
-        if len(asked) == 1:
-            raise Unavailable
-        return changes(**fields)
-
-    monkeypatch.setattr(services, "changes", fail_first)
-    monkeypatch.setattr(node_module, "RETRY_S", 0.01)
     client = Client(node)
     await client.enter(hall)
-    node.bus.publish([told(messages[1])])
-    await eventually(lambda: client.seqs)
-    assert client.seqs == [1, 2, 3]
+    message = NewMessage(hall.pk, people.alice.pk, "hi", "c")
+    assert [(await node.posted(message)).seq for _ in range(2)] == [1, 1]
+    await node.posted(NewMessage(hall.pk, people.alice.pk, "bye"))
+    await eventually(lambda: len(client.frames) == 2)
+    assert [frame["content"] for frame in client.frames] == ["hi", "bye"]
 
 
-async def test_what_was_lost_in_a_silent_room_is_found(
-    hall: Room, messages: list[Message], settings: LazySettings, node: Node
+async def test_a_refused_message_raises_its_refusal(node: Node, hall: Room, people: SimpleNamespace) -> None:
+    until = timezone.now() + timedelta(hours=1)
+    await database.call(moderation.ban, room_id=hall.pk, user_id=people.alice.pk, until=until)
+    with pytest.raises(Banned):
+        await node.posted(NewMessage(hall.pk, people.alice.pk, "hi"))
+
+
+async def test_one_flooding_user_alone_is_refused(
+    hall: Room, people: SimpleNamespace, settings: LazySettings, rechecks: Rechecks
 ) -> None:
-    settings.CHAT_HEADS_INTERVAL_S = 0.02
-    sweep = asyncio.ensure_future(node._sweep())
-    plain, knowing = Client(node), Client(node)
-    knowing.connection.accepts = frozenset({"heads"})
-    for client in (plain, knowing):
-        await client.enter(hall)
-    await eventually(lambda: len(plain.seqs) == len(knowing.seqs) == 3)
-    await eventually(lambda: {"type": "heads", "rooms": {"hall": 3}} in knowing.frames)
-    assert {frame["type"] for frame in plain.frames} == {"chat-message"}
-    sweep.cancel()
-    await asyncio.gather(sweep, return_exceptions=True)
+    settings.CHAT_WRITE_QUEUE_MESSAGES_PER_USER = 2
+    node, answers = node_module.running(rechecks), []
+    for _ in range(2):
+        node.post(NewMessage(hall.pk, people.alice.pk, "flood"), answers.append)
+    with pytest.raises(Unavailable):
+        node.post(NewMessage(hall.pk, people.alice.pk, "flood"), answers.append)
+    node.post(NewMessage(hall.pk, people.bob.pk, "hi"), answers.append)
+    await node_module.stop()
+    assert [(answer.username, answer.seq) for answer in answers] == [("alice", 1), ("alice", 2), ("bob", 3)]
 
 
 # --- Rights -----------------------------------------------------------------------------------------------------------
-async def test_the_connections_of_a_user_whose_rights_changed_are_checked(node: Node, checks: Checks) -> None:
-    for user_id, name in ((1, "alice"), (2, "bob"), (1, "alice's phone"), (None, "nobody yet")):
-        client = Client(node, name)
-        client.connection.identity = user_id and type("Identity", (), {"user_id": user_id})
-    await asyncio.to_thread(node_module.check_users, [1, 5])
-    await eventually(lambda: len(checks.names) == 2)
-    assert checks.names == ["alice", "alice's phone"]
+async def test_a_thread_has_the_connections_of_a_user_rechecked(node: Node, rechecks: Rechecks) -> None:
+    for user_id, name in ((1, "alice"), (2, "bob")):
+        Client(node, name).connection.identity = SimpleNamespace(user_id=user_id)
+    await asyncio.to_thread(node_module.recheck_users, [1, 5])
+    await eventually(lambda: rechecks.names)
+    assert rechecks.names == ["alice"]
 
 
-async def test_a_change_of_rights_that_nobody_told_is_found_once(
-    node: Node, checks: Checks, make_user: Callable[..., User], monkeypatch: pytest.MonkeyPatch
+async def test_a_removed_rooms_members_are_rechecked(node: Node, hall: Room, rechecks: Rechecks) -> None:
+    client = Client(node)
+    await client.enter(hall)
+    await database.call(rooms.remove_room, room_id=hall.pk)
+    await eventually(lambda: rechecks.names == ["alice"])
+
+
+async def test_members_of_a_room_whose_row_is_gone_are_rechecked(node: Node, hall: Room, rechecks: Rechecks) -> None:
+    client = Client(node)
+    await client.enter(hall)
+    await database.call(hall.delete)
+    await node._sweep()
+    await eventually(lambda: rechecks.names == ["alice"])
+
+
+def test_a_change_of_rights_is_published_once_with_all_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    published: list[Event] = []
+    monkeypatch.setattr(node_module, "publish", published.extend)
+    node_module.recheck_users([7, 8])
+    assert [(event.topic, msgspec.json.decode(event.payload)) for event in published] == [
+        ("control", {"type": "users", "user_ids": [7, 8]})
+    ]
+
+
+# --- Rooms that go away -----------------------------------------------------------------------------------------------
+async def keys_of_rooms() -> set[int]:
+    return await database.call(lambda: set(Room.objects.values_list("pk", flat=True)))
+
+
+async def test_rooms_made_by_joining_that_nobody_uses_are_removed(node: Node, people: SimpleNamespace) -> None:
+    def make() -> dict[str, Room]:
+        made = {name: make_room(name, transient=True) for name in ("unused", "occupied", "spoken in", "new")}
+        made["kept"] = make_room("kept")
+        Room.objects.exclude(name="new").update(created_at=timezone.now() - rooms.UNUSED_AFTER - timedelta(seconds=1))
+        make_message(made["spoken in"], people.alice)
+        return made
+
+    made = await database.call(make)
+    await node.presence.enter(made["occupied"].pk, people.alice.pk)
+    await node._remove_rooms()
+    assert {name for name, room in made.items() if room.pk not in await keys_of_rooms()} == {"unused"}
+
+
+async def test_no_room_is_removed_while_presence_is_uncertain(
+    node: Node, people: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(node_module, "publish", lambda events: None)
-    alice = await asyncio.to_thread(make_user, "alice")
-    Client(node).connection.identity = type("Identity", (), {"user_id": alice.pk})
-    await node._look_for_access_changes()
-    assert checks.names == []
-    await asyncio.to_thread(accounts.sign_out_everywhere, user_ids=[alice.pk])
-    for _ in range(2):
-        await node._look_for_access_changes()
-        await asyncio.sleep(0)
-        assert checks.names == ["alice"]
-    await asyncio.to_thread(accounts.sign_out_everywhere, user_ids=[alice.pk])
-    await node._look_for_access_changes()
-    await asyncio.sleep(0)
-    assert checks.names == ["alice", "alice"]
+    async def uncertain(room: int) -> bool:
+        return False
+
+    monkeypatch.setattr(node.presence, "is_empty", uncertain)
+    room = await database.call(make_room, "visit", transient=True)
+    await node.remove_unused(room.pk)
+    assert room.pk in await keys_of_rooms()
 
 
-# --- The end ----------------------------------------------------------------------------------------------------------
-async def test_a_stopping_node_stores_what_was_submitted(
-    node: Node, hall: Room, make_user: Callable[..., User], people: Any
+async def test_a_removed_room_is_purged_step_by_step(
+    node: Node, hall: Room, people: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(rooms, "ROWS_AT_ONCE", 2)
+
+    def fill() -> None:
+        for _ in range(5):
+            make_message(hall, people.alice)
+        rooms.remove_room(room_id=hall.pk)
+
+    key = hall.pk
+    await database.call(fill)
+    await node._remove_rooms()
+    assert key not in await keys_of_rooms()
+    assert not await database.call(Message.objects.count)
+
+
+# --- Large rooms ------------------------------------------------------------------------------------------------------
+async def test_a_large_room_gets_its_member_count_once_for_all_changes(
+    node: Node, hall: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_module, "MEMBERS_EVERY_S", 0)
+    client, access = Client(node), make_access(hall.pk, "hall")
+    await client.enter(hall)
+    for user_id in (1, 2, 3):
+        await node.presence.enter(hall.pk, user_id)
+        node.members_changed(access)
+    await eventually(lambda: client.frames)
+    assert client.frames == [{"type": "room-members", "roomId": "hall", "memberCount": 3}]
+    node.members_changed(access)
+    await eventually(lambda: len(client.frames) == 2)
+
+
+# --- Stopping -------------------------------------------------------------------------------------------------------
+async def test_a_stopping_node_stores_what_was_submitted(node: Node, hall: Room, people: SimpleNamespace) -> None:
     answers: list[Any] = []
     for _ in range(3):
-        node.journal.submit(services.NewMessage(hall.pk, people.alice.pk, "hi"), answers.append)
+        node.post(NewMessage(hall.pk, people.alice.pk, "hi"), answers.append)
     await node_module.stop()
     assert [answer.seq for answer in answers] == [1, 2, 3]
     assert not node._tasks
 
 
-async def test_there_is_one_node_until_it_stops(node: Node, checks: Checks) -> None:
-    assert node_module.running(checks) is node
+async def test_a_stopping_node_waits_for_work_that_must_be_finished(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done, begun, go_on, withdrawn = [], asyncio.Event(), asyncio.Event(), []
+    withdraw = node.presence.withdraw
+
+    async def broadcast_a_leaver() -> None:
+        begun.set()
+        await go_on.wait()
+        done.append(list(withdrawn))
+
+    async def recorded() -> list[Departure]:
+        withdrawn.append("withdrawn")
+        return await withdraw()
+
+    monkeypatch.setattr(node.presence, "withdraw", recorded)
+    node.spawn(node.finish(broadcast_a_leaver()))
+    await begun.wait()
+    stopping = asyncio.ensure_future(node_module.stop())
+    await eventually(lambda: not node._tasks)
+    assert (done, stopping.done()) == ([], False)
+    go_on.set()
+    await stopping
+    assert done == [[]], "before presence gave up this process's share"
+
+
+async def test_a_stopping_node_does_not_wait_for_ever(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node_module, "DISCONNECT_S", 0)
+    node.spawn(node.finish(asyncio.sleep(3600)))
+    await asyncio.sleep(0)
     await node_module.stop()
-    assert node_module.running(checks) is not node
+    for task in node._unfinished:
+        task.cancel()
+
+
+async def test_a_stopping_node_broadcasts_and_confirms_who_leaves_with_it(
+    node: Node, hall: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, departures, confirmed = Client(node), [Departure(hall.pk, ALICE)], []
+    await client.enter(hall)
+
+    async def withdraw() -> list[Departure]:
+        return departures
+
+    async def confirm(departures: Any) -> None:
+        confirmed.append(departures)
+
+    monkeypatch.setattr(node.presence, "withdraw", withdraw)
+    monkeypatch.setattr(node.presence, "confirm", confirm)
+    await node_module.stop()
+    await eventually(lambda: client.frames)
+    assert [(frame["type"], frame["roomId"]) for frame in client.frames] == [("user-left", "hall")]
+    assert confirmed == [departures]
+
+
+async def test_departures_that_could_not_be_broadcast_are_not_confirmed(
+    node: Node, hall: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    confirmed: list[Any] = []
+
+    def away(**_: Any) -> None:
+        raise Unavailable
+
+    async def confirm(departures: Any) -> None:
+        confirmed.append(departures)
+
+    monkeypatch.setattr(rooms, "room_names", away)
+    monkeypatch.setattr(node.presence, "confirm", confirm)
+    with pytest.raises(Unavailable):
+        await node._broadcast_departures([Departure(hall.pk, ALICE)])
+    assert confirmed == []
+
+
+async def test_there_is_one_node_until_it_stops(node: Node, rechecks: Rechecks) -> None:
+    assert node_module.running(rechecks) is node
+    await node_module.stop()
+    assert node_module.running(rechecks) is not node
     await node_module.stop()
     await node_module.stop()
 
 
-async def test_a_draining_node_says_when_to_come_back_and_closes(node: Node, settings: LazySettings) -> None:
+async def test_a_draining_node_says_when_to_reconnect_and_closes(node: Node, settings: LazySettings) -> None:
     settings.CHAT_DRAIN_S = 0
     client = Client(node)
     assert not node_module.draining()
@@ -202,7 +327,7 @@ async def test_a_draining_node_says_when_to_come_back_and_closes(node: Node, set
 
 # --- Who is where, for threads ----------------------------------------------------------------------------------------
 async def test_threads_are_answered_by_the_running_node(node: Node) -> None:
-    await node.presence.arrive(ALICE)
+    await node.presence.connect(ALICE)
     await node.presence.enter(7, 1)
     assert await asyncio.to_thread(node_module.member_counts, [7, 8]) == {7: 1, 8: 0}
     assert await asyncio.to_thread(node_module.online) == [ALICE]
@@ -210,7 +335,7 @@ async def test_threads_are_answered_by_the_running_node(node: Node) -> None:
     assert not node_module.alone()
 
 
-def test_without_a_node_and_without_redis_nobody_is_anywhere() -> None:
+def test_without_a_node_and_without_redis_nobody_is_online() -> None:
     assert node_module.member_counts([7]) == {7: 0}
     assert node_module.online() == []
     assert node_module.room_members() == {}
@@ -219,8 +344,8 @@ def test_without_a_node_and_without_redis_nobody_is_anywhere() -> None:
 async def test_without_a_node_redis_is_asked(redis: Redis, settings: LazySettings) -> None:
     settings.REDIS_URL = redis.url
     other = RedisPresence(redis.url, lease_s=60)
-    await other.beat()
-    await other.arrive(ALICE)
+    await other.renew()
+    await other.connect(ALICE)
     await other.enter(7, 1)
     assert await asyncio.to_thread(node_module.member_counts, [7, 8]) == {7: 1, 8: 0}
     assert await asyncio.to_thread(node_module.online) == [ALICE]
@@ -239,27 +364,20 @@ async def test_presence_that_does_not_answer_is_unavailable(node: Node, monkeypa
 
 
 # --- Several processes ------------------------------------------------------------------------------------------------
-async def test_a_room_is_told_who_left_it_with_a_dead_process(
-    redis: Redis, settings: LazySettings, hall: Room, checks: Checks
+async def test_a_room_hears_who_left_it_with_a_dead_process(
+    redis: Redis, settings: LazySettings, hall: Room, rechecks: Rechecks
 ) -> None:
     settings.REDIS_URL = redis.url
     settings.CHAT_PRESENCE_LEASE_S = 0.3
-    client = Client(node_module.running(checks))
+    client = Client(node_module.running(rechecks))
     await client.enter(hall)
     dead = RedisPresence(redis.url, lease_s=0)
-    await dead.arrive(ALICE)
+    await dead.connect(ALICE)
     await dead.enter(hall.pk, 1)
-    await dead.beat()
+    await dead.renew()
     await eventually(lambda: client.frames)
     [frame] = client.frames
     assert (frame["type"], frame["roomId"], frame["user"]) == ("user-left", "hall", {"id": "1", "username": "alice"})
     assert not node_module.alone()
-    await dead.disconnect()
+    await dead.close()
     await node_module.stop()
-
-
-def test_a_change_of_rights_is_published_once_with_the_users_ids(monkeypatch: pytest.MonkeyPatch) -> None:
-    published: list[Event] = []
-    monkeypatch.setattr(node_module, "publish", published.extend)
-    node_module.check_users([7, 8])
-    assert [(event.topic, msgspec.json.decode(event.payload)) for event in published] == [("control", [7, 8])]

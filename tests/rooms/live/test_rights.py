@@ -3,16 +3,20 @@
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from time import time
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.db.models.functions import Now
 
+from accounts import authentication
 from accounts import services as accounts
+from accounts.authentication import Identity
 from accounts.models import AccessChange, User
 from chatsite import database
 from rooms.live import control
+from rooms.live import rights as rights_module
 from rooms.live.connection import Connection
 from rooms.live.control import RoomChanged, UsersChanged
 from rooms.live.rights import LATE_COMMIT_S, Rights
@@ -76,6 +80,63 @@ async def test_every_change_of_a_users_rights_is_counted(checked: Checked) -> No
     assert checked.rights.changes == before + 1
 
 
+# --- Callers with a token ---------------------------------------------------------------------------------------------
+class Tokens:
+    """Stands for accounts.authentication: counts how often a token is read."""
+
+    def __init__(self, expires_at: float) -> None:
+        self.read: list[str] = []
+        self.expires_at = expires_at
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    def by_token(self, token: str) -> Identity:
+        self.read.append(token)
+        self.meanwhile()
+        return Identity(1, "alice", ("user",), "stamp", expires_at=self.expires_at)
+
+
+@pytest.mark.parametrize(
+    ("expires_in_s", "change", "times"),
+    [
+        (60, lambda rights: None, 1),
+        (60, lambda rights: rights.recheck_users([2]), 1),
+        (60, lambda rights: rights.recheck_users([1]), 2),
+        (-1, lambda rights: None, 2),
+    ],
+    ids=["nothing", "another user's rights", "their rights", "it has expired"],
+)
+async def test_a_token_is_read_again_when_something_changed(
+    checked: Checked, monkeypatch: pytest.MonkeyPatch, expires_in_s: float, change: Callable[[Rights], None], times: int
+) -> None:
+    tokens = Tokens(time() + expires_in_s)
+    monkeypatch.setattr(authentication, "by_token", tokens.by_token)
+    assert (await checked.rights.identify("t")).username == "alice"
+    change(checked.rights)
+    await checked.rights.identify("t")
+    assert tokens.read == ["t"] * times
+
+
+async def test_a_token_that_was_read_while_rights_changed_is_not_remembered(
+    checked: Checked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = Tokens(time() + 60)
+    tokens.meanwhile = lambda: checked.rights.recheck_users([1])
+    monkeypatch.setattr(authentication, "by_token", tokens.by_token)
+    for _ in range(2):
+        await checked.rights.identify("t")
+    assert tokens.read == ["t", "t"]
+
+
+async def test_a_bounded_number_of_tokens_is_remembered(checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
+    tokens = Tokens(time() + 60)
+    monkeypatch.setattr(authentication, "by_token", tokens.by_token)
+    monkeypatch.setattr(rights_module, "CALLERS", 2)
+    for token in "abcca":
+        await checked.rights.identify(token)
+    assert tokens.read == ["a", "b", "c", "a"]
+
+
+# --- Polling ----------------------------------------------------------------------------------------------------------
 async def test_a_change_that_no_event_announced_is_found_once(
     checked: Checked, make_user: Callable[..., User], monkeypatch: pytest.MonkeyPatch
 ) -> None:

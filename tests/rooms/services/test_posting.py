@@ -28,7 +28,7 @@ from rooms.models import Membership, Message, Room
 from rooms.protocol.rules import timestamp
 from rooms.services import posting, publishing
 from rooms.services.changes import delete_message, edit_message, message_frame
-from rooms.services.posting import post_message, post_messages
+from rooms.services.posting import new_events, post_message, post_messages, store_messages
 from rooms.services.rooms import close_room, remove_room
 from rooms.storage import Repeated, StoredMessage
 from tests.support.factories import make_room, make_user
@@ -104,6 +104,18 @@ def test_a_publish_that_fails_after_the_commit_undoes_nothing(
 def test_posting_no_message_changes_nothing(run: Run, world: World, published: list[Event]) -> None:
     assert run(post_messages, []) == []
     assert published == []
+
+
+@on_sqlite
+def test_storing_publishes_nothing_and_answers_what_there_is_to_publish(
+    run: Run, world: World, published: list[Event]
+) -> None:
+    """As the write queue does it."""
+    run(post_messages, [world.new("before", "c")])
+    published.clear()
+    answers = run(store_messages, [world.new("before", "c"), world.new("new"), world.new(room_id=99_999)])
+    assert published == []
+    assert [frame["content"] for frame in frames(new_events(answers))] == ["new"]
 
 
 # --- Who may post -----------------------------------------------------------------------------------------------------
@@ -362,13 +374,13 @@ def test_lists_with_each_others_client_ids_do_not_wait_for_each_other(
 # --- Rooms locked by others -------------------------------------------------------------------------------------------
 @on_postgres
 def test_without_waiting_the_messages_of_a_locked_room_are_held_and_the_others_stored(
-    run: Run, world: World, writers: Writers, published: list[Event]
+    run: Run, world: World, writers: Writers
 ) -> None:
     batch = [world.new("held", "c"), world.new("stored", room_id=world.private.pk), world.new("held", "c")]
     with uncommitted(writers(), lambda: Room.objects.select_for_update().get(pk=world.room.pk)):
-        first, second, again = run(post_messages, batch, wait=False)
+        first, second, again = run(store_messages, batch, wait=False)
     assert (type(first), type(second), type(again)) == (Held, StoredMessage, Held)
-    assert [frame["content"] for frame in frames(published)] == ["stored"]
+    assert run(lambda: Message.objects.get().content) == "stored"
     assert run(post_messages, [world.new("held", "c")])[0].seq == 1
 
 

@@ -1,11 +1,9 @@
-"""Signing in, entering and leaving: who is counted where, who is told, and that nothing passes a joiner by."""
+"""Entering and leaving rooms: who is counted where, what others hear, and that no joiner misses an event."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from threading import Event as ThreadEvent
-from time import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,128 +11,32 @@ import pytest
 from django.conf import LazySettings
 from django.utils import timezone
 
-from accounts.authentication import Identity
-from accounts.models import User
 from chatsite import database
-from chatsite.errors import Forbidden, NotInRoom, Unavailable
-from rooms import attendance, services
-from rooms.delivery.bus import EVERYONE
-from rooms.delivery.connection import Connection
-from rooms.models import Membership, Room
-from rooms.node import Node
+from chatsite.errors import Banned, Forbidden, NotInRoom, Unavailable
+from rooms.live import node as node_module
+from rooms.live import topics
+from rooms.live.node import Node
+from rooms.models import Room
+from rooms.services import moderation
+from rooms.services.history import Snapshot
+from rooms.services.posting import post_message
+from rooms.services.rooms import remove_room, renew_epochs
+from rooms.sockets import membership
+from rooms.storage import RoomAccess
+from tests.support.connections import Client
 from tests.support.factories import make_room
 from tests.support.machine import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-class Client:
-    """One connection, and the frames that came out of it."""
-
-    def __init__(self, node: Node) -> None:
-        self.node = node
-        self.frames: list[dict[str, Any]] = []
-        self.close: tuple[int, str] | None = None
-        self.connection = Connection(self._send, limit_bytes=0, on_cut=lambda: None)
-
-    async def _send(self, event: dict[str, Any]) -> None:
-        if event["type"] == "websocket.close":
-            self.close = (event["code"], event["reason"])
-        else:
-            self.frames.append(json.loads(event["text"]))
-
-    def got(self, kind: str) -> list[dict[str, Any]]:
-        return [frame for frame in self.frames if frame["type"] == kind]
-
-    async def sign_in(self, user: User, **fields: Any) -> None:
-        identity = Identity(user.pk, user.username, ("user",), user.stamp(), **fields)
-        await attendance.sign_in(self.node, self.connection, identity)
-
-    async def join(self, name: str, after: int | None = None) -> tuple[Room, int, services.Snapshot]:
-        room, count, snapshot = await attendance.join(self.node, self.connection, name, after)
-        attendance.admit(self.node, self.connection, room, snapshot)
-        return room, count, snapshot
-
-    async def leave(self, name: str) -> None:
-        await attendance.leave(self.node, self.connection, name)
-
-    async def forget(self) -> None:
-        await attendance.forget(self.node, self.connection)
-
-
-@pytest.fixture
-async def node(settings: LazySettings) -> AsyncIterator[Node]:
-    settings.CHAT_LEAVE_DELAY_S = 0
-    node = Node(attendance.check)
-    node.start()
-    yield node
-    await node.stop()
-
-
-@pytest.fixture
-async def alice(node: Node, people: SimpleNamespace) -> Client:
-    client = Client(node)
-    await client.sign_in(people.alice)
-    return client
-
-
-@pytest.fixture
-async def bob(node: Node, people: SimpleNamespace) -> Client:
-    client = Client(node)
-    await client.sign_in(people.bob)
-    return client
-
-
-@pytest.fixture
-def hall(db: None) -> Room:
-    return make_room("hall")
-
-
 async def nobody_is_left(node: Node) -> bool:
     return not await node.presence.online() and not await node.presence.rooms() and not node.hub.topics()
 
 
-# --- Signing in -------------------------------------------------------------------------------------------------------
-async def test_who_signs_in_is_online_once_and_hears_what_everybody_hears(node: Node, people: SimpleNamespace) -> None:
-    sockets = [Client(node), Client(node)]
-    for socket in sockets:
-        await socket.sign_in(people.alice)
-    [online] = await node.presence.online()
-    assert (online.user_id, online.username) == (people.alice.pk, "alice")
-    assert EVERYONE in node.hub
-    for left, socket in zip((1, 0), sockets, strict=True):
-        await socket.forget()
-        await eventually(lambda left=left: len(node.presence.people) == left)  # type: ignore[attr-defined]
-    assert await nobody_is_left(node)
-
-
-async def test_a_new_token_replaces_the_old_one_in_place(node: Node, people: SimpleNamespace, alice: Client) -> None:
-    await alice.sign_in(people.alice, expires_at=time() + 3600)
-    assert alice.connection.timer is not None
-    await alice.sign_in(people.alice)
-    assert alice.connection.timer is None, "the new one has no end"
-    await alice.forget()
-    await eventually(lambda: not node.presence.people, what="counted once")  # type: ignore[attr-defined]
-
-
-async def test_a_connection_cannot_change_its_user(people: SimpleNamespace, alice: Client) -> None:
-    with pytest.raises(Forbidden):
-        await alice.sign_in(people.bob)
-    assert alice.connection.identity.username == "alice"
-
-
-async def test_a_token_that_ends_is_announced_and_then_closes(people: SimpleNamespace, alice: Client) -> None:
-    await alice.sign_in(people.alice, expires_at=time() + 0.05)
-    await eventually(lambda: alice.close)
-    [warning] = alice.got("auth-expiring")
-    assert 0 <= warning["inMs"] <= 50
-    assert alice.close == (4100, "Token expired")
-    alice.connection.ended()
-
-
 # --- Entering and leaving ---------------------------------------------------------------------------------------------
-async def test_the_others_are_told_and_the_joiner_is_not(hall: Room, alice: Client, bob: Client) -> None:
-    assert (await alice.join("hall"))[:2] == (hall, 1)
+async def test_others_hear_of_a_joiner_and_a_leaver_who_do_not(hall: Room, alice: Client, bob: Client) -> None:
+    assert (await alice.join("hall"))[:2] == (alice.connection.rooms["hall"], 1)
     assert (await bob.join("hall"))[1] == 2
     assert [frame["user"]["username"] for frame in alice.got("user-joined")] == ["bob"]
     assert bob.got("user-joined") == []
@@ -145,7 +47,7 @@ async def test_the_others_are_told_and_the_joiner_is_not(hall: Room, alice: Clie
         await bob.leave("hall")
 
 
-async def test_a_second_socket_of_somebody_is_no_news(
+async def test_a_second_socket_of_a_member_is_not_announced(
     node: Node, people: SimpleNamespace, hall: Room, alice: Client, bob: Client
 ) -> None:
     second = Client(node)
@@ -168,7 +70,7 @@ async def test_joining_again_counts_nobody_twice(node: Node, hall: Room, alice: 
     assert len(alice.got("user-joined")) == len(alice.got("user-left")) == 1
 
 
-async def test_one_connection_is_in_so_many_rooms_at_most(alice: Client, settings: LazySettings) -> None:
+async def test_a_connection_can_be_in_a_limited_number_of_rooms(alice: Client, settings: LazySettings) -> None:
     settings.CHAT_MAX_ROOMS_PER_CONNECTION = 2
     for name in ("one", "two", "one"):
         await alice.join(name)
@@ -178,79 +80,164 @@ async def test_one_connection_is_in_so_many_rooms_at_most(alice: Client, setting
     await alice.join("three")
 
 
-async def test_what_is_said_between_snapshot_and_admission_is_not_lost(
+async def test_a_message_between_snapshot_and_activation_is_not_lost(
     node: Node, people: SimpleNamespace, hall: Room, alice: Client, bob: Client
 ) -> None:
     await bob.join("hall")
-    room, _, snapshot = await attendance.join(node, alice.connection, "hall")
-    await database.call(services.post_message, room_id=hall.pk, author_id=people.bob.pk, content="hi")
+    room, _, snapshot = await membership.join(node, alice.connection, "hall")
+    await database.call(post_message, room_id=hall.pk, author_id=people.bob.pk, content="hi")
     await eventually(lambda: bob.got("chat-message"))
     assert alice.got("chat-message") == []
-    attendance.admit(node, alice.connection, room, snapshot)
+    membership.activate(node, alice.connection, room, snapshot)
     assert [frame["seq"] for frame in alice.got("chat-message")] == [1]
 
 
-async def test_who_read_before_the_first_one_was_admitted_reads_again(
+async def test_a_joiner_who_read_less_than_the_first_one_reads_again(
     people: SimpleNamespace, hall: Room, alice: Client, bob: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Both enter an empty room; bob reads first, then a message comes, then alice reads and is admitted."""
     read, go_on = ThreadEvent(), ThreadEvent()
-    snapshot = services.snapshot
+    snapshot = membership.snapshot
 
-    def slow_snapshot(**fields: Any) -> services.Snapshot | None:
+    def slow_snapshot(**fields: Any) -> Snapshot | None:
         found = snapshot(**fields)
         read.set()
         assert go_on.wait(10)
         return found
 
-    monkeypatch.setattr(services, "snapshot", slow_snapshot)
+    monkeypatch.setattr(membership, "snapshot", slow_snapshot)
     joining = asyncio.ensure_future(bob.join("hall"))
     await eventually(read.is_set)
-    monkeypatch.setattr(services, "snapshot", snapshot)
-    await database.call(services.post_message, room_id=hall.pk, author_id=people.carol.pk, content="hi")
+    monkeypatch.setattr(membership, "snapshot", snapshot)
+    await database.call(post_message, room_id=hall.pk, author_id=people.carol.pk, content="hi")
     await alice.join("hall", after=0)  # who resumes after another seq shares no reading with bob
     go_on.set()
     _, _, shown = await joining
     assert [message["content"] for message in json.loads(shown.history.payload)["messages"]] == ["hi"]
 
 
-async def test_who_come_while_somebody_reads_share_the_next_reading(
+async def test_joiners_who_come_while_one_reads_share_the_next_reading(
     node: Node, people: SimpleNamespace, hall: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And are counted in before it: the reading writes down for all of them that somebody has entered."""
     clients = [Client(node) for _ in range(3)]
     for client, user in zip(clients, (people.alice, people.bob, people.carol), strict=True):
         await client.sign_in(user)
-    seated, go_on, snapshot = [], ThreadEvent(), services.snapshot
+    counted, go_on, snapshot = [], ThreadEvent(), membership.snapshot
 
-    def slow_snapshot(**fields: Any) -> services.Snapshot | None:
-        seated.append(len(node.presence.places[hall.pk]))  # type: ignore[attr-defined]
+    def slow_snapshot(**fields: Any) -> Snapshot | None:
+        counted.append(len(node.presence.places[hall.pk]))  # type: ignore[attr-defined]
         assert go_on.wait(10)
         return snapshot(**fields)
 
-    monkeypatch.setattr(services, "snapshot", slow_snapshot)
+    monkeypatch.setattr(membership, "snapshot", slow_snapshot)
     joins = [asyncio.ensure_future(clients[0].join("hall"))]
-    await eventually(lambda: seated)
+    await eventually(lambda: counted)
     joins += [asyncio.ensure_future(client.join("hall")) for client in clients[1:]]
     await eventually(lambda: len(node.presence.places[hall.pk]) == 3)  # type: ignore[attr-defined]
     go_on.set()
     shown = [snapshot for _, _, snapshot in await asyncio.gather(*joins)]
-    assert seated == [1, 3]
+    assert counted == [1, 3]
     assert shown[1] is shown[2]
 
 
-async def test_an_entry_that_fails_leaves_no_trace(
+async def test_a_join_that_fails_leaves_no_trace(
     node: Node, hall: Room, alice: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(**_: Any) -> None:
         raise Unavailable
 
-    monkeypatch.setattr(services, "snapshot", fail)
+    monkeypatch.setattr(membership, "snapshot", fail)
     with pytest.raises(Unavailable):
         await alice.join("hall")
     assert alice.connection.rooms == {}
     assert await node.presence.counts([hall.pk]) == {hall.pk: 0}
-    assert services.topic(hall.pk) not in node.hub
+    assert topics.of_room(hall.pk) not in node.hub
+
+
+async def test_a_join_that_fails_keeps_a_member_what_they_were(
+    node: Node, hall: Room, alice: Client, bob: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The database goes away while a member resumes; what is said meanwhile and later reaches them."""
+    await alice.join("hall")
+    await bob.join("hall")
+    before = len(alice.frames)
+
+    def fail(**_: Any) -> None:
+        post_message(room_id=hall.pk, author_id=alice.connection.identity.user_id, content="meanwhile")
+        raise Unavailable
+
+    with monkeypatch.context() as patch:
+        patch.setattr(membership, "snapshot", fail)
+        with pytest.raises(Unavailable):
+            await bob.join("hall", after=0)
+    await database.call(post_message, room_id=hall.pk, author_id=alice.connection.identity.user_id, content="later")
+    await eventually(lambda: len(bob.got("chat-message")) == 2)
+    assert [frame["content"] for frame in bob.got("chat-message")] == ["meanwhile", "later"]
+    assert list(bob.connection.rooms) == ["hall"]
+    assert await node.presence.counts([hall.pk]) == {hall.pk: 2}
+    assert [frame["type"] for frame in alice.frames[before:]] == ["chat-message", "chat-message"]
+
+
+@pytest.mark.parametrize("was_member", [False, True])
+async def test_a_ban_during_a_join_leaves_nobody_in_the_room(
+    hall: Room, alice: Client, bob: Client, was_member: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes after the access was read and is re-checked before the snapshot was."""
+    await alice.join("hall")
+    if was_member:
+        await bob.join("hall")
+    reading, go_on, snapshot = ThreadEvent(), ThreadEvent(), membership.snapshot
+
+    def slow_snapshot(**fields: Any) -> Snapshot | None:
+        reading.set()
+        assert go_on.wait(10)
+        return snapshot(**fields)
+
+    monkeypatch.setattr(membership, "snapshot", slow_snapshot)
+    joining = asyncio.ensure_future(bob.join("hall"))
+    await eventually(reading.is_set)
+    until = timezone.now() + timedelta(hours=1)
+    await database.call(moderation.ban, room_id=hall.pk, user_id=bob.connection.identity.user_id, until=until)
+    await eventually(lambda: bob.got("room-left"), what="re-checked")
+    go_on.set()
+    with pytest.raises(Banned):
+        await joining
+    assert bob.kinds[-2:] == ["error", "room-left"]
+    assert bob.connection.rooms == {}
+    assert await bob.node.presence.counts([hall.pk]) == {hall.pk: 1}
+    await database.call(post_message, room_id=hall.pk, author_id=alice.connection.identity.user_id, content="hi")
+    await eventually(lambda: alice.got("chat-message"))
+    assert bob.got("chat-message") == []
+    assert alice.kinds == ["user-joined", "user-left", "chat-message"]
+
+
+async def test_a_join_after_a_seq_of_another_epoch_does_not_resume(
+    people: SimpleNamespace, hall: Room, alice: Client
+) -> None:
+    await database.call(post_message, room_id=hall.pk, author_id=people.alice.pk, content="hi")
+    _, _, first = await alice.join("hall", after=0)
+    assert first.recovered
+    _, _, again = await alice.join("hall", first.head, first.epoch)
+    assert (again.recovered, again.epoch) == (True, first.epoch)
+    await database.call(renew_epochs)
+    _, _, restored = await alice.join("hall", first.head, first.epoch)
+    assert not restored.recovered
+    assert restored.epoch != first.epoch
+
+
+async def test_a_room_made_again_under_the_same_name_is_another_one(
+    node: Node, hall: Room, alice: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await alice.join("hall")
+    with monkeypatch.context() as patch:
+        patch.setattr(node.rights, "recheck_rooms", lambda _: None)
+        await database.call(remove_room, room_id=hall.pk)
+    again = await database.call(make_room, "hall")
+    room, count, _ = await alice.join("hall")
+    assert (room.room_id, count) == (again.pk, 1)
+    assert await node.presence.counts([hall.pk]) == {hall.pk: 0}
+    assert topics.of_room(hall.pk) not in node.hub
 
 
 # --- Rooms made by joining --------------------------------------------------------------------------------------------
@@ -258,7 +245,7 @@ async def rooms_named(name: str) -> int:
     return await database.call(Room.objects.filter(name=name).count)
 
 
-async def test_a_room_made_by_joining_disappears_with_the_last_one(alice: Client, bob: Client) -> None:
+async def test_a_room_made_by_joining_is_removed_with_its_last_member(alice: Client, bob: Client) -> None:
     await alice.join("visit")
     await bob.join("visit")
     await alice.leave("visit")
@@ -269,65 +256,94 @@ async def test_a_room_made_by_joining_disappears_with_the_last_one(alice: Client
 
 async def test_a_room_in_which_something_was_said_stays(people: SimpleNamespace, alice: Client) -> None:
     room, _, _ = await alice.join("visit")
-    await database.call(services.post_message, room_id=room.pk, author_id=people.alice.pk, content="hi")
+    await database.call(post_message, room_id=room.room_id, author_id=people.alice.pk, content="hi")
     await alice.leave("visit")
     assert await rooms_named("visit") == 1
 
 
-async def test_a_room_with_people_on_another_process_stays(
+async def test_a_room_with_members_on_another_process_stays(
     node: Node, people: SimpleNamespace, alice: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     room, _, _ = await alice.join("visit")
     leave = node.presence.leave
 
-    async def somebody_enters_elsewhere(room_id: int, user_id: int) -> Any:
+    async def another_process_counts_bob(room_id: int, user_id: int) -> Any:
         change = await leave(room_id, user_id)
         await node.presence.enter(room_id, people.bob.pk)
         return change
 
-    monkeypatch.setattr(node.presence, "leave", somebody_enters_elsewhere)
+    monkeypatch.setattr(node.presence, "leave", another_process_counts_bob)
     await alice.leave("visit")
     assert await rooms_named("visit") == 1
-    assert (await node.presence.counts([room.pk]))[room.pk] == 1
+    assert (await node.presence.counts([room.room_id]))[room.room_id] == 1
 
 
-async def test_a_room_that_disappears_while_it_is_entered_is_made_again(
+async def test_a_room_that_is_removed_while_it_is_joined_is_made_again(
     node: Node, alice: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    snapshot, removed = services.snapshot, []
+    snapshot, removed = membership.snapshot, []
 
-    def remove_first(room: Room, **fields: Any) -> services.Snapshot | None:
+    def remove_first(room: RoomAccess, **fields: Any) -> Snapshot | None:
         if not removed:
-            removed.append(room.pk)
-            Room.objects.filter(pk=room.pk).delete()
+            removed.append(room.room_id)
+            Room.objects.filter(pk=room.room_id).delete()
         return snapshot(room=room, **fields)
 
-    monkeypatch.setattr(services, "snapshot", remove_first)
+    monkeypatch.setattr(membership, "snapshot", remove_first)
     room, count, _ = await alice.join("visit")
-    assert room.pk not in removed
-    assert (count, await node.presence.counts([*removed, room.pk])) == (1, {removed[0]: 0, room.pk: 1})
+    assert room.room_id not in removed
+    assert (count, await node.presence.counts([*removed, room.room_id])) == (1, {removed[0]: 0, room.room_id: 1})
 
 
-async def test_a_room_that_keeps_disappearing_is_given_up(
+async def test_a_room_that_is_removed_at_every_try_is_unavailable(
     node: Node, alice: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(services, "snapshot", lambda **_: None)
+    monkeypatch.setattr(membership, "snapshot", lambda **_: None)
     with pytest.raises(Unavailable):
         await alice.join("visit")
     assert alice.connection.rooms == {}
     assert await node.presence.rooms() == {}
 
 
+async def test_an_unused_room_stays_while_the_database_is_away(
+    node: Node, alice: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room, _, _ = await alice.join("visit")
+
+    async def away(room_id: int) -> None:
+        raise Unavailable
+
+    monkeypatch.setattr(node, "remove_unused", away)
+    await alice.leave("visit")
+    assert await rooms_named("visit") == 1
+    assert await node.presence.counts([room.room_id]) == {room.room_id: 0}
+
+
+async def test_an_unused_room_stays_while_presence_does_not_answer(
+    node: Node, alice: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def hang(room_id: int) -> bool:
+        await asyncio.Event().wait()
+        return True
+
+    monkeypatch.setattr(node_module, "ASK_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(node.presence, "is_empty", hang)
+    await alice.join("visit")
+    await alice.disconnect()
+    await eventually(lambda: not node.presence.people)  # type: ignore[attr-defined]
+    assert await rooms_named("visit") == 1
+
+
 # --- The connection is gone -------------------------------------------------------------------------------------------
-async def test_who_is_gone_has_left_every_room(node: Node, hall: Room, alice: Client, bob: Client) -> None:
+async def test_a_closed_connection_has_left_every_room(node: Node, hall: Room, alice: Client, bob: Client) -> None:
     await alice.join("hall")
     for name in ("hall", "visit"):
         await bob.join(name)
-    await bob.forget()
+    await bob.disconnect()
     await eventually(lambda: alice.got("user-left"))
     await eventually(lambda: bob.connection.identity.user_id not in node.presence.people)  # type: ignore[attr-defined]
     assert await rooms_named("visit") == 0
-    await alice.forget()
+    await alice.disconnect()
     await eventually(lambda: not node.presence.people)  # type: ignore[attr-defined]
     assert await nobody_is_left(node)
 
@@ -338,7 +354,7 @@ async def test_a_page_that_is_reloaded_has_not_left(
     settings.CHAT_LEAVE_DELAY_S = 0.05
     await alice.join("hall")
     await bob.join("hall")
-    await bob.forget()
+    await bob.disconnect()
     again = Client(bob.node)
     await again.sign_in(people.bob)
     await again.join("hall")
@@ -347,7 +363,7 @@ async def test_a_page_that_is_reloaded_has_not_left(
     assert len(alice.got("user-joined")) == 1
 
 
-async def test_who_is_cut_while_entering_is_gone_all_the_same(
+async def test_a_connection_cut_while_joining_is_not_counted(
     node: Node, hall: Room, alice: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entering = asyncio.Event()
@@ -357,104 +373,32 @@ async def test_who_is_cut_while_entering_is_gone_all_the_same(
         await asyncio.Event().wait()
 
     with monkeypatch.context() as patch:
-        patch.setattr(node.bus, "sync_subscription", hang)
+        patch.setattr(node.bus, "sync_group", hang)
         joining = asyncio.ensure_future(alice.join("hall"))
         await entering.wait()
         joining.cancel()
         await asyncio.gather(joining, return_exceptions=True)
-    await alice.forget()
+    await alice.disconnect()
     await eventually(lambda: not node.presence.people)  # type: ignore[attr-defined]
     assert await nobody_is_left(node)
 
 
-# --- Rights that change -----------------------------------------------------------------------------------------------
-async def check(node: Node, client: Client) -> None:
-    await attendance.check(node, client.connection)
-
-
-async def test_nothing_changed_changes_nothing(node: Node, hall: Room, alice: Client) -> None:
+async def test_a_connection_cut_while_leaving_is_not_counted(
+    node: Node, hall: Room, alice: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await alice.join("hall")
-    await check(node, alice)
-    assert (alice.close, alice.frames, list(alice.connection.rooms)) == (None, [], ["hall"])
+    leaving_begun, go_on = asyncio.Event(), asyncio.Event()
 
+    async def slow(_: str) -> None:
+        leaving_begun.set()
+        await go_on.wait()
 
-async def test_an_open_connection_gets_todays_roles(node: Node, people: SimpleNamespace, alice: Client) -> None:
-    await database.call(lambda: User.objects.filter(pk=people.alice.pk).update(is_superuser=True))
-    await check(node, alice)
-    assert "admin" in alice.connection.identity.roles
-
-
-@pytest.mark.parametrize(
-    ("changes", "close"),
-    [({"is_active": False}, (4102, "Banned")), ({"token_epoch": 1}, (4101, "Signed out"))],
-)
-async def test_who_may_be_here_no_more_is_closed(
-    node: Node, people: SimpleNamespace, alice: Client, changes: dict[str, Any], close: tuple[int, str]
-) -> None:
-    await database.call(lambda: User.objects.filter(pk=people.alice.pk).update(**changes))
-    await check(node, alice)
-    await eventually(lambda: alice.close)
-    assert alice.close == close
-    alice.connection.ended()
-
-
-async def test_who_is_banned_from_a_room_leaves_it_and_stays_connected(
-    node: Node, people: SimpleNamespace, hall: Room, alice: Client, bob: Client
-) -> None:
-    for name in ("hall", "visit"):
-        await bob.join(name)
-    await alice.join("hall")
-    until = timezone.now() + timedelta(hours=1)
-    await database.call(Membership.objects.create, room=hall, user=people.bob, banned_until=until)
-    await check(node, bob)
-    assert [(frame["type"], frame.get("code"), frame.get("roomId")) for frame in bob.frames[-2:]] == [
-        ("error", "banned", None),
-        ("room-left", None, "hall"),
-    ]
-    assert (list(bob.connection.rooms), bob.close) == (["visit"], None)
-    assert len(alice.got("user-left")) == 1
-
-
-async def test_a_database_that_is_away_closes_nobody(
-    node: Node, people: SimpleNamespace, hall: Room, alice: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    refreshed, away = attendance.authentication.refreshed, [Unavailable, Unavailable]
-
-    def fail_first(identity: Identity) -> Identity:
-        if away:
-            raise away.pop()
-        return refreshed(identity)
-
-    await alice.join("hall")
-    monkeypatch.setattr(attendance.authentication, "refreshed", fail_first)
-    monkeypatch.setattr(attendance, "CHECK_AGAIN_S", 0.01)
-    await database.call(lambda: User.objects.filter(pk=people.alice.pk).update(is_superuser=True))
-    await check(node, alice)
-    assert (alice.close, list(alice.connection.rooms)) == (None, ["hall"])
-    assert "admin" in alice.connection.identity.roles
-
-
-async def test_the_newer_of_two_checks_counts_even_when_it_ends_last(
-    node: Node, people: SimpleNamespace, alice: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    refreshed, has_read = attendance.authentication.refreshed, asyncio.Semaphore(0)
-    gates, loop = [ThreadEvent(), ThreadEvent()], asyncio.get_running_loop()
-    waiting = iter(gates)
-
-    def held_up(identity: Identity) -> Identity:
-        today = refreshed(identity)
-        loop.call_soon_threadsafe(has_read.release)
-        if gate := next(waiting, None):
-            gate.wait(5)
-        return today
-
-    monkeypatch.setattr(attendance.authentication, "refreshed", held_up)
-    checks = []
-    for _ in gates:
-        checks.append(asyncio.ensure_future(check(node, alice)))
-        await has_read.acquire()
-        await database.call(lambda: User.objects.filter(pk=people.alice.pk).update(is_superuser=True))
-    for gate, done in zip(gates, checks, strict=True):
-        gate.set()
-        await done
-    assert "admin" in alice.connection.identity.roles
+    monkeypatch.setattr(node.bus, "sync_group", slow)
+    leaving = asyncio.ensure_future(alice.leave("hall"))
+    await leaving_begun.wait()
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
+    go_on.set()
+    await alice.disconnect()
+    await eventually(lambda: not node.presence.people)  # type: ignore[attr-defined]
+    await eventually(lambda: not node.presence.places)  # type: ignore[attr-defined]
