@@ -101,7 +101,7 @@ class Bus:
 
     async def reconcile(self) -> None:
         """Retries failed subscriptions, and makes sure that the relay still receives; to be called regularly."""
-        if self._unanswered >= MAX_UNANSWERED:
+        if self._unanswered >= MAX_UNANSWERED and self._probe_is_due():
             await self._reconnect()
         else:
             await self._sync_all()
@@ -109,9 +109,12 @@ class Bus:
     async def _sync_all(self) -> None:
         for topic in sorted({*ALWAYS, *self._hub.topics(), *self._groups}):  # one order: a run can be repeated
             await self.sync_subscription(topic)
-        if self._channel and self.loop.time() - self._probed_at >= PROBE_S:
+        if self._channel and self._probe_is_due():
             self._probed_at = self.loop.time()
             await self._try(self._probe, self._channel)
+
+    def _probe_is_due(self) -> bool:
+        return self.loop.time() - self._probed_at >= PROBE_S
 
     async def _try(self, action: Callable[[str], Any], name: str) -> None:
         """Calls the layer, unless it has just failed."""
@@ -148,6 +151,7 @@ class Bus:
     async def _reconnect(self) -> None:
         """A subscription can die in silence, as behind a firewall that forgot it: nothing but new connections helps."""
         log.error("bus.deaf")
+        self._probed_at = self.loop.time()
         if self._relay is not None:
             self._relay.cancel()  # another is started, with a channel of its own
         await self._try(lambda _: self._layer.flush(), "all")
@@ -180,6 +184,7 @@ class Bus:
     async def _relay_next(self) -> None:
         if not self._channel:
             self._channel = await self._layer.new_channel()
+            self._probed_at = float("-inf")
             await self._sync_all()
         message = await self._layer.receive(self._channel)
         if message["origin"] == self._origin:

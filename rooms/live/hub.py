@@ -29,10 +29,10 @@ class Topic:
         self.batch = batch
         self.joining: dict[Recipient, list[tuple[Event, Encoded]]] = {}
         self.ahead: dict[Recipient, int] = {}
-        self.seq: int | None = None  # the last one delivered; None until the first snapshot says where the room stands
+        self.seq: int | None = None  # the last one delivered; None until the first snapshot has the room's head
         self.start = 0  # the first snapshot's head: what came up to it was not held back for anybody
         self.early: dict[int, Event] = {}
-        self.expected = 0  # where the database was seen to stand
+        self.expected = 0  # the head last read from the database
 
     def drop(self, recipient: Recipient) -> None:
         self.members.pop(recipient, None)
@@ -42,7 +42,7 @@ class Topic:
             self.batch.members.pop(recipient, None)
 
     def add(self, recipient: Recipient) -> None:
-        """From the next event on the recipient gets each as it comes, or in batches if it accepts them."""
+        """From the next event on the recipient is sent each event, or batches if it accepts them."""
         if self.batch is not None and "message-batch" in recipient.accepts:
             self.batch.flush()
             self.batch.members[recipient] = None
@@ -106,7 +106,7 @@ class Hub:
         """Its snapshot, complete up to `head` (at least `start`), was sent: it gets what came since, and what comes."""
         found = self._topics.get(topic)
         held = found.joining.pop(recipient, None) if found else None
-        if found is None or held is None:  # left or cut off meanwhile
+        if found is None or held is None:  # left or disconnected meanwhile
             return
         for event, frame in held:
             if not event.seq or event.seq > head:

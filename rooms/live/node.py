@@ -57,7 +57,7 @@ class Node:
         self.loop = asyncio.get_running_loop()
         self.connections: dict[str, Connection] = {}
         self.rights = Rights(self.connections, lambda connection: self.spawn(recheck(self, connection)), self.loop.time)
-        self.hub = Hub(self._on_gap, self.loop.call_later)
+        self.hub = Hub(lambda topic: self.repair.on_gap(topic), self.loop.call_later)  # noqa: PLW0108 - made below
         self.repair = Repair(self.hub, self.spawn, self.rights.recheck_rooms)
         self.bus = Bus(self.hub, self.rights.on_control)
         self._checkpoints = Checkpoints()
@@ -107,9 +107,6 @@ class Node:
         while self.connections and self.loop.time() < end:  # noqa: ASYNC110 - once in a process's life
             await asyncio.sleep(0.05)
         await self.write_queue.flush()
-
-    def _on_gap(self, topic: str) -> None:
-        self.repair.on_gap(topic)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs a task until it ends or the node stops."""

@@ -86,7 +86,7 @@ class WriteQueue(Generic[T, R]):
             await self._flushed.wait()
 
     def _store_next(self) -> None:
-        """Begins to store what waits; what belongs to a held lane goes behind that."""
+        """Starts to store what waits; items of a held lane are appended to that lane."""
         batch: list[Entry[T, R]] = []
         while self._waiting and len(batch) < BATCH:
             entry = self._waiting.popleft()

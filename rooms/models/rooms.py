@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 def new_epoch() -> str:
-    """A text that no other room, and no earlier life of this room, has."""
+    """A text that no other room has, and this one had not before."""
     return secrets.token_hex(4)
 
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 from playwright.async_api import expect
 
 from accounts.models import User
-from rooms import services
+from rooms.services import changes
 from rooms.models import Membership, Message, Room
 from tests.browser.test_chat import Enter, in_room, say
 from tests.support.factories import make_message, make_user
@@ -62,8 +62,8 @@ def _said_meanwhile(count: int) -> None:
     slip, mistake = Message.objects.filter(room=room, seq__gt=1).order_by("seq")
     for _ in range(count):
         make_message(room, author)
-    services.edit_message(message_id=slip.pk, content="message 2")
-    services.delete_message(message_id=mistake.pk)
+    changes.edit_message(message_id=slip.pk, content="message 2")
+    changes.delete_message(message_id=mistake.pk)
 
 
 async def test_a_refused_message_can_be_tried_again_or_discarded(enter: Enter, uvicorn_server: ServerProcess) -> None:

@@ -129,10 +129,7 @@ class Client:
     def _send_message(self, client_id: str) -> None:
         room, text = self.pending[client_id]
         kind = self.dice.choice(["chat-message", "room-message"])
-        if self.dice.random() < 0.5:
-            self._say(kind, id=client_id, roomId=room, content=text)
-        else:
-            self._say(kind, id=f"{client_id}#{self.dice.randrange(100)}", clientId=client_id, roomId=room, content=text)
+        self._say(kind, id=f"{client_id}#{self.dice.randrange(100)}", clientId=client_id, roomId=room, content=text)
 
     def _catch_up(self) -> None:
         """Joins what it wants to be in, and sends again what was not acknowledged."""
@@ -183,7 +180,7 @@ class Client:
         if known:
             client_id = self.dice.choice(known)
             room = self.acked[client_id][0]
-            self._say("chat-message", id=client_id, roomId=room, content=client_id)
+            self._say("chat-message", id=client_id, clientId=client_id, roomId=room, content=client_id)
 
     def _stall(self) -> None:
         if self._line:

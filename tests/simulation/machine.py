@@ -14,11 +14,11 @@ from django.db import OperationalError, connections
 from django.db.utils import load_backend
 
 from chatsite import database, environment
-from rooms import attendance
-from rooms.consumers import ChatConsumer
-from rooms.delivery import bus
-from rooms.delivery.presence import SIGNED_IN, Change, Departure, MemoryPresence, Online
-from rooms.node import Node
+from rooms.live import bus
+from rooms.live.node import Node
+from rooms.live.presence import SIGNED_IN, Change, Departure, MemoryPresence, Online
+from rooms.sockets import session
+from rooms.sockets.consumer import ChatConsumer
 from tests.simulation.clock import for_ever
 from tests.simulation.network import Layer, Line, Network
 
@@ -44,7 +44,7 @@ class Machine:
         return self._context.copy().run(function, *args)
 
     def _start(self) -> Node:
-        node = Node(attendance.check)
+        node = Node(session.recheck)
         node.presence = self.share
         node.start()
         return node
@@ -76,7 +76,7 @@ class Machine:
             line.break_off()
 
     async def retire(self) -> None:
-        """Takes leave as on SIGTERM."""
+        """Stops as on SIGTERM."""
         await self.node.drain()
         await self.node.stop()
         self.dead = True
@@ -135,6 +135,7 @@ class Storage:
     def __init__(self, network: Network, meanwhile: Callable[[], None], url: str) -> None:
         """`meanwhile` is what somebody else commits between two statements of a caller."""
         self._network, self._meanwhile = network, meanwhile
+        self._stores: set[asyncio.Task[None]] = set()
         settings = {**connections.databases["default"], **environment.database("", default=url)}
         self._connection = load_backend(settings["ENGINE"]).DatabaseWrapper(settings, "default")
         self._commit, self._connection._commit = self._connection._commit, self.commit
@@ -149,7 +150,7 @@ class Storage:
         self._connection.close()
 
     async def run(self, _threads: Any, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
-        """Stands in for `chatsite.database._run`."""
+        """Stands in for `chatsite.database._run`: one call, from the machine whose context this is."""
         machine = here.get()
         assert machine is not None
         await asyncio.sleep(self._network.delay(self._network.weather.database_s))
@@ -162,6 +163,20 @@ class Storage:
             await asyncio.sleep(self._network.delay(self._network.weather.database_s))
             if machine.dead:
                 await for_ever()
+
+    def store(self, function: Callable[[Any], Any], items: Any, done: Callable[[Any], None]) -> None:
+        """Stands in for `chatsite.database.store` and `store_held`."""
+
+        async def store() -> None:
+            try:
+                outcome = await self.run(None, function, items)
+            except Exception as error:  # as the thread hands it on
+                outcome = error
+            done(outcome)
+
+        task = asyncio.ensure_future(store())
+        self._stores.add(task)
+        task.add_done_callback(self._stores.discard)
 
     def statement(self, execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         """Wraps every SQL statement."""

@@ -21,9 +21,10 @@ from accounts import tokens
 from accounts.models import User
 from chatsite import database
 from chatsite.errors import ChatError
-from rooms import attendance, node, services
-from rooms.delivery import bus, pace
+from rooms.live import bus, node
 from rooms.models import Message, Room
+from rooms.services import changes, posting
+from rooms.sockets import session
 from tests.simulation.client import Client, Frame
 from tests.simulation.clock import VirtualLoop
 from tests.simulation.machine import Machine, Share, Storage, layer_here, node_here, run_at
@@ -133,11 +134,11 @@ class World:
 
     def _put_in_place(self, patch: pytest.MonkeyPatch) -> None:
         patch.setattr(database, "_run", self.storage.run)
-        patch.setattr(attendance, "running", node_here)
+        patch.setattr(database, "store", self.storage.store)
+        patch.setattr(database, "store_held", self.storage.store)
+        patch.setattr(session, "running", node_here)
         patch.setattr(bus, "get_channel_layer", layer_here)
         patch.setattr(node, "random", self.dice)
-        patch.setattr(pace, "process_time", lambda: self._loop.time() / 50)
-        patch.setattr(pace, "sleep", self._loop.sleep)
         patch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")
 
     def _on_unhandled(self, _loop: Any, context: dict[str, Any]) -> None:
@@ -199,7 +200,7 @@ class World:
     def _retire(self) -> None:
         machine = self.pick_machine()
         if machine is not None and len(self.machines) > 1:
-            self.note(machine.name, "takes leave")
+            self.note(machine.name, "retires")
             self.machines.remove(machine)
             self._gone.append((machine, machine.run(asyncio.ensure_future, machine.retire())))
             self._start_machine()
@@ -229,9 +230,9 @@ class World:
         self.edits += 1
         act = self.dice.choices(
             [
-                partial(services.edit_message, message_id=message.pk, content=f"{message.content or '-'}*"),
-                partial(services.delete_message, message_id=message.pk),
-                partial(services.post_message, room_id=message.room_id, author_id=message.author_id, content="by REST"),
+                partial(changes.edit_message, message_id=message.pk, content=f"{message.content or '-'}*"),
+                partial(changes.delete_message, message_id=message.pk),
+                partial(posting.post_message, room_id=message.room_id, author_id=message.author_id, content="by REST"),
             ],
             weights=[6, 2, 3],
         )[0]

@@ -53,7 +53,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, if_empty: bool, **options: Any) -> None:
         if not settings.DEBUG:
-            raise CommandError("demo makes people whose password everybody knows, so it runs with DEBUG=1 only.")
+            raise CommandError("demo creates users whose password everybody knows, so it runs with DEBUG=1 only.")
         if if_empty and User.objects.exists():
             return
         people = {name: _person(name) for name in PEOPLE}
@@ -71,7 +71,7 @@ class Command(BaseCommand):
 
 
 def _person(name: str) -> User:
-    """The user of this name, made if there is none: a second run changes nobody's password."""
+    """The user of this name, created if there is none: a second run changes no password."""
     user = User.objects.filter(username_key=names.key(name)).first()
     if user is None:
         make = User.objects.create_superuser if name == "admin" else User.objects.create_user
@@ -80,7 +80,7 @@ def _person(name: str) -> User:
 
 
 def _fill_room(name: str, title: str, people: dict[str, User], talk: tuple[tuple[str, str], ...]) -> None:
-    """Makes the room and posts its talk, once: with the same client ids a second run stores nothing."""
+    """Creates the room and posts its messages, once: with the same client ids a second run stores nothing."""
     room, created = create_room(user_id=people["admin"].pk, name=name, title=title)
     answers = post_messages(
         [

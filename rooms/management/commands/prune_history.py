@@ -35,7 +35,7 @@ class Command(BaseCommand):
 
 
 def _rooms(name: str | None) -> list[tuple[int, str]]:
-    """Key and name of the rooms that may hold too much: a room never holds more messages than its last seq."""
+    """Key and name of the rooms that may hold too many messages: a room never holds more messages than its last seq."""
     if name is not None and not Room.objects.filter(name=name).exists():
         raise CommandError(f"There is no room {name!r}.")
     rooms = Room.objects.filter(last_seq__gt=settings.CHAT_HISTORY_LIMIT).order_by("pk")

@@ -365,9 +365,10 @@ async def test_a_subscription_in_flight_while_the_relay_is_restarted_is_made_aga
     monkeypatch.setattr(there.layer, "group_add", answer_late, raising=False)
     entering = asyncio.ensure_future(there.enter(ROOM))
     await subscribed.wait()
+    before = there.bus._channel
     assert there.bus._relay is not None
     there.bus._relay.cancel()
-    await eventually(lambda: there.bus.is_listening and there.bus._channel, what="another relay runs")
+    await eventually(lambda: there.bus._channel not in ("", before), what="another relay runs")
     go_on.set()
     far = await entering
     await eventually(lambda: {*ALWAYS, ROOM} <= there.bus._groups)
@@ -406,6 +407,36 @@ async def test_a_subscription_that_died_in_silence_is_found_and_replaced(
     await eventually(lambda: there.bus.is_listening and ROOM in there.bus._groups, what="another connection listens")
     here.bus.publish([change(1)])
     await eventually(lambda: far.got)
+
+
+async def test_a_relay_that_connects_again_is_left_alone_until_it_can_have_heard_a_probe(
+    redis: Redis, there: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often the bus is reconciled."""
+    monkeypatch.setattr(bus_module, "RETRY_S", 0.01)
+    there.bus._unanswered, there.bus._probed_at = MAX_UNANSWERED, float("-inf")
+    async with asyncio.timeout(10):
+        while not there.bus.is_listening:
+            await there.bus.reconcile()
+            await asyncio.sleep(0)
+    await eventually(lambda: subscribers(redis, CONTROL) == 1)
+
+
+async def test_probes_are_not_sent_in_quick_succession(here: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a subscription that is just being renewed is taken for dead."""
+    await eventually(lambda: here.bus._probed_at > 0, what="the first one is sent")
+    sent: list[str] = []
+
+    async def lose(channel: str, message: dict[str, Any]) -> None:
+        sent.append(channel)
+
+    monkeypatch.setattr(here.layer, "send", lose, raising=False)
+    for _ in range(2 * MAX_UNANSWERED):
+        await here.bus.reconcile()
+    assert sent == []
+    monkeypatch.setattr(bus_module, "PROBE_S", 0)
+    await here.bus.reconcile()
+    assert len(sent) == 1
 
 
 async def test_a_layer_that_takes_nothing_says_nothing_about_the_relay(

@@ -23,7 +23,7 @@ Frame = dict[str, Any]
 
 
 class Socket(Client):
-    """A consumer's server and client: what it `says` is offered to `on_text` and then queued, as the production server does."""
+    """A consumer's server and client: what it says is offered to `on_text`, then queued, as by the production server."""
 
     def __init__(self, node: Node, *, offers: bool = True) -> None:
         self.node, self.frames, self.close = node, [], None

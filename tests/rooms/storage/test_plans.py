@@ -144,11 +144,12 @@ def _steps(plan: dict[str, Any]) -> list[str]:
 
 
 def whole_tables(plan: list[str]) -> list[str]:
-    """The steps that read a whole table."""
+    """The steps that read a whole table; on SQLite a subquery's answer is a table to scan, of the name it was given."""
+    subqueries = {step.split()[1] for step in plan if step.startswith(("CO-ROUTINE", "MATERIALIZE"))}
     return [
         step
         for step in plan
-        if (step.startswith("SCAN") and step.split()[1] in TABLES and "USING" not in step)
+        if (step.startswith("SCAN") and step.split()[1] in {*TABLES} - subqueries and "USING" not in step)
         or (step.startswith("Seq Scan") and step.split()[-1] in TABLES)
     ]
 
