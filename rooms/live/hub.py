@@ -102,8 +102,22 @@ class Hub:
         found.drop(recipient)
         found.joining[recipient] = []
 
+    def begin(self, topic: str, head: int) -> None:
+        """A snapshot complete up to `head` (at least `start`) was read: what comes after it is held back for joiners.
+
+        Call it as soon as it was read: until it is sent, another joiner with a newer one may be activated.
+        """
+        found = self._topics.get(topic)
+        if found is None or found.seq is not None:
+            return
+        found.seq = found.start = head
+        self._broadcast(found, self._due(found))
+        if found.early:
+            self._on_gap(topic)
+
     def activate(self, topic: str, recipient: Recipient, head: int = 0) -> None:
-        """Its snapshot, complete up to `head` (at least `start`), was sent: it gets what came since, and what comes."""
+        """Its snapshot, complete up to `head`, was sent: it gets what came since, and what comes."""
+        self.begin(topic, head)
         found = self._topics.get(topic)
         held = found.joining.pop(recipient, None) if found else None
         if found is None or held is None:  # left or disconnected meanwhile
@@ -111,15 +125,10 @@ class Hub:
         for event, frame in held:
             if not event.seq or event.seq > head:
                 recipient.offer(frame, ephemeral=not event.seq)
-        if found.seq is None:
-            found.seq = found.start = head
-        if head > found.seq:
+        if found.seq is not None and head > found.seq:
             found.ahead[recipient] = head
         else:
             found.add(recipient)
-        self._broadcast(found, self._due(found))
-        if found.early:
-            self._on_gap(topic)
 
     def unsubscribe(self, topic: str, recipient: Recipient) -> None:
         found = self._topics.get(topic)

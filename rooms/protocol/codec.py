@@ -3,10 +3,9 @@
 import base64
 import binascii
 import gzip
-import json
 import re
 import zlib
-from typing import Union, cast
+from typing import Any, Union, cast
 
 import msgspec
 from django.conf import settings
@@ -26,7 +25,15 @@ class CommandError(Exception):
         super().__init__(error.message)
 
 
+class _Envelope(msgspec.Struct):
+    """As much of a refused frame as its error needs; what else is in it is skipped, however large or deep."""
+
+    type: Any = None
+    id: Any = None
+
+
 _decoder = msgspec.json.Decoder(Union[COMMANDS])  # noqa: UP007 - a tuple of classes has no `|`
+_envelope_decoder = msgspec.json.Decoder(_Envelope)
 _encoder = msgspec.json.Encoder()
 _ID = re.compile(r"[^\x00\ud800-\udfff]{1,64}")  # what an answer can repeat
 _ID_FIELD = re.compile(r'"id"\s*:\s*"([^"\\\x00-\x1f\ud800-\udfff]{1,64})"')
@@ -60,17 +67,16 @@ def _decode(text: str | bytes) -> Command:
 
 
 def _explain(text: str | bytes, error: msgspec.ValidationError) -> CommandError:
-    """Reads as much of a refused frame as its error needs: is its type known, and had it an id?"""
+    """Reads a refused frame again: is its type known, and had it an id?"""
     try:
-        frame = json.loads(text)
-    except (ValueError, RecursionError):
-        return CommandError(BadJson(), _find_id(text))
-    if not isinstance(frame, dict):
+        envelope = _envelope_decoder.decode(text)
+    except msgspec.ValidationError:
         return CommandError(BadFrame("A frame is one JSON object"))
-    kind, command_id = frame.get("type"), frame.get("id")
-    known_id = command_id if isinstance(command_id, str) and _ID.fullmatch(command_id) else None
-    if isinstance(kind, str) and kind not in _types:
-        return CommandError(UnknownType(f"Unknown frame type {kind[:40]!r}"), known_id)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return CommandError(BadJson(), _find_id(text))
+    known_id = envelope.id if isinstance(envelope.id, str) and _ID.fullmatch(envelope.id) else None
+    if isinstance(envelope.type, str) and envelope.type not in _types:
+        return CommandError(UnknownType(f"Unknown frame type {envelope.type[:40]!r}"), known_id)
     return CommandError(BadFrame(str(error)), known_id)
 
 

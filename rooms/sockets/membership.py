@@ -85,14 +85,17 @@ async def _subscribe(node: Node, connection: Connection, room: RoomAccess, was_m
 async def _read_snapshot(node: Node, room: RoomAccess, after: int | None, epoch: str | None) -> Snapshot | None:
     """All who subscribed before the reading began share it: of 20 who come at once two or three read.
 
-    Read again when somebody who has read more was activated first: what is between was not held back.
+    Read again when somebody who had read more was first: what is between was not held back.
     """
+    topic = topics.of_room(room.room_id)
     shown: Snapshot | None = None
     for _ in range(2):
         key = (room.room_id, after, epoch)
         shown = await node.snapshots.call(key, snapshot, room=room, after=after, epoch=epoch)
-        if shown is None or shown.head >= node.hub.start(topics.of_room(room.room_id)):
+        if shown is None or shown.head >= node.hub.start(topic):
             break
+    if shown is not None:
+        node.hub.begin(topic, shown.head)
     return shown
 
 

@@ -7,8 +7,8 @@ from django.utils import timezone
 from playwright.async_api import expect
 
 from accounts.models import User
-from rooms.services import changes
 from rooms.models import Membership, Message, Room
+from rooms.services import changes
 from tests.browser.test_chat import Enter, in_room, say
 from tests.support.factories import make_message, make_user
 from tests.support.servers import ServerProcess

@@ -26,6 +26,7 @@ class Form:
 
 TIME = Form(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 NUMBER = Form(r"[1-9]\d*")
+EPOCH = Form(r"\w+")
 
 
 def user(person: Person) -> Frame:

@@ -88,13 +88,13 @@ async def test_an_id_outside_its_rule_is_refused_and_not_repeated(uvicorn_server
 
 
 # --- Acks of messages -------------------------------------------------------------------------------------------------
-async def test_an_ack_tells_where_the_message_is_stored(server: ServerProcess, alice: Person, room: str) -> None:
+async def test_an_ack_says_where_the_message_is_stored(server: ServerProcess, alice: Person, room: str) -> None:
     async with ChatClient.connect(server.ws_url, alice.token) as client:
         await enter(client, room)
-        ack = await client.call("chat-message", id="m1", roomId=room, content="hello")
+        ack = await client.call("chat-message", id="m1", clientId="c1", roomId=room, content="hello")
         event = await client.expect("chat-message")
     assert ack == {"type": "ack", "id": "m1", "roomId": room, "seq": 1, "messageId": NUMBER, "timestamp": TIME}
-    assert event == message(alice, room, "hello", 1, clientId="m1")
+    assert event == message(alice, room, "hello", 1, clientId="c1")
     assert (ack["messageId"], ack["timestamp"]) == (event["messageId"], event["timestamp"])
 
 
@@ -183,32 +183,43 @@ async def test_a_repeated_client_id_stores_nothing(server: ServerProcess, alice:
         await enter(client, room)
         first = await client.call("chat-message", roomId=room, content="once", clientId="c1")
         await client.call("chat-message", roomId=room, content="between")
-        again = await client.call("chat-message", roomId=room, content="once more", clientId="c1")
-        await client.nothing("chat-message", content="once more")
+        again = await client.call("chat-message", roomId=room, content="once", clientId="c1")
+        await client.nothing("chat-message", seq=3)
     assert again | {"id": None} == first | {"id": None}
     assert _stored(server, room) == [(1, "once"), (2, "between")]
 
 
-async def test_the_id_is_the_client_id_when_there_is_none(server: ServerProcess, alice: Person, room: str) -> None:
-    async with ChatClient.connect(server.ws_url, alice.token) as client:
-        await enter(client, room)
-        acks = [await client.call("chat-message", id="same", roomId=room, content="x") for _ in range(2)]
+async def test_an_id_is_an_address_and_no_client_id(server: ServerProcess, alice: Person, room: str) -> None:
+    """Clients count their commands from 1 on every connection."""
+    for text in ("today", "tomorrow"):
+        async with ChatClient.connect(server.ws_url, alice.token) as client:
+            await enter(client, room)
+            await client.call("chat-message", id="1", roomId=room, content=text)
+    assert _stored(server, room) == [(1, "today"), (2, "tomorrow")]
+
+
+async def test_a_client_id_is_known_on_another_socket(server: ServerProcess, alice: Person, room: str) -> None:
+    acks = []
+    for _ in range(2):
+        async with ChatClient.connect(server.ws_url, alice.token) as client:
+            await enter(client, room)
+            acks.append(await client.call("chat-message", id="m", roomId=room, content="x", clientId="moves"))
     assert acks[0] == acks[1]
     assert len(_stored(server, room)) == 1
 
 
-async def test_a_client_id_is_known_on_another_socket_and_in_another_room(
-    server: ServerProcess, alice: Person, room: str
+@pytest.mark.parametrize(("elsewhere", "content"), [("", "another text"), ("-other", "x")], ids=["text", "room"])
+async def test_another_message_under_the_same_client_id_is_a_conflict(
+    uvicorn_server: ServerProcess, elsewhere: str, content: str
 ) -> None:
-    async with ChatClient.connect(server.ws_url, alice.token) as before:
-        await enter(before, room)
-        first = await before.call("chat-message", roomId=room, content="x", clientId="moves")
-    async with ChatClient.connect(server.ws_url, alice.token) as after:
-        await enter(after, f"{room}-other")
-        again = await after.call("chat-message", roomId=f"{room}-other", content="x", clientId="moves")
-    assert (again["seq"], again["messageId"]) == (first["seq"], first["messageId"])
-    assert again["roomId"] == room
-    assert _stored(server, f"{room}-other") == []
+    alice, room = uvicorn_server.person(f"alice-conflict{elsewhere}"), f"conflict{elsewhere}"
+    async with ChatClient.connect(uvicorn_server.ws_url, alice.token) as client:
+        for name in (room, f"{room}{elsewhere}"):
+            await enter(client, name)
+        await client.call("chat-message", roomId=room, content="x", clientId="c")
+        refusal = await client.call("chat-message", roomId=f"{room}{elsewhere}", content=content, clientId="c")
+    assert (refusal["type"], refusal["code"], refusal["retryable"]) == ("error", "conflict", False)
+    assert _stored(uvicorn_server, room) == [(1, "x")]
 
 
 async def test_a_client_id_is_its_authors_own(server: ServerProcess, alice: Person, bob: Person, room: str) -> None:
@@ -218,7 +229,7 @@ async def test_a_client_id_is_its_authors_own(server: ServerProcess, alice: Pers
     ):
         for client in (first, second):
             await enter(client, room)
-            await client.call("chat-message", id="same", roomId=room, content="x")
+            await client.call("chat-message", clientId="same", roomId=room, content="x")
     assert len(_stored(server, room)) == 2
 
 
@@ -231,7 +242,9 @@ async def test_the_same_message_sent_twice_at_once_is_stored_once(
     ):
         await enter(phone, room)
         await enter(laptop, room)
-        sends = [client.call("chat-message", id="m", roomId=room, content="x") for client in (phone, laptop)]
+        sends = [
+            client.call("chat-message", id="m", clientId="m", roomId=room, content="x") for client in (phone, laptop)
+        ]
         first, second = await asyncio.gather(*sends)
     assert first == second
     assert _stored(server, room) == [(1, "x")]

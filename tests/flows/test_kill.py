@@ -14,7 +14,7 @@ from tests.support.client import ChatClient
 from tests.support.servers import ServerProcess
 
 SENDERS, EACH, ROOMS = 4, 500, ["burst-a", "burst-b"]
-ENOUGH = 100  # acks of one sender after which the power goes
+ENOUGH = 100  # acks of one sender, after which the server is killed
 
 
 @pytest.mark.parametrize("database", ["sqlite_url", "postgres_url"])
@@ -64,7 +64,8 @@ async def _burst(client: ChatClient, number: int) -> int:
 
 
 def _message(name: str, room: str) -> str:
-    return json.dumps({"type": "chat-message", "id": name, "roomId": room, "content": f"content of {name}"})
+    message = {"type": "chat-message", "id": name, "clientId": name, "roomId": room, "content": f"content of {name}"}
+    return json.dumps(message)
 
 
 def _acks(client: ChatClient) -> list[dict[str, object]]:

@@ -1,4 +1,4 @@
-"""Coming back: a client tells what it has seen and gets what changed since; what was lost on the way is found."""
+"""Resuming: a client names the last seq it has seen and gets what changed since; what was lost on the way is found."""
 
 from collections.abc import Callable
 
@@ -10,14 +10,14 @@ from tests.support.servers import Person, ServerProcess
 
 
 def _change(server: ServerProcess, name: str, seq: int, **fields: str) -> None:
-    """Edits or deletes a message from a process that can tell the server nothing: its layer is in memory."""
+    """Edits or deletes a message from a process that cannot reach the server: its layer is in memory."""
 
     def change() -> None:
-        from rooms import services
         from rooms.models import Message
+        from rooms.services import changes
 
         message_id = Message.objects.values_list("pk", flat=True).get(room__name=name, seq=seq)
-        getattr(services, f"{fields.pop('do')}_message")(message_id=message_id, **fields)
+        getattr(changes, f"{fields.pop('do')}_message")(message_id=message_id, **fields)
 
     server.database.run(change)
 
@@ -27,7 +27,7 @@ async def _say(client: ChatClient, room: str, *texts: str) -> None:
         await client.call("chat-message", roomId=room, content=text)
 
 
-async def test_a_client_that_comes_back_gets_what_it_missed_and_nothing_twice(
+async def test_a_client_that_resumes_gets_what_it_missed_and_nothing_twice(
     server: ServerProcess, alice: Person, bob: Person, room: str
 ) -> None:
     async with ChatClient.connect(server.ws_url, alice.token) as a:
@@ -43,7 +43,7 @@ async def test_a_client_that_comes_back_gets_what_it_missed_and_nothing_twice(
     assert live["seq"] == 4
 
 
-async def test_what_was_edited_and_deleted_meanwhile_is_told_in_the_order_of_the_changes(
+async def test_what_was_edited_and_deleted_meanwhile_comes_in_the_order_of_the_changes(
     server: ServerProcess, alice: Person, room: str
 ) -> None:
     async with ChatClient.connect(server.ws_url, alice.token) as a:
@@ -55,11 +55,11 @@ async def test_what_was_edited_and_deleted_meanwhile_is_told_in_the_order_of_the
         joined = await a.call("join-room", roomId=room, after=3)
         history = (await a.expect("message-history", roomId=room))["messages"]
     assert (joined["recovered"], joined["headSeq"]) == (True, 7)
-    told = [(frame["type"], frame["seq"], frame["changedSeq"], frame.get("content")) for frame in history]
-    assert told == [
+    changes = [(frame["type"], frame["seq"], frame["changedSeq"], frame.get("content")) for frame in history]
+    assert changes == [
         ("message-deleted", 2, 5, None),
         ("message-edited", 1, 6, "one"),
-        ("chat-message", 4, 7, "four"),  # it never had this one: whole, as it is now
+        ("chat-message", 4, 7, "four"),  # it never had this one
     ]
 
 
@@ -75,13 +75,24 @@ async def test_a_gap_that_is_too_large_or_impossible_gets_the_newest_page(
         joined = await a.call("join-room", roomId="lobby", after=after)
         history = (await a.expect("message-history"))["messages"]
     assert (joined["recovered"], joined["headSeq"]) == (False, 3)
-    assert history == [message(alice, "lobby", str(seq), seq, clientId=f"call-{seq}") for seq in (1, 2, 3)]
+    assert history == [message(alice, "lobby", str(seq), seq) for seq in (1, 2, 3)]
 
 
-async def test_a_base_client_is_told_nothing_of_resuming(server: ServerProcess, alice: Person, room: str) -> None:
+async def test_a_client_of_another_epoch_gets_the_newest_page(server: ServerProcess, alice: Person, room: str) -> None:
+    """As after a restored backup: its seqs are of a history that is lost."""
+    async with ChatClient.connect(server.ws_url, alice.token) as a:
+        await enter(a, room)
+        await _say(a, room, "1", "2")
+        first = await a.call("join-room", roomId=room, after=1)
+        same = await a.call("join-room", roomId=room, after=1, epoch=first["epoch"])
+        other = await a.call("join-room", roomId=room, after=1, epoch="of the backup")
+    assert [joined["recovered"] for joined in (first, same, other)] == [True, True, False]
+
+
+async def test_a_base_clients_join_does_not_speak_of_resuming(server: ServerProcess, alice: Person, room: str) -> None:
     async with ChatClient.connect(server.ws_url, alice.token) as a:
         await a.send("join-room", roomId=room)
-        assert set(await a.expect("room-joined")) == {"type", "roomId", "memberCount"}
+        assert set(await a.expect("room-joined")) == {"type", "roomId", "memberCount", "headSeq", "epoch"}
 
 
 async def test_a_change_whose_event_was_lost_is_found_in_a_silent_room(

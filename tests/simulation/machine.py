@@ -170,7 +170,7 @@ class Storage:
         async def store() -> None:
             try:
                 outcome = await self.run(None, function, items)
-            except Exception as error:  # as the thread hands it on
+            except Exception as error:  # noqa: BLE001 - as the thread hands it on
                 outcome = error
             done(outcome)
 

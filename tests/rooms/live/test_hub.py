@@ -181,6 +181,20 @@ def test_a_joiner_whose_snapshot_is_ahead_gets_no_event_twice(hub: Hub) -> None:
     assert bob.got == ["typing", 5]
 
 
+def test_a_joiner_on_a_slow_line_misses_nothing_when_another_with_more_is_activated_first(hub: Hub) -> None:
+    alice, bob = Member("alice"), Member("bob")
+    hub.subscribe(ROOM, alice)
+    hub.begin(ROOM, head=4)
+    hub.subscribe(ROOM, bob)
+    deliver(hub, 5, 6)
+    hub.begin(ROOM, head=6)
+    hub.activate(ROOM, bob, head=6)
+    deliver(hub, 7)
+    hub.activate(ROOM, alice, head=4)
+    deliver(hub, 8)
+    assert (alice.got, bob.got) == ([5, 6, 7, 8], [7, 8])
+
+
 def test_a_joiner_must_read_at_least_what_the_first_one_has_read(hub: Hub) -> None:
     """Both read the room while nobody was here; what the first one has read is never delivered to the second."""
     alice, bob = Member("alice"), Member("bob")
@@ -288,6 +302,8 @@ class World:
             if reader.state == "joining":
                 steps.append(partial(self.read_snapshot, reader))
             if reader.state == "has read":
+                steps.append(partial(self.begin, reader))
+            if reader.state == "is sent the snapshot":
                 steps.append(partial(self.activate, reader))
             steps.append(partial(self.join, reader) if reader.state == "out" else partial(self.leave, reader))
             if reader.state == "member":
@@ -316,11 +332,17 @@ class World:
         self.hub.subscribe(ROOM, reader)
 
     def read_snapshot(self, reader: Reader) -> None:
+        """Its answer comes later, and is read again when somebody has begun with more meanwhile."""
         reader.state, reader.seq = "has read", self.last_seq
 
-    def activate(self, reader: Reader) -> None:
+    def begin(self, reader: Reader) -> None:
         if reader.seq < self.hub.start(ROOM):
-            self.read_snapshot(reader)
+            reader.seq = self.last_seq
+        reader.state = "is sent the snapshot"
+        self.hub.begin(ROOM, reader.seq)
+
+    def activate(self, reader: Reader) -> None:
+        """The client has read the snapshot, which takes as long as its line takes."""
         reader.state = "member"
         self.hub.activate(ROOM, reader, reader.seq)
 

@@ -109,6 +109,8 @@ def test_any_compressed_data_is_a_command_or_one_error(data: str) -> None:
         (b'{"type":"ping","id":"\xff"}', "bad-json"),
         (b'{"type":"wave","id":"\xff"}', "bad-json"),
         ("[]", "bad-frame"),
+        ("[" * 30_000, "bad-frame"),
+        ('{"type":"get-history","roomId":"r","limit":' + "9" * 5_000 + "}", "bad-frame"),
         ("5", "bad-frame"),
         ("null", "bad-frame"),
         ("{}", "bad-frame"),

@@ -23,7 +23,7 @@ Frame = dict[str, Any]
 
 
 class Socket(Client):
-    """A consumer's server and client: what it says is offered to `on_text`, then queued, as by the production server."""
+    """A consumer's server and client: what it says is offered to `on_text`, then queued, as a server does."""
 
     def __init__(self, node: Node, *, offers: bool = True) -> None:
         self.node, self.frames, self.close = node, [], None
