@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """History pruned under a talking room, on both databases: the order holds, and clients that resume miss nothing."""
-=======
-"""History pruned under a talking room, on both databases: the order holds, and a client that resumes learns what is missing."""
->>>>>>> tests-live
 
 import asyncio
 from collections.abc import Callable
