@@ -1,4 +1,4 @@
-"""Documents lead somewhere, and no file tells of the machine it was written on."""
+"""Links of documents lead somewhere, and no file names the machine it was written on."""
 
 import re
 from pathlib import Path
