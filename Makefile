@@ -1,4 +1,4 @@
-# One word for each thing one does here. `make help` lists them.
+# The commands of the project. `make help` lists them.
 NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 PYTHON ?= $(or $(firstword $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python $(NEW_ENOUGH) 2>/dev/null && echo $$python; done)),python3)
@@ -24,11 +24,11 @@ help: ## this list
 	@echo "  PORT=$(PORT)       run, serve: where to listen"
 	@echo "  WORKERS=$(WORKERS)       serve: processes; more than one needs REDIS_URL"
 	@echo "  PYTHON=$(PYTHON)  install: the Python to use, 3.11 or newer"
-	@echo "  ARGS=           test, soak: what pytest is told, as in ARGS='-k history'"
-	@echo "  DROPS=$(DROPS)     soak: how many messages are lost, over all worlds"
-	@echo "  QUICK=1         bench: a look in two minutes that writes nothing"
+	@echo "  ARGS=           test, soak: options for pytest, as in ARGS='-k history'"
+	@echo "  DROPS=$(DROPS)     soak: how many messages are lost, over all simulations"
+	@echo "  QUICK=1         bench: a short run of two minutes that writes nothing"
 
-install: $(STAMP) ## make .venv and install everything into it; the others run this when it is needed
+install: $(STAMP) ## create .venv and install everything into it; other commands run this when needed
 
 $(STAMP): requirements.txt requirements-dev.txt
 	@$(PYTHON) $(NEW_ENOUGH) 2>/dev/null || { \
@@ -40,7 +40,7 @@ $(STAMP): requirements.txt requirements-dev.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $(STAMP)
 
-run: install ## a development server with people and talk in it, on http://127.0.0.1:8000
+run: install ## a development server with example users and messages, on http://127.0.0.1:8000
 	@DEBUG=1 $(MANAGE) migrate --verbosity 0
 	@DEBUG=1 PORT=$(PORT) $(MANAGE) demo --if-empty
 	@DEBUG=1 PORT=$(PORT) $(MANAGE) runserver 127.0.0.1:$(PORT)
@@ -64,19 +64,19 @@ check: install ## format, lint, types, import directions, migrations, templates,
 	@for catalogue in $$(find locale -name '*.po'); do \
 		echo "msgfmt --check $$catalogue"; msgfmt --check --output-file=/dev/null $$catalogue || exit 1; done
 
-format: install ## format the code and mend what ruff can mend
+format: install ## format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format .
 
 bench: install ## measure beside a plain Node server and write docs/performance.md; half an hour on a quiet machine
 	@QUICK=$(QUICK) $(BIN)/python -m benchmarks
 
-reliability: install ## break what the chat stands on, and write what came of it to docs/reliability.md; five minutes
+reliability: install ## break the chat's dependencies on purpose and write the results to docs/reliability.md; five minutes
 	@$(BIN)/python -m tests.reliability.report
 
-soak: install ## simulate worlds that nobody has seen until DROPS messages between their processes were lost
+soak: install ## run new random simulations until DROPS messages between their processes were lost
 	@SIMULATION_SEED=$$(date +%s) SIMULATION_RUNS=$$((($(DROPS) + 99) / 100)) \
 		$(BIN)/python -m pytest -n auto tests/simulation $(ARGS)
 
-docs: install ## write the generated pages anew (docs/protocol.md)
+docs: install ## rewrite the generated pages (docs/protocol.md)
 	DEBUG=1 $(MANAGE) protocol_docs

@@ -48,7 +48,7 @@ class Me(msgspec.Struct):
 
 
 class Tokens(msgspec.Struct):
-    """`token` signs requests and sockets in; `refresh` is good once, for new tokens."""
+    """`token` signs requests and sockets in; `refresh` is valid once, for new tokens."""
 
     token: str
     refresh: str
@@ -104,7 +104,7 @@ class LogoutView(OpenView):
 
     @extend_schema(request=SignOut, responses=responses({204: None}, 400, 403), tags=["accounts"])
     def post(self, request: Request) -> Response:
-        """Signs out. A token that is no longer good is no error."""
+        """Signs out. A token that is no longer valid is no error."""
         token = rest.body(request.data, SignOut).refresh or bearer(request)
         if token:
             services.sign_out(token=token)

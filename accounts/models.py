@@ -39,6 +39,12 @@ class UserQuerySet(models.QuerySet["User"]):
             values["username_key"] = names.key(values["username"])
         return super().update(**values)
 
+    def bulk_create(self, *args: Any, **options: Any) -> list["User"]:
+        """Changes the key with the username where a user exists already."""
+        if "username" in (options.get("update_fields") or ()):
+            options["update_fields"] = {*options["update_fields"], "username_key"}
+        return super().bulk_create(*args, **options)
+
 
 class Users(UserManager["User"]):
     """Finds a user by any spelling of the name: that is how password sign-in looks people up."""
@@ -145,6 +151,19 @@ class SignIn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} · {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class EndedSession(models.Model):
+    """A browser's session that was signed out: no socket opens with its cookie any more.
+
+    Not every session engine can say so: signed cookies are good until they expire. `until` is when they have.
+    """
+
+    id = models.UUIDField(primary_key=True)
+    until = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.id} · {self.until:%Y-%m-%d %H:%M}"
 
 
 class AccessChange(models.Model):

@@ -123,7 +123,7 @@ def revoke(*, sign_ins: Collection[SignIn]) -> None:
 
 
 def access_changes(*, within_s: float) -> set[tuple[int, datetime]]:
-    """Whose rights were changed in the last so many seconds, and when, by the database's clock."""
+    """Whose rights were changed in the last `within_s` seconds, and when, by the database's clock."""
     recent = AccessChange.objects.filter(at__gt=Now() - timedelta(seconds=within_s))
     return set(recent.values_list("user_id", "at"))
 

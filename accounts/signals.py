@@ -1,18 +1,23 @@
 """Says, after commit, whose rights may have changed. Who listens, and what they do about it, is not known here."""
 
+import uuid
 from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import Group
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models.functions import Now
 from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete
 from django.dispatch import Signal
+from django.http import HttpRequest
+from django.utils import timezone
 
-from accounts.models import AccessChange, SignIn, User
+from accounts.models import AccessChange, EndedSession, SignIn, User
 
+SESSION_ID = "session_id"  # in every signed-in session: names it whatever its key, which some engines change
 access_changed = Signal()  # sent with `user_ids`, a sorted list
 
 
@@ -37,7 +42,9 @@ def connect() -> None:
     m2m_changed.connect(_groups_changed, sender=User.groups.through)
     post_save.connect(_group_changed, sender=Group)
     pre_delete.connect(_group_changed, sender=Group)
-    post_delete.connect(_session_deleted, sender=Session)  # `user_logged_out` comes while it still is good
+    post_delete.connect(_session_deleted, sender=Session)
+    user_logged_in.connect(_logged_in)
+    user_logged_out.connect(_logged_out)
 
 
 def _user_saved(instance: User, created: bool, update_fields: Iterable[str] | None, **_: Any) -> None:
@@ -54,8 +61,11 @@ def _sign_in_saved(instance: SignIn, **_: Any) -> None:
         announce([instance.user_id])
 
 
-def _sign_in_deleted(instance: SignIn, **_: Any) -> None:
-    announce([instance.user_id])
+def _sign_in_deleted(instance: SignIn, origin: Any, **_: Any) -> None:
+    """One that had ended before changes nothing; with a deleted user's ones, the user is announced."""
+    with_user = getattr(origin, "model", type(origin)) is User
+    if not with_user and instance.revoked_at is None and instance.expires_at > timezone.now():
+        announce([instance.user_id])
 
 
 def _groups_changed(instance: User | Group, action: str, reverse: bool, pk_set: set[int] | None, **_: Any) -> None:
@@ -67,7 +77,7 @@ def _groups_changed(instance: User | Group, action: str, reverse: bool, pk_set: 
 
 
 def _group_changed(instance: User | Group, created: bool = False, **_: Any) -> None:
-    """A group's name gives roles, so renaming and deleting one changes those of its members."""
+    """A group's name grants roles, so renaming and deleting one changes those of its members."""
     if not created:
         announce(User.objects.filter(groups=instance.pk).values_list("pk", flat=True))
 
@@ -76,3 +86,21 @@ def _session_deleted(instance: Session, **_: Any) -> None:
     user_id = instance.get_decoded().get(SESSION_KEY)
     if user_id is not None:
         announce([int(user_id)])
+
+
+def _logged_in(request: HttpRequest | None, **_: Any) -> None:
+    session: Any = getattr(request, "session", {})
+    if SESSION_KEY in session:  # else it was another way to sign in that says so by this signal
+        session.setdefault(SESSION_ID, uuid.uuid4().hex)
+
+
+def _logged_out(request: HttpRequest | None, user: Any, **_: Any) -> None:
+    """Comes before the session is removed, if its engine can remove it: so it is noted as ended first."""
+    if not isinstance(user, User):
+        return
+    session: Any = getattr(request, "session", {})
+    if session_id := session.get(SESSION_ID):
+        EndedSession.objects.filter(until__lt=timezone.now()).delete()
+        ended = EndedSession(id=session_id, until=session.get_expiry_date())
+        EndedSession.objects.bulk_create([ended], ignore_conflicts=True)
+    announce([user.pk])

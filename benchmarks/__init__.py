@@ -1,1 +1,1 @@
-"""Measurements. Each module is one, runnable by itself; `make bench` runs all and writes docs/performance.md."""
+"""Measurements. Each module is one and can be run alone; `make bench` runs all and writes docs/performance.md."""

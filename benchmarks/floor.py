@@ -10,8 +10,8 @@ import time
 from multiprocessing import get_context
 from multiprocessing.synchronize import Event
 
-FRAME = b"x" * 250  # as long as the frame of fanout's message
-MEMBERS, ROUNDS, PAUSE_S = 200, 300, 0.01
+FRAME = b"x" * 250  # as long as the frame of a message of the other measurements
+MEMBERS, ROUNDS, PAUSE_S, TIMEOUT_S = 200, 40, 0.01, 10
 
 
 def main() -> None:
@@ -20,10 +20,11 @@ def main() -> None:
 
 def measure() -> float:
     """Prints and returns microseconds of CPU for one write to one of 200 sockets that are read by another process."""
-    context = get_context("spawn")
+    context = get_context("fork")  # starting a new interpreter would take longer than the measuring
     done = context.Event()
     with socket.create_server(("127.0.0.1", 0), backlog=MEMBERS) as listener:
-        reader = context.Process(target=_read, args=(listener.getsockname(), done))
+        listener.settimeout(TIMEOUT_S)
+        reader = context.Process(target=_read, args=(listener.getsockname(), done), daemon=True)
         reader.start()
         sockets = [listener.accept()[0] for _ in range(MEMBERS)]
         files = [one.fileno() for one in sockets]

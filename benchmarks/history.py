@@ -1,22 +1,26 @@
 """How long a page of history takes anywhere in a room of a million messages, and a resume of a thousand.
 
-`python -m benchmarks.history [--messages 1000000] [--times 200]`
+`python -m benchmarks.history [--messages 1000000] [--times 100]`
 """
 
 import argparse
+import json
 import sqlite3
-import time
 from functools import partial
 
 import psycopg
 
-from benchmarks.crowd import Clients, crowd
-from benchmarks.rounds import Row, take_turns
+from benchmarks import floor
+from benchmarks.goals import Goal, Metric, Row
+from benchmarks.load import Result
+from benchmarks.rounds import Rounds, take_turns
 from benchmarks.servers import Bench, Store
+from benchmarks.sides import Side, side
 
 ROOM = "deep"
 RESUMED = 1000
-LIMIT = 2.0  # of the newest page's time
+LIMIT = 1.2  # of the newest page's time
+P50 = "p50_ms"
 ROUNDS = 5
 NUMBERS = {
     "SQLite": "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) SELECT i FROM n)",
@@ -34,26 +38,45 @@ INSERT = """
 def measure(bench: Bench) -> list[Row]:
     messages, times = (50_000, 20) if bench.quick else (1_000_000, 100)
     stores: list[Store] = ["SQLite"] if bench.quick else bench.stores
-    return [row for store in stores for row in compare(bench, store, messages=messages, times=times)]
+    return [row for store in stores for row in run(bench, store, messages=messages, times=times)]
 
 
-def compare(bench: Bench, store: Store, *, messages: int, times: int) -> list[Row]:
-    with bench.ours(store) as server, crowd(server, 1) as people:
-        people.run(create)
-        _fill(store, server.database, messages)
-        befores = {"the newest": None, "the middle": messages // 2, "the oldest": 51}
-        pages = {name: partial(people.run, page, before, times) for name, before in befores.items()}
-        figures = take_turns(ROUNDS, pages, "ms")
-        resume = take_turns(ROUNDS, {"": partial(people.run, resume_after, messages - RESUMED)}, "ms")[""]
-    newest = figures.pop("the newest")
-    case = f"of {messages:,} messages, {store}"
-    return [
-        *(
-            Row("6", f"a page at {name} {case}, against the newest", figure, newest, LIMIT)
-            for name, figure in figures.items()
-        ),
-        Row("6", f"resume by {RESUMED:,} {case}", resume),
-    ]
+def run(bench: Bench, store: Store, *, messages: int, times: int) -> list[Row]:
+    command = f"python -m benchmarks.history --messages {messages} --times {times}"
+    with side(bench, bench.ours(store)) as one:
+        one.load.connect(1)
+        _ask(one, 1, "room-created", type="create-room", roomId=ROOM)
+        _fill(store, one.server.database, messages)
+        turns = {
+            "the newest page": partial(_page, one, times),
+            "the middle": partial(_page, one, times, before=messages // 2),
+            "the oldest page": partial(_page, one, times, before=51),
+            f"resume by {RESUMED:,}": partial(_resume, one, messages - RESUMED),
+        }
+        found = Rounds(f"{messages:,} messages, {store}", command, floor.measure(), take_turns(ROUNDS, turns))
+    bench.keep(found)
+    return [_row(found, place, store) for place in ("the middle", "the oldest page")]
+
+
+def _row(found: Rounds, place: str, store: Store) -> Row:
+    newest = "the newest page"
+    ours, other = found.figure(place, P50, "ms"), found.figure(newest, P50, "ms")
+    return Row(found.work, Metric(P50, f"p50 of {place}", "ms", Goal(LIMIT)), store, ours, newest, other)
+
+
+def _ask(one: Side, times: int, answer: str, **command: object) -> Result:
+    found = one.load.run(f'ask {times} "{answer}" {json.dumps(command)}')
+    return {"p50_ms": found["answer_p50_ms"], "p99_ms": found["answer_p99_ms"]}
+
+
+def _page(one: Side, times: int, **place: int) -> Result:
+    return _ask(one, times, "message-history", type="get-history", roomId=ROOM, **place)
+
+
+def _resume(one: Side, after: int) -> Result:
+    found = _ask(one, 1, "message-history", type="join-room", roomId=ROOM, after=after)
+    _ask(one, 1, "room-left", type="leave-room", roomId=ROOM)
+    return found
 
 
 def _fill(store: Store, url: str, count: int) -> None:
@@ -66,31 +89,10 @@ def _fill(store: Store, url: str, count: int) -> None:
             connection.execute(head)
         connection.close()
     else:
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute(insert)
-            connection.execute(head)
-            connection.execute("VACUUM ANALYZE rooms_message")
-
-
-async def create(clients: Clients) -> None:
-    await clients[0].ask({"type": "create-room", "roomId": ROOM}, b'"room-created"')
-
-
-async def page(clients: Clients, before: int | None, times: int) -> float:
-    """Milliseconds from the question to the answer, on average."""
-    place = {} if before is None else {"before": before}
-    start = time.monotonic()
-    for _ in range(times):
-        await clients[0].ask({"type": "get-history", "roomId": ROOM, **place}, b'"message-history"')
-    return (time.monotonic() - start) / times * 1000
-
-
-async def resume_after(clients: Clients, seq: int) -> float:
-    start = time.monotonic()
-    await clients[0].join(ROOM, after=seq)
-    elapsed_ms = (time.monotonic() - start) * 1000
-    await clients[0].ask({"type": "leave-room", "roomId": ROOM}, b'"room-left"')
-    return elapsed_ms
+        with psycopg.connect(url, autocommit=True) as postgres:
+            postgres.execute(insert)
+            postgres.execute(head)
+            postgres.execute("VACUUM ANALYZE rooms_message")
 
 
 def main() -> None:
@@ -100,7 +102,7 @@ def main() -> None:
     options = parser.parse_args()
     with Bench(people=1) as bench:
         for store in bench.stores:
-            for row in compare(bench, store, **vars(options)):
+            for row in run(bench, store, **vars(options)):
                 print(row)
 
 

@@ -1,142 +1,78 @@
-"""A raw client: just enough WebSocket to be cheap. It cuts frames by their headers and looks for a few bytes in them.
+"""Compiles and drives the load client of benchmarks/client. Knows no server and no goal."""
 
-Every message carries a mark and the sender's clock, so that messages are counted, one by one or in batches alike,
-and timed by one clock.
-"""
+import json
+import select
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, cast
 
-import asyncio
-import socket
-import time
-from contextlib import suppress
-from typing import Self
-
-import msgspec
-
-MARK = b"~t"
-STAMP = 20  # digits of the clock, in nanoseconds, after the mark
-PING, CLOSE = 0x9, 0x8
-TIMEOUT_S = 120.0  # a measurement that waits longer waits for something that will not come
+SOURCE = Path(__file__).resolve().parent / "client/load.c"
+Result = dict[str, float]  # what one round found, by name
 
 
-def content(size: int) -> str:
-    """A text of `size` characters, at least 24, that tells when it was sent."""
-    return f"~t{time.monotonic_ns():0{STAMP}d} ".ljust(size, "x")
-
-
-class RawClient(asyncio.Protocol):
-    """`count` messages came in `with_messages` frames; if `delays_ms` is a list, it is told how long each took."""
-
-    def __init__(self, path: str = "/ws") -> None:
-        self.path = path
-        self.buffer = b""
-        self.upgraded = self.lost = False
-        self.frames = self.count = self.with_messages = 0
-        self.delays_ms: list[float] | None = None
-        self.rooms: set[str] = set()
-        self._awaited = b""
-        self._news = asyncio.Event()
-
-    @classmethod
-    async def connect(cls, port: int, token: str, accept: str = "", line: socket.socket | None = None) -> Self:
-        """A client that is signed in; `line` is a connected socket to use."""
-        loop = asyncio.get_running_loop()
-        path = f"/ws?accept={accept}" if accept else "/ws"
-        place = {"sock": line} if line else {"host": "127.0.0.1", "port": port}
-        _, client = await loop.create_connection(lambda: cls(path), **place)
-        await client.ask({"type": "auth", "token": token}, b'"auth-success"')
-        return client
-
-    async def join(self, room: str, after: int | None = None) -> None:
-        self.rooms.add(room)
-        more = {} if after is None else {"after": after}
-        await self.ask({"type": "join-room", "roomId": room, **more}, b'"message-history"')
-
-    def say(self, room: str, size: int) -> None:
-        """Sends a message that asks for its ack."""
-        self.send({"type": "chat-message", "id": str(time.monotonic_ns()), "roomId": room, "content": content(size)})
-
-    async def ask(self, command: dict[str, object], answer: bytes) -> None:
-        """Sends a command and waits for a frame that has these bytes near its beginning."""
-        while not self.upgraded:
-            await self._change()
-        self._awaited = answer
-        self.send(command)
-        while self._awaited:
-            await self._change()
-
-    async def wait_for(self, count: int) -> None:
-        while self.count < count:
-            await self._change()
-
-    async def ends(self, within_s: float) -> bool:
-        """Whether the server hangs up within so many seconds."""
-        with suppress(TimeoutError, ConnectionError):
-            async with asyncio.timeout(within_s):
-                while True:
-                    await self._change()
-        return self.lost
-
-    async def _change(self) -> None:
-        if self.lost:
-            raise ConnectionError("The server has closed the line")
-        self._news.clear()
-        async with asyncio.timeout(TIMEOUT_S):
-            await self._news.wait()
-
-    def send(self, frame: dict[str, object]) -> None:
-        self._write(0x1, msgspec.json.encode(frame))
-
-    def _write(self, opcode: int, payload: bytes) -> None:
-        size, first = len(payload), bytes((0x80 | opcode,))
-        head = bytes((0x80 | size,)) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
-        self.transport.write(first + head + b"\0\0\0\0" + payload)  # a mask of zeros leaves the payload as it is
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport
-        transport.write(
-            f"GET {self.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+def compiled(folder: Path) -> Path:
+    """The client's program. Without a C compiler nothing can be measured, so that ends the run."""
+    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if compiler is None:
+        sys.exit(
+            "The load client is written in C, and there is no C compiler here. On Debian or Ubuntu: apt install gcc"
         )
+    program = folder / "load"
+    subprocess.run([compiler, "-O2", "-o", program, SOURCE], check=True)
+    return program
 
-    def connection_lost(self, _error: Exception | None) -> None:
-        self.lost = True
-        self._news.set()
 
-    def data_received(self, data: bytes) -> None:
-        data = self.buffer + data if self.buffer else data
-        at = 0
-        if not self.upgraded:
-            at = data.find(b"\r\n\r\n") + 4
-            self.upgraded = at > 3
-        while self.upgraded and len(data) - at >= 2:
-            size, start = data[at + 1], at + 2
-            if size > 125:
-                width = 2 if size == 126 else 8
-                if len(data) - start < width:
-                    break
-                size, start = int.from_bytes(data[start : start + width], "big"), start + width
-            if len(data) - start < size:
-                break
-            self._frame(data, data[at] & 0xF, start, start + size)
-            at = start + size
-        self.buffer = data[at:] if self.upgraded else data
-        self._news.set()
+class Load:
+    """A running client of one server; `ports`, `tokens` (a file, a token a line) and `path` are where it connects."""
 
-    def _frame(self, data: bytes, opcode: int, start: int, end: int) -> None:
-        self.frames += 1
-        if opcode == PING:
-            self._write(0xA, data[start:end])
-        elif opcode == CLOSE:
-            self.lost = True
-        elif marks := data.count(MARK, start, end):
-            self.count += marks
-            self.with_messages += 1
-            if self.delays_ms is not None:
-                self._time(self.delays_ms, data, start, end)
-        if self._awaited and data.find(self._awaited, start, start + 40) >= 0:
-            self._awaited = b""
+    def __init__(
+        self, process: "subprocess.Popen[str]", ports: tuple[int, ...], tokens: Path | None, accept: str
+    ) -> None:
+        self._process, self._answers = process, cast(IO[str], process.stdout)
+        path = f"/ws?accept={accept}" if accept else "/ws"
+        self._where = f"{','.join(map(str, ports))} {path} {tokens or '-'}"
 
-    def _time(self, delays_ms: list[float], data: bytes, start: int, end: int) -> None:
-        now = time.monotonic_ns()
-        while (start := data.find(MARK, start, end) + len(MARK)) >= len(MARK):
-            delays_ms.append((now - int(data[start : start + STAMP])) / 1e6)
+    def start(self, command: str) -> None:
+        print(command, file=self._process.stdin, flush=True)
+
+    def is_busy(self, wait_s: float) -> bool:
+        """Whether the command still runs after this time."""
+        return not select.select([self._answers], [], [], wait_s)[0]
+
+    def result(self) -> Result:
+        """Raises RuntimeError when the client gave up, because a message was lost or doubled, for example."""
+        line = self._answers.readline()
+        if not line.endswith("}\n"):
+            raise RuntimeError("The load client has ended; its reason is above")
+        found: Result = json.loads(line)
+        return found
+
+    def run(self, command: str) -> Result:
+        self.start(command)
+        return self.result()
+
+    def connect(self, people: int, first: int = 0) -> Result:
+        """Signs in the people from number `first` on."""
+        return self.run(f"connect {self._where} {first} {people}")
+
+    def join(self, prefix: str, people: int, rooms: int = 1) -> Result:
+        """The first `people` connections join the rooms `<prefix>-0`, `<prefix>-1`, … in turn."""
+        return self.run(f"join {prefix} {rooms} {people}")
+
+    def stall(self, number: int, room: str) -> Result:
+        """One more person joins and then stops reading."""
+        return self.run(f"stall {self._where} {number} {room}")
+
+
+@contextmanager
+def load(program: Path, ports: tuple[int, ...], tokens: Path | None, accept: str = "") -> Iterator[Load]:
+    process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        yield Load(process, ports, tokens, accept)
+    finally:
+        process.kill()
+        process.communicate()

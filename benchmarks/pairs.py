@@ -1,58 +1,60 @@
-"""What a delivery costs where nearly all work is inbound: many rooms of two, each message heard by two.
+"""Many rooms of two: nearly all work is what comes in, is stored and is acknowledged.
 
-`python -m benchmarks.pairs [--rooms 100] [--rate 1000] [--seconds 4] [--rounds 5]`
+`python -m benchmarks.pairs [--rooms 100] [--in-flight N | --rate N] [--seconds 3] [--rounds 5]`
 """
 
 import argparse
-from contextlib import ExitStack
-from functools import partial
 
-from benchmarks.crowd import Talk
-from benchmarks.rounds import Row, take_turns
-from benchmarks.servers import Bench
-from benchmarks.sides import side
+from benchmarks.goals import CPU, P50, P99, RATE, Row
+from benchmarks.servers import Bench, Servers
+from benchmarks.sides import FULL, Talk, at_rate, closed, compare, in_rooms, our_stores
 
-PEER, BARE_PEER = "Node with Redis history", "Node without storage"
-LIMIT = 1.5  # of the peer's CPU for each delivery, on SQLite
+BARE_PEER, PEER = "Node, no storage", "Node, Redis list"
 
 
 def measure(bench: Bench) -> list[Row]:
-    return compare(bench, rooms=100, rate=1000, seconds=1 if bench.quick else 4, rounds=2 if bench.quick else 5)
+    seconds, rounds = (1.0, 2) if bench.quick else (2.5, 5)
+    return run(bench, 100, [saturated(100, 64, seconds), steady(100, 1000, seconds)], rounds)
 
 
-def compare(bench: Bench, *, rooms: int, rate: float, seconds: float, rounds: int) -> list[Row]:
-    names = [f"pair-{number}" for number in range(rooms)]
-    servers = {store: bench.ours(store) for store in bench.stores}
-    if bench.peer_is_there:
-        if not bench.quick:
-            servers[BARE_PEER] = bench.peer()
-        if bench.has_redis:
-            servers[PEER] = bench.peer(redis=True)
-    with ExitStack() as stack:
-        sides = {name: stack.enter_context(side(server, names * 2)) for name, server in servers.items()}
-        plan = Talk(names, int(rate * seconds), rate)
-        figures = take_turns(rounds, {name: partial(one.talk, plan) for name, one in sides.items()}, "us")
-        peers = [f"{name}: {figures[name]}, {sides[name].told()}" for name in (BARE_PEER, PEER) if name in figures]
-        print(*(f"   {words}" for words in peers), sep="\n")
-        case = f"CPU of a delivery, {rooms} rooms of two, {rate:g} messages a second, against {PEER}"
-        peer, limits = figures.get(PEER), {"SQLite": LIMIT}
-        rows = []
-        for store in bench.stores:
-            limit, seen = limits.get(store) if peer else None, sides[store]
-            rows.append(Row("3", f"{case}, {store}", figures[store], peer, limit, seen.told(), seen.stores_us()))
-        return rows
+def saturated(rooms: int, in_flight: int, seconds: float) -> Talk:
+    work = f"{rooms} rooms of two, {in_flight} in flight"
+    return Talk(work, closed(in_flight, seconds), [RATE.with_goal(1.2), P50, P99], f"--in-flight {in_flight}")
+
+
+def steady(rooms: int, rate: float, seconds: float) -> Talk:
+    goals = [CPU.with_goal(1.3), P50.with_goal(0.35, absolute=True), P99.with_goal(2, absolute=True)]
+    return Talk(f"{rooms} rooms of two, {rate:,g} messages/s", at_rate(rate, seconds), goals, f"--rate {rate:g}")
+
+
+def run(bench: Bench, rooms: int, talks: list[Talk], rounds: int) -> list[Row]:
+    command = f"python -m benchmarks.pairs --rooms {rooms}"
+    with in_rooms(bench, servers(bench), 2 * rooms, rooms) as sides:
+        return compare(bench, sides, talks, rounds=rounds, command=command, peer=PEER)
+
+
+def servers(bench: Bench) -> Servers:
+    bare = {BARE_PEER: bench.peer("--quiet-joins")} if bench.has_peer and not bench.quick else {}
+    peer = {PEER: bench.peer("--quiet-joins", redis=True)} if bench.has_peer and bench.has_redis else {}
+    full = {} if bench.quick else {FULL: bench.ours(CHAT_SQLITE_SYNCHRONOUS="FULL")}
+    return {**bare, **peer, **our_stores(bench), **full}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rooms", type=int, default=100)
-    parser.add_argument("--rate", type=float, default=1000, help="messages a second, over all rooms")
-    parser.add_argument("--seconds", type=float, default=4, help="of one round")
+    load = parser.add_mutually_exclusive_group()
+    load.add_argument("--in-flight", type=int, help="messages under way at a time, over all rooms")
+    load.add_argument("--rate", type=float, help="messages a second, over all rooms")
+    parser.add_argument("--seconds", type=float, default=3, help="of one round")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
-    with Bench(people=2 * options.rooms) as bench:
-        for row in compare(bench, **vars(options)):
-            print(row)
+    rooms, seconds = options.rooms, options.seconds
+    both = options.in_flight is None and options.rate is None
+    talks = [saturated(rooms, options.in_flight or 64, seconds)] if both or options.in_flight else []
+    talks += [steady(rooms, options.rate or 1000, seconds)] if both or options.rate else []
+    with Bench(people=2 * rooms) as bench:
+        print(*run(bench, rooms, talks, options.rounds), sep="\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Draws curves as one SVG, a panel for each, both axes logarithmic."""
+"""Draws curves as one SVG, a panel for each, both axes logarithmic. Values below one do not occur."""
 
 from collections.abc import Iterator, Sequence
 from html import escape
@@ -7,7 +7,7 @@ from math import ceil, floor, log10
 from benchmarks.curves import Curve
 
 COLOURS = ("#0b6bcb", "#b35900")
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM, RIGHT = 340, 300, 52, 44, 48, 18
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM, RIGHT = 340, 300, 66, 44, 48, 18
 GREY, PALE = "#333333", "#dddddd"
 Place = tuple[float, float]
 
@@ -36,7 +36,7 @@ class Panel:
         for exponent in range(self._low, self._high + 1):
             y = self._y(10**exponent)
             yield _line([(LEFT, y), (WIDTH - RIGHT, y)], PALE)
-            yield _text((LEFT - 6, y + 4), f"{10**exponent:g}", "end")
+            yield _text((LEFT - 6, y + 4), f"{10**exponent:,}", "end")
         for value in curve.xs:
             yield _text((self._x(value), bottom + 16), f"{value:,}", "middle")
         yield _text(((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12), curve.x_label, "middle")

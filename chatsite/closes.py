@@ -11,11 +11,11 @@ class Close(NamedTuple):
     meaning: str
 
 
-SHUTDOWN = Close(1001, "Server shutdown", "The server stops; another one, or the same in a moment, goes on.")
-AUTH_FAILED = Close(1008, "Authentication failed", "The token is not good; `auth-failed` said why.")
-TOO_BIG = Close(1009, "Frame too big", "A frame was over CHAT_MAX_FRAME_BYTES: do not send it again.")
-OVERLOADED = Close(1013, "Server overloaded", "This process has CHAT_MAX_CONNECTIONS connections; `error` said so.")
-SLOW_CONSUMER = Close(4001, "Slow consumer", "The client read too slowly; it resumes by `seq`.")
+SHUTDOWN = Close(1001, "Server shutdown", "The process stops: reconnect, to another one or to its successor.")
+AUTH_FAILED = Close(1008, "Authentication failed", "The token is not valid; `auth-failed` has the reason.")
+TOO_BIG = Close(1009, "Frame too big", "A frame was over CHAT_MAX_FRAME_BYTES: reconnect, and do not send it again.")
+OVERLOADED = Close(1013, "Server overloaded", "This process has CHAT_MAX_CONNECTIONS connections: reconnect later.")
+SLOW_CONSUMER = Close(4001, "Slow consumer", "The client read too slowly: reconnect, and resume by `seq`.")
 TOKEN_EXPIRED = Close(4100, "Token expired", "`auth-expiring` was sent, and no new `auth` came.")
 SIGNED_OUT = Close(4101, "Signed out", "The user signed out, or changed the password.")
 BANNED = Close(4102, "Banned", "The user was deactivated.")

@@ -18,7 +18,7 @@ from chatsite.errors import Unavailable
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
-HELD_THREADS = 4  # rooms locked by others that are waited for side by side; more wait for one of these
+HELD_THREADS = 4  # for rooms locked by other transactions, waited for in parallel; more rooms queue for these threads
 
 
 async def call(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -32,8 +32,8 @@ Done = Callable[[R | Exception], None]
 def store(function: Callable[[T], R], items: T, done: Done[R]) -> None:
     """Runs a function on the thread kept for the write queue, so that readers never delay the storing of messages.
 
-    `done` is called on the running event loop, with the answer or with what `call` would raise. No task, no future: of
-    a commit of one message their switches were a third.
+    `done` is called on the running event loop, with the answer or with what `call` would raise. Without a
+    task or a future, whose switches were a third of the cost of a commit of one message.
     """
     _writer().submit(_store, asyncio.get_running_loop(), function, items, done)
 
@@ -46,17 +46,17 @@ def store_held(function: Callable[[T], R], items: T, done: Done[R]) -> None:
 def _store(loop: asyncio.AbstractEventLoop, function: Callable[[T], R], items: T, done: Done[R]) -> None:
     try:
         outcome: R | Exception = _guarded(function, items)
-    except Exception as error:  # noqa: BLE001 - handed on to who knows what to do about it
+    except Exception as error:  # noqa: BLE001 - handed to the caller
         outcome = error
-    with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits any more
+    with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits for the answer
         loop.call_soon_threadsafe(done, outcome)
 
 
 class Shared:
-    """Calls whose answer is shared by all who asked for the same before the call began.
+    """Calls whose answer is shared by all callers that asked for the same before the call began.
 
-    Nobody is answered with what was so before they asked. While one call runs, the next one gathers: many who want the
-    same at once cost few calls, and one alone waits for nobody.
+    So no answer is older than its question. While one call runs, callers for the next one collect: many at once cost
+    few calls, and a single one does not wait.
     """
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class Shared:
         """As the function `call`; the same key stands for the same function and arguments."""
         if key not in self._gathering:
             self._gathering[key] = asyncio.ensure_future(self._call(key, partial(call, function, *args, **kwargs)))
-        answer: R = await asyncio.shield(self._gathering[key])  # one who is cut off takes the answer from nobody else
+        answer: R = await asyncio.shield(self._gathering[key])  # a cancelled caller cancels it for nobody else
         return answer
 
     async def _call(self, key: Hashable, ask: Callable[[], Awaitable[R]]) -> R:

@@ -11,10 +11,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 DEVELOPMENT_SECRET = "development-only-secret-of-32-characters-or-more"  # noqa: S105 - only with DEBUG
 POOL_SIZE = 20  # PostgreSQL connections of one process; processes x 20 must stay under the server's max_connections
-# With PostgreSQL away a caller is told so after this. The pool's tries to reconnect end then too, and the next caller
-# starts new ones: left alone, each waits twice as long as the one before, and finds the server minutes late.
+# With PostgreSQL away a caller gets an error after this. The pool's attempts to reconnect end then too, and the next
+# caller starts new ones: otherwise each waits twice as long as the one before, and notices the server minutes late.
 POOL_WAIT_S = 3
-# A transaction that never ends, or a server behind a cut cable, ends a caller's wait with an error and not in hours.
+# Against a transaction that never ends or a cut cable: a caller gets an error, and does not wait for hours.
 NO_ENDLESS_WAIT = {
     "options": "-c lock_timeout=10s",
     "keepalives_idle": 10,
@@ -91,7 +91,7 @@ def database(name: str, *, default: str) -> dict[str, Any]:
         raise ImproperlyConfigured(f"{name} must begin with sqlite:/// or postgres://.")
     settings: dict[str, Any] = dict(environ.Env.db_url_config(url))
     if settings["ENGINE"].endswith("sqlite3"):
-        # IMMEDIATE: a transaction that will write waits for its turn, it does not fail half-way ("database is locked").
+        # IMMEDIATE: a transaction that will write waits for the lock when it begins, and does not fail with "locked".
         # WAL: readers do not wait for the writer. synchronous=NORMAL is durable against a killed process; a power cut
         # may take the last commits, which FULL keeps for one fsync a commit.
         # temp_store=MEMORY halves the CPU of a commit's statements; fewer checkpoints write a hot page less often.
@@ -134,7 +134,7 @@ def redis_prefix() -> str:
 
 def channel_layer(url: str, prefix: str) -> dict[str, Any]:
     if not url:
-        # One channel a process carries everything, so its queue must be long; seq repairs what it drops all the same.
+        # One channel per process carries everything, so its queue must be long; what it drops is found by seq.
         return {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 100_000}}
     # Pub/sub knows no database number: only the prefix keeps two installations on one server apart.
     config = {"hosts": [url], "prefix": prefix}

@@ -1,4 +1,4 @@
-"""The one catalogue of errors: what a client can be told, over the socket or over HTTP.
+"""The one catalogue of errors that a client can receive, over the socket or over HTTP.
 
 Raised anywhere below the entry points, rendered in two places: the consumer (an `error` frame) and HTTP.
 Knows nothing of frames, models or requests.
@@ -46,7 +46,7 @@ class TooLarge(ChatError):
 
 
 class AuthRequired(ChatError):
-    """Nobody has signed in here, or the proof of it is not valid."""
+    """Not signed in, or the token or session is not valid."""
 
     code, status, text = "auth-required", 401, "Please authenticate first"
 
@@ -88,13 +88,13 @@ class Banned(ChatError):
 
 
 class Conflict(ChatError):
-    """What was asked for contradicts what is stored."""
+    """The command contradicts what is stored, such as a `clientId` that was used for another message."""
 
     code, status, text = "conflict", 409, "Conflict"
 
 
 class RateLimited(ChatError):
-    """Too much at once; waiting helps."""
+    """Too many requests in a short time. Reserved: the server sets no such limit yet."""
 
     code, status, retryable, text = "rate-limited", 429, True, "Too many requests"
 
@@ -106,4 +106,4 @@ class Unavailable(ChatError):
 
 
 class Internal(ChatError):
-    """A server fault; it is logged with its stack."""
+    """A server error; it is logged with its stack."""

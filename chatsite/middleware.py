@@ -51,14 +51,14 @@ def refusal(exc: Exception) -> tuple[Refusal, int, dict[str, str]]:
     return answer, error.status, headers
 
 
-@csrf_exempt  # else a POST would be told of a form that is too old
+@csrf_exempt  # otherwise a POST would get the page about an expired form
 def not_found(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - its shape is Django's
-    """The answer under /api/ where nothing is."""
+    """The answer for unknown paths under /api/."""
     return JsonResponse(msgspec.to_builtins(Refusal(error="Not found", code="not-found")), status=404)
 
 
 def _chat_error(exc: Exception) -> ChatError | None:  # noqa: PLR0911 - a table, one line an entry
-    """The entry of our catalogue for what others raise, or None when there is none."""
+    """The ChatError for an exception of Django, DRF or the database; None when it has none."""
     match exc:
         case ChatError():
             return exc

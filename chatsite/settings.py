@@ -1,6 +1,6 @@
-"""All settings, read from the environment once. docs/configuration.md lists them; a test holds the two in step.
+"""All settings, read from the environment once. docs/configuration.md lists them; a test compares the two.
 
-A wrong value stops the start with a sentence that names the variable.
+A wrong value stops the start with a message that names the variable.
 """
 
 import os
@@ -19,7 +19,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 if os.environ.get("CHAT_ENV_FILE", ".env"):
     environ.Env.read_env(BASE_DIR / os.environ.get("CHAT_ENV_FILE", ".env"))
 
-# --- Who we are -------------------------------------------------------------------------------------------------------
+# --- This site -------------------------------------------------------------------------------------------------------
 DEBUG = environment.flag("DEBUG", default=False)
 SECRET_KEY = environment.secret("SECRET_KEY", debug=DEBUG)
 JWT_SECRET = environment.secret("JWT_SECRET", debug=DEBUG)
@@ -37,29 +37,29 @@ CHAT_MAX_PENDING_MESSAGES = environment.number(
 )  # sent, unstored, one connection
 CHAT_RESUME_MESSAGES = environment.number("CHAT_RESUME_MESSAGES", default=1_000)  # a larger gap gets the newest page
 CHAT_HISTORY_LIMIT = environment.number("CHAT_HISTORY_LIMIT", default=0)  # messages `prune_history` leaves in a room
-CHAT_HEADS_INTERVAL_S = environment.number("CHAT_HEADS_INTERVAL_S", default=5, minimum=1)  # a lost event shows so soon
+CHAT_HEADS_INTERVAL_S = environment.number("CHAT_HEADS_INTERVAL_S", default=5, minimum=1)  # finds lost events
 CHAT_WRITE_QUEUE_MESSAGES = environment.number(
     "CHAT_WRITE_QUEUE_MESSAGES", default=10_000, minimum=1
 )  # waiting to be stored, one process
 CHAT_WRITE_QUEUE_MESSAGES_PER_USER = environment.number(
     "CHAT_WRITE_QUEUE_MESSAGES_PER_USER", default=1_000
-)  # of these from one user: one who floods is refused alone
+)  # of these from one user, so that one who floods is refused alone
 CHAT_OUTBOX_BYTES = environment.number("CHAT_OUTBOX_BYTES", default=524_288)  # unsent to one slow reader
 CHAT_HEARTBEAT_S = environment.number("CHAT_HEARTBEAT_S", default=30, minimum=1)  # ping; no pong by the next one: cut
 CHAT_BATCH_SIZE = environment.number("CHAT_BATCH_SIZE", default=20)  # events in one frame at most; 0 or 1: no batches
 CHAT_BATCH_INTERVAL_MS = environment.number(
     "CHAT_BATCH_INTERVAL_MS", default=100, minimum=1
-)  # what follows so soon waits
+)  # events that follow within it share a frame
 CHAT_COMPRESS_MIN_BYTES = environment.number("CHAT_COMPRESS_MIN_BYTES", default=1_024)  # shorter frames hardly shrink
-CHAT_MAX_NOTICED_MEMBERS = environment.number("CHAT_MAX_NOTICED_MEMBERS", default=100)  # above: no single joins, leaves
+CHAT_MAX_NOTICED_MEMBERS = environment.number("CHAT_MAX_NOTICED_MEMBERS", default=100)  # above: only counts
 CHAT_LEAVE_DELAY_S = environment.number("CHAT_LEAVE_DELAY_S", default=2)  # a page that is reloaded has not left
 CHAT_DRAIN_S = environment.number("CHAT_DRAIN_S", default=5)  # a stopping process closes its sockets over this time
 CHAT_PRESENCE_LEASE_S = environment.number(
     "CHAT_PRESENCE_LEASE_S", default=15, minimum=2
-)  # a dead process counts so long
+)  # the users of a dead process count as present until it expires
 CHAT_DATABASE_THREADS = environment.number(
     "CHAT_DATABASE_THREADS", default=4, minimum=1
-)  # reads side by side, a process
+)  # parallel reads of one process
 CHAT_WARNING_MEMORY_MB = environment.number(
     "CHAT_WARNING_MEMORY_MB", default=500
 )  # resident; /health says warning above
@@ -79,7 +79,7 @@ SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=CHAT_ACCESS_MINUTES),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=CHAT_REFRESH_DAYS),
-    "LEEWAY": 30,  # seconds: the clocks of the machines that sign and read a token may differ by so much
+    "LEEWAY": 30,  # seconds by which the clocks of the machines that sign and read a token may differ
     "USER_ID_CLAIM": "userId",
 }
 
@@ -124,7 +124,7 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "chatsite.urls"
 ASGI_APPLICATION = "chatsite.asgi.application"
-APPEND_SLASH = False  # the doors take both spellings themselves, so that a POST is never redirected
+APPEND_SLASH = False  # routes accept both spellings, so that a POST is never redirected
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",

@@ -10,12 +10,12 @@ from rooms.live import node
 from rooms.models import Room
 from rooms.protocol.rules import timestamp
 
-# A page of thousands of rows helps nobody and is fetched every few seconds: the counts are whole, the lists are not.
+# The page is fetched every few seconds, and thousands of rows help nobody: counts are complete, lists are cut.
 PEOPLE_SHOWN, ROOMS_SHOWN, MEMBERS_SHOWN = 500, 200, 50
 
 
 def collect() -> dict[str, Any]:
-    """Raises Unavailable when it cannot be told who is where."""
+    """Raises Unavailable when presence does not answer."""
     report = health.report()
     return {
         "status": report.status,

@@ -1,4 +1,4 @@
-"""Is this process well? The rules of GET /health, and the numbers they are held against.
+"""Is this process well? The rules of GET /health, and the numbers they are applied to.
 
 Knows the database, the settings and the metrics; nothing of requests.
 """
@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from monitoring import metrics
 from rooms.models import Room
 
-FAILED_MINIMUM = 5  # in a minute: fewer failures than these are an accident, not an outage
+FAILED_MINIMUM = 5  # in a minute: fewer failures are no outage
 MB = 1_000_000
 ROOMS_HELD_S = 5  # counting rooms reads the whole table: a scraper, a probe and a dashboard share one count
 

@@ -1,7 +1,7 @@
 """The named instruments of this process, and their two renderings: JSON and Prometheus text.
 
-Imports nothing of ours, so every layer may count. Each function is called per command or per broadcast, never per
-recipient.
+Imports no other package of the project, so every layer may count. Each function is called per command or per
+broadcast, never per recipient.
 """
 
 import os
@@ -91,12 +91,13 @@ class Instruments:
     def _count_messages(self) -> None:
         self._received = Tally("chat_messages_received", "Commands received.", self.registry)
         self._sent = Tally("chat_messages_sent", "Frames handed to sockets.", self.registry)
-        self._failed = Counter("chat_messages_failed", "Commands failed by a fault of ours.", registry=self.registry)
+        self._failed = Counter("chat_messages_failed", "Commands failed by a server error.", registry=self.registry)
         self._stored = Counter("chat_messages_stored", "Messages committed.", registry=self.registry)
         self._store_seconds = Histogram(
             "chat_store_seconds", "Seconds of one commit.", buckets=STORE_BUCKETS_S, registry=self.registry
         )
         self._unpublished = Counter("chat_publish_failures", "Events other processes missed.", registry=self.registry)
+        self._unread = Counter("chat_relay_failures", "Messages of other processes unread.", registry=self.registry)
         self._gauge("chat_messages_rate", "Commands received a second, over the last minute.", self._rate)
 
     def _measure_process(self) -> None:
@@ -118,7 +119,7 @@ class Instruments:
             self._active -= 1
 
     def received(self) -> None:
-        """One command came in, whatever becomes of it."""
+        """One command was received, valid or not."""
         self._received.count += 1
         self._last_received.add()
 
@@ -127,7 +128,7 @@ class Instruments:
         self._sent.count += count
 
     def failed(self) -> None:
-        """A command failed through a fault of ours; never for a client's own mistake."""
+        """A command failed through a server error; never for a client's mistake."""
         self._failed.inc()
         self._last_failed.add()
 
@@ -140,6 +141,10 @@ class Instruments:
         """An event did not reach the other processes."""
         self._unpublished.inc()
 
+    def relay_failed(self) -> None:
+        """A message of another process could not be read or handled."""
+        self._unread.inc()
+
     def rooms_active(self, count: int) -> None:
         """`count` rooms have somebody of this process in them."""
         self._rooms.set(count)
@@ -149,7 +154,7 @@ class Instruments:
         return self._active
 
     def last_minute(self) -> tuple[int, int]:
-        """Commands received, and commands failed by a fault of ours, in the last minute."""
+        """Commands received, and commands failed by a server error, in the last minute."""
         return self._last_received.total(), self._last_failed.total()
 
     def snapshot(self) -> dict[str, Any]:
@@ -200,6 +205,7 @@ sent = _process.sent
 failed = _process.failed
 stored = _process.stored
 publish_failed = _process.publish_failed
+relay_failed = _process.relay_failed
 rooms_active = _process.rooms_active
 active = _process.active
 last_minute = _process.last_minute

@@ -1,4 +1,4 @@
-"""The last guard before a log line is written: no token, no password and no message text gets past it.
+"""The last filter before a log line is written: removes tokens, passwords and message texts.
 
 The code does not log such things in the first place; this is for the day it does by mistake, and for what others log.
 """
@@ -18,7 +18,7 @@ _QUERY_PARAMETER = re.compile(r"(?<=[?&;])([^\s?&;=\"'<>]+)=([^\s&;\"'<>]*)")
 _BARE_SECRETS = (
     re.compile(r"\beyJ[\w-]*\.[\w-]+\.[\w-]*"),  # a JWT, wherever it stands
     re.compile(r"(?<=\bBearer )\S+", re.IGNORECASE),
-    # PostgreSQL repeats a refused row, content included, in its errors; nothing after it can be told from the row.
+    # PostgreSQL repeats a refused row, content included, in its errors; what follows cannot be separated from the row.
     re.compile(r"(?<=Failing row contains ).*?(?=\n(?:Traceback|The above|During)|\Z)", re.DOTALL),
 )
 
@@ -37,7 +37,7 @@ def clean(text: str) -> str:
 
 
 def _is_private(name: str, value: Any) -> bool:
-    """`messages=3` is a count, and may be told."""
+    """`messages=3` is a count, and may be logged."""
     return bool(_SECRET_NAME.search(name) or (_TEXT_NAME.search(name) and not isinstance(value, int | float)))
 
 

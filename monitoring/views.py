@@ -1,4 +1,6 @@
-"""HTTP doors of monitoring: health and metrics for machines (without a CSRF token), the monitoring page for staff."""
+"""HTTP views of monitoring: health and metrics for machines (without a CSRF token), the monitoring page for staff."""
+
+from collections.abc import Iterator
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -48,15 +50,25 @@ def metrics(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def ready(_request: HttpRequest) -> HttpResponse:
-    """May a proxy send new clients here? Not while the process takes leave of its own, nor without the database.
+    """May a proxy send new clients here? Not while it drains, has no database, or receives nothing from others.
 
-    A Redis that does not answer is told, but is no reason: it is away for every process alike, and each goes on alone.
+    A Redis that does not answer is reported as degraded only: it is away for every process, and each goes on alone. A
+    relay that receives nothing is a fault of this process: its clients are better off with another.
     """
-    reasons = ["draining"] if node.draining() else [] if process_health.database_answers() else ["database-down"]
+    reasons = list(_not_ready())
     degraded = ["redis-down"] if node.alone() else []
     return JsonResponse(
         {"ready": not reasons, "reasons": reasons, "degraded": degraded}, status=503 if reasons else 200
     )
+
+
+def _not_ready() -> Iterator[str]:
+    if node.draining():
+        yield "draining"
+    elif not process_health.database_answers():
+        yield "database-down"
+    if node.is_deaf():
+        yield "relay-down"
 
 
 def _wants_text(request: HttpRequest) -> bool:
@@ -68,7 +80,7 @@ def _wants_text(request: HttpRequest) -> bool:
 @require_safe
 @admin.site.admin_view
 def dashboard(request: HttpRequest) -> HttpResponse:
-    """The page itself has no numbers in it; its script fetches them from `dashboard_data`."""
+    """The page has no numbers in it; its script fetches them from `dashboard_data`."""
     context = admin.site.each_context(request) | {"title": _("Monitoring")}
     return TemplateResponse(request, "admin/monitoring/dashboard.html", context)
 
@@ -76,7 +88,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def dashboard_data(request: HttpRequest) -> HttpResponse:
-    """Not behind `admin_view`: a script is better told 403 than led to a sign-in page."""
+    """Not behind `admin_view`: a script can handle 403 better than a redirect to a sign-in page."""
     if not admin.site.has_permission(request):
         return JsonResponse({"error": _("Staff only.")}, status=403)
     try:

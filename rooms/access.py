@@ -1,4 +1,4 @@
-"""The one rule who may do what in a room. Every command, REST route and page asks it with a `RoomAccess` row."""
+"""The one rule of who may do what in a room, applied to a `RoomAccess` row by every command, REST route and page."""
 
 from collections.abc import Iterator
 from datetime import datetime

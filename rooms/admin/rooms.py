@@ -1,8 +1,9 @@
-"""Rooms: made, closed, reopened, removed."""
+"""Rooms: created, closed, reopened, removed."""
 
 from typing import Any, cast
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import ValidationError
 from django.db.models import Count, OuterRef, QuerySet, Subquery
@@ -17,6 +18,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.admin import IsSetFilter
 from chatsite.errors import ChatError
+from rooms.admin.messages import ROOM_PARAMETER
 from rooms.live import node
 from rooms.models import Membership, Room
 from rooms.protocol.rules import room_name
@@ -33,7 +35,7 @@ class RoomForm(ModelForm):  # type: ignore[type-arg]  # not generic when it runs
 
 
 class RoomList(ChangeList):
-    """A page of rooms, with how many people are in each: asked for once a page, not once a row."""
+    """A page of rooms, with how many people are in each: one query of presence for all its rows."""
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -74,11 +76,11 @@ class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when
         return RoomList
 
     def get_readonly_fields(self, request: HttpRequest, obj: Room | None = None) -> tuple[str, ...]:
-        """Clients know a room by its name, and who is inside came in under its kind: neither changes later."""
+        """Clients know a room by its name, and its members joined under its kind: neither changes later."""
         return (*self.readonly_fields, "name", "kind") if obj else self.readonly_fields
 
     def save_model(self, request: HttpRequest, obj: Room, form: "ModelForm[Room]", change: bool) -> None:
-        """Writes what was changed here and no more: the room's seq moves on while the form is open."""
+        """Writes only the changed fields: the room's seq moves on while the form is open."""
         if change:
             obj.save(update_fields=form.changed_data)
         else:
@@ -95,7 +97,7 @@ class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when
 
     @admin.display(description=gettext_lazy("messages"))
     def message_list(self, room: Room) -> str:
-        url = reverse("admin:rooms_message_changelist", query={"room__id__exact": room.pk})
+        url = reverse("admin:rooms_message_changelist", query={ROOM_PARAMETER: room.pk})
         return format_html('<a href="{}">{}</a>', url, _("Show"))
 
     @admin.action(description=gettext_lazy("Close selected rooms"), permissions=["change"])
@@ -118,18 +120,23 @@ class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when
 
     @admin.action(description=gettext_lazy("Remove selected rooms with all their messages"), permissions=["remove"])
     def remove(self, request: HttpRequest, queryset: QuerySet[Room]) -> TemplateResponse | None:
-        """Asks first. Members leave at once; the messages are deleted some at a time by the serving processes."""
+        """Asks first. Members leave at once; the serving processes delete the messages some at a time."""
         rooms = list(queryset)
         if "confirmed" not in request.POST:
-            context = self.admin_site.each_context(request) | {
-                "title": _("Remove rooms"),
-                "opts": self.opts,
-                "rooms": rooms,
-            }
-            return TemplateResponse(request, "admin/rooms/remove.html", context)
+            return self._confirm_removal(request, rooms)
+        self.log_deletions(request, queryset)
         for room in rooms:
-            self.log_deletions(request, Room.objects.filter(pk=room.pk))
             remove_room(room_id=room.pk)
         done = ngettext("%(count)d room was removed.", "%(count)d rooms were removed.", len(rooms))
         self.message_user(request, done % {"count": len(rooms)}, messages.SUCCESS)
         return None
+
+    def _confirm_removal(self, request: HttpRequest, rooms: list[Room]) -> TemplateResponse:
+        context = self.admin_site.each_context(request) | {
+            "title": _("Remove rooms"),
+            "opts": self.opts,
+            "rooms": rooms,
+            "rooms_url": reverse("admin:rooms_room_changelist"),
+            "action_checkbox_name": ACTION_CHECKBOX_NAME,
+        }
+        return TemplateResponse(request, "admin/rooms/remove.html", context)

@@ -66,7 +66,7 @@ class MessagesView(APIView):
         tags=["rooms"],
     )
     def post(self, request: Request, name: str) -> Response:
-        """Says something in a room; it is stored when the answer comes."""
+        """Posts a message to a room; it is stored when the answer is sent."""
         new, user_id = rest.body(request.data, PostMessage), caller(request).pk
         room = access.room(user_id, name)
         message = post_message(room_id=room.room_id, author_id=user_id, content=new.content, client_id=new.client_id)

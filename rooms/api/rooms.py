@@ -1,4 +1,4 @@
-"""Listing, making and showing rooms."""
+"""Listing, creating and showing rooms."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, cast
@@ -86,7 +86,7 @@ class RoomView(APIView):
 
 
 def entries(user_id: Any, query: RoomsQuery) -> list[RoomEntry]:
-    """What a page of rooms is made of: one more than it shows tells whether there is a next page."""
+    """The rooms of a page, and one more if there is a next page."""
     return access.visible_rooms(user_id, after=query.after, limit=min(query.limit, rest.PAGE_MAX) + 1)
 
 

@@ -1,7 +1,7 @@
 """Events of one room that share a frame, for the members who accept `message-batch`.
 
-The first event of a quiet room leaves at once; those that follow within the interval wait for each other. A batch is
-encoded once, for all who get it.
+The first event of a quiet room leaves at once; those that follow within the interval share the next frame. A
+batch is encoded once, for all its recipients.
 """
 
 import asyncio

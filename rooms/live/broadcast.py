@@ -10,9 +10,9 @@ Write = Callable[[bytes], None]
 
 
 class Recipient(Protocol):
-    """`write` puts whole WebSocket frames on the line; None: something is in the way, and `offer` knows what to do.
+    """`write` writes whole WebSocket frames to the socket; None while it cannot: then `offer` queues them.
 
-    `write_up_to` is the largest payload, in bytes, that goes that way.
+    `write_up_to` is the largest payload, in bytes, that `write` takes.
     """
 
     id: str
@@ -24,10 +24,10 @@ class Recipient(Protocol):
 
 
 def broadcast(recipients: Collection[Recipient], frames: list[Encoded]) -> None:
-    """Sends everybody these frames, in one write where nothing is in the way.
+    """Sends these frames to every recipient, in one write where the socket is free.
 
-    The kernel's part of a write costs most, so what was committed together is written together. What is the same for
-    everybody stands outside the loop: a call less was 8.5 -> 8.0 us for each of 1,000.
+    The kernel's part of a write costs most, so what was committed together is written together. What is the
+    same for all stands outside the loop: one call less was 8.5 -> 8.0 us for each of 1,000.
     """
     if not (recipients and frames):
         return

@@ -19,7 +19,7 @@ from rooms.protocol.frames.base import Frame
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 GONE = Close(1006, "", "The connection broke; no frame says so.")
-CLOSE_TIMEOUT_S = 5.0  # a peer that reads nothing in this time cannot take a close frame either: it is cut off
+CLOSE_TIMEOUT_S = 5.0  # a peer that reads nothing for this long will not read a close frame either: it is disconnected
 
 
 class FrameSocket(Protocol):
@@ -79,7 +79,7 @@ class Connection:
         self._drained: asyncio.Event | None = None
         self._pump: asyncio.Task[None] | None = None
         self._settled: asyncio.Event | None = None
-        self.write: Write | None = None  # while nothing is in the way: frames go past all the rest
+        self.write: Write | None = None  # while the socket is free and the outbox empty: frames bypass the outbox
         self._socket_write: Write | None = None
         if socket is not None:
             socket.watch(self._on_writable)
@@ -101,7 +101,7 @@ class Connection:
     def offer(self, frame: Encoded, *, ephemeral: bool = False) -> None:
         """Sends at once if nothing is in the way, else queues it in order; under pressure ephemeral frames go first.
 
-        An outbox within its bound takes one frame of any size: what was asked for must be able to arrive.
+        An outbox within its limit takes one frame of any size, or a large answer could never be sent.
         """
         if len(frame.payload) > self.write_up_to:
             frame = frame.compressed
@@ -202,14 +202,14 @@ class Connection:
         try:
             while self._outbox:
                 frame = self._outbox.popleft()
-                self._sending_bytes = len(frame.payload)  # what is on its way does not count against the bound
+                self._sending_bytes = len(frame.payload)  # what is being sent does not count against the limit
                 self._outbox_bytes -= self._sending_bytes
                 await send({"type": "websocket.send", "text": frame.text})
                 self._sending_bytes = 0
                 self._wake()
             if self.closing is not None:
                 await send({"type": "websocket.close", "code": self.closing.code, "reason": self.closing.reason})
-        except Exception:  # noqa: BLE001 - the peer is gone, in the words of whatever server; it tells the owner's loop
+        except Exception:  # noqa: BLE001 - the peer is gone, each server raises its own; the owner's loop gets an event
             self._drop_outbox()
         finally:
             self._pump, self._sending_bytes = None, 0

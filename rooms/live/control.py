@@ -1,4 +1,4 @@
-"""What processes say to each other: whose rights may have changed, and which room."""
+"""Messages between processes: whose rights, or which room, may have changed."""
 
 import msgspec
 
@@ -7,13 +7,13 @@ from rooms.live.events import Event
 
 
 class UsersChanged(msgspec.Struct, tag="users"):
-    """The rights of these users may have changed: their open connections are checked again."""
+    """The rights of these users may have changed: their open connections are re-checked."""
 
     user_ids: list[int]
 
 
 class RoomChanged(msgspec.Struct, tag="room"):
-    """This room was removed, or is not for everybody any more: its members are checked again."""
+    """This room was removed, or is not for everybody any more: its members are re-checked."""
 
     room_id: int
 

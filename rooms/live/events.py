@@ -1,4 +1,4 @@
-"""What travels: an event for a topic, and the encoded frame its recipients share. Knows no models and no sockets."""
+"""What is broadcast: an event for a topic, and the encoded frame its recipients share. Knows no models or sockets."""
 
 import msgspec
 
@@ -19,7 +19,7 @@ class Event(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Encoded:
-    """A server frame as JSON bytes, and each form a socket may want of it, made once for all recipients."""
+    """A server frame as JSON bytes, and each form of it that sockets need, made once for all recipients."""
 
     __slots__ = ("_compressed", "_text", "_wire", "payload")
 

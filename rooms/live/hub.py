@@ -1,6 +1,6 @@
 """Who is here: the connections of this process by topic, and the order in which a room's events reach them.
 
-Synchronous and without I/O, clock or models. What it misses it asks for by `on_gap`, and gets by `repair`.
+Synchronous and without I/O, clock or models. It reports what is missing by `on_gap`, and receives it by `repair`.
 """
 
 from collections.abc import Callable, Iterable
@@ -29,10 +29,10 @@ class Topic:
         self.batch = batch
         self.joining: dict[Recipient, list[tuple[Event, Encoded]]] = {}
         self.ahead: dict[Recipient, int] = {}
-        self.seq: int | None = None  # the last one delivered; None until the first snapshot says where the room stands
+        self.seq: int | None = None  # the last one delivered; None until the first snapshot has the room's head
         self.start = 0  # the first snapshot's head: what came up to it was not held back for anybody
         self.early: dict[int, Event] = {}
-        self.expected = 0  # where the database was seen to stand
+        self.expected = 0  # the head last read from the database
 
     def drop(self, recipient: Recipient) -> None:
         self.members.pop(recipient, None)
@@ -42,7 +42,7 @@ class Topic:
             self.batch.members.pop(recipient, None)
 
     def add(self, recipient: Recipient) -> None:
-        """From the next event on the recipient gets each as it comes, or in batches if it accepts them."""
+        """From the next event on the recipient is sent each event, or batches if it accepts them."""
         if self.batch is not None and "message-batch" in recipient.accepts:
             self.batch.flush()
             self.batch.members[recipient] = None
@@ -72,12 +72,12 @@ class Hub:
         return found.seq if found else None
 
     def start(self, topic: str) -> int:
-        """What a snapshot must reach: two enter an empty room, and the one who has read more is admitted first."""
+        """The seq a snapshot must reach: of two who join an empty room the one with the later one may come first."""
         found = self._topics.get(topic)
         return found.start if found else 0
 
     def expect(self, topic: str, head: int) -> None:
-        """The database stands at `head` in this topic: asks for what has not come."""
+        """The database is at `head` in this topic: reports a gap when events are missing."""
         found = self._topics.get(topic)
         if found is not None and found.seq is not None and head > found.seq:
             found.expected = max(found.expected, head)
@@ -120,7 +120,7 @@ class Hub:
         self.begin(topic, head)
         found = self._topics.get(topic)
         held = found.joining.pop(recipient, None) if found else None
-        if found is None or held is None:  # left or cut off meanwhile
+        if found is None or held is None:  # left or disconnected meanwhile
             return
         for event, frame in held:
             if not event.seq or event.seq > head:
@@ -141,9 +141,9 @@ class Hub:
                 found.batch.close()
 
     def deliver(self, events: Iterable[Event]) -> None:
-        """Broadcasts events in their order: a double is dropped, an early one is held back.
+        """Broadcasts events in their order: a duplicate is dropped, an early one is held back.
 
-        Changes of one topic that come together leave together.
+        Changes of one topic in one list are sent in one write.
         """
         due: dict[str, list[Event]] = {}
         for event in events:

@@ -46,7 +46,7 @@ R = TypeVar("R")
 Recheck = Callable[["Node", Connection], Coroutine[Any, Any, None]]
 ASK_TIMEOUT_S = 5.0
 MEMBERS_EVERY_S = 1.0
-DISCONNECT_S = 2.0  # for the last ones to answer their close
+DISCONNECT_S = 2.0  # for the last clients to answer their close frame
 PURGE_PAUSE_S = 0.02  # between two deletions, for other writers
 
 
@@ -57,7 +57,7 @@ class Node:
         self.loop = asyncio.get_running_loop()
         self.connections: dict[str, Connection] = {}
         self.rights = Rights(self.connections, lambda connection: self.spawn(recheck(self, connection)), self.loop.time)
-        self.hub = Hub(self._on_gap, self.loop.call_later)
+        self.hub = Hub(lambda topic: self.repair.on_gap(topic), self.loop.call_later)  # noqa: PLW0108 - made below
         self.repair = Repair(self.hub, self.spawn, self.rights.recheck_rooms)
         self.bus = Bus(self.hub, self.rights.on_control)
         self._checkpoints = Checkpoints()
@@ -84,7 +84,7 @@ class Node:
         self.spawn(_repeat(self._remove_rooms, settings.CHAT_HEADS_INTERVAL_S))
 
     async def stop(self) -> None:
-        """Stores what was submitted, broadcasts who leaves with this process, and gives up its lease."""
+        """Stores what was submitted, broadcasts who leaves with this process, and releases its lease."""
         await self.write_queue.flush()
         for task in list(self._tasks):
             task.cancel()
@@ -108,17 +108,14 @@ class Node:
             await asyncio.sleep(0.05)
         await self.write_queue.flush()
 
-    def _on_gap(self, topic: str) -> None:
-        self.repair.on_gap(topic)
-
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Runs work beside everything else, until it ends or the node stops."""
+        """Runs a task until it ends or the node stops."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def finish(self, work: Coroutine[Any, Any, None]) -> None:
-        """Waits for work that comes to its end even when the node stops meanwhile."""
+        """Awaits work that is completed even when the node stops meanwhile."""
         task = asyncio.ensure_future(work)
         self._unfinished.add(task)
         task.add_done_callback(self._unfinished.discard)
@@ -135,7 +132,7 @@ class Node:
         self.write_queue.submit(message, reply)
 
     async def posted(self, message: NewMessage) -> StoredMessage:
-        """The same for one who waits for it; raises what refuses it."""
+        """The same, awaited; raises what refuses it."""
         answered: asyncio.Future[Answer] = self.loop.create_future()
 
         def reply(answer: Answer) -> None:
@@ -149,7 +146,7 @@ class Node:
         return answer
 
     async def remove_unused(self, room_id: int) -> None:
-        """Removes a room made by joining that is certainly empty and in which nothing was said."""
+        """Removes a room made by joining that is certainly empty and has no messages."""
 
         def is_empty(room_id: int) -> bool:  # on a database thread, which waits
             asked = asyncio.run_coroutine_threadsafe(self.presence.is_empty(room_id), self.loop)
@@ -191,7 +188,7 @@ class Node:
             await self._purge(room_id)
 
     async def _purge(self, room_id: int) -> None:
-        while await database.call(rooms.purge, room_id=room_id):  # noqa: ASYNC110 - a pause for others, not a condition
+        while await database.call(rooms.purge, room_id=room_id):  # noqa: ASYNC110 - a pause for other writers, not a condition
             await asyncio.sleep(PURGE_PAUSE_S)
 
     async def _broadcast_departures(self, departures: list[Departure]) -> None:
@@ -209,7 +206,7 @@ class Node:
 
 
 async def _repeat(work: Callable[[], Awaitable[None]], seconds: float) -> None:
-    """Does the work again and again; a time that fails is logged, and the next one comes."""
+    """Repeats the work at an interval; a failure is logged, and the next run follows."""
     while True:
         try:
             await work()
@@ -241,7 +238,7 @@ async def stop() -> None:
 
 
 def recheck_users(user_ids: Iterable[Any]) -> None:
-    """Has every process check these users' open connections again. From any thread, after the commit."""
+    """Has every process re-check these users' open connections. From any thread, after the commit."""
     publish([control.event(UsersChanged(list(user_ids)))])
 
 
@@ -250,8 +247,13 @@ def draining() -> bool:
     return _node is not None and _node.draining
 
 
+def is_deaf() -> bool:
+    """Whether this process does not receive what others send, though they can be reached."""
+    return _node is not None and not _node.bus.is_listening
+
+
 def alone() -> bool:
-    """Whether this process cannot reach the others now; its own people are served all the same."""
+    """Whether this process cannot reach the others now; its own clients are served all the same."""
     return _node is not None and not _node.presence.reachable()
 
 

@@ -43,6 +43,9 @@ class Presence(Protocol):
     async def disconnect(self, user_id: int) -> Change:
         """Takes one socket off; no effect when it was not counted."""
 
+    async def rename(self, user_id: int, username: str) -> None:
+        """A signed-in user has another name now."""
+
     async def enter(self, room: int, user_id: int) -> Change:
         """Counts a signed-in user's socket in this room."""
 
@@ -91,6 +94,10 @@ class MemoryPresence:
 
     async def disconnect(self, user_id: int) -> Change:
         return self.remove(SIGNED_IN, user_id)
+
+    async def rename(self, user_id: int, username: str) -> None:
+        if person := self.people.get(user_id):
+            self.people[user_id] = msgspec.structs.replace(person, username=username)
 
     async def enter(self, room: int, user_id: int) -> Change:
         return self.add(room, user_id)

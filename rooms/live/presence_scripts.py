@@ -79,6 +79,11 @@ local sockets, count = add(ARGV[3], ARGV[4], tonumber(ARGV[5]), ARGV[6])
 return {{sockets, count, redis.call('HINCRBY', key('leases'), process, 1)}}
 """
 
+# Replaces the record of a signed-in user, unless they have signed out and in again meanwhile.
+REPLACE = f"""{_COMMON}
+if redis.call('HGET', key('people'), ARGV[3]) == ARGV[4] then redis.call('HSET', key('people'), ARGV[3], ARGV[5]) end
+"""
+
 # Replaces this process's share by what it sends: [place, user, sockets, person as JSON or ''], as a JSON list.
 REWRITE = f"""{_COMMON}
 remove_share(process)
@@ -126,4 +131,4 @@ if redis.call('EXISTS', key('share', process), key('left', process)) == 0 then
 end
 """
 
-ALL = (CHANGE, REWRITE, RENEW, LOOK, DROP, WITHDRAW, RELEASE)
+ALL = (CHANGE, REPLACE, REWRITE, RENEW, LOOK, DROP, WITHDRAW, RELEASE)

@@ -57,6 +57,16 @@ class RedisPresence:
     async def disconnect(self, user_id: int) -> Change:
         return await self._count(self._own.remove(SIGNED_IN, user_id), SIGNED_IN, user_id, -1)
 
+    async def rename(self, user_id: int, username: str) -> None:
+        await self._own.rename(user_id, username)
+        try:
+            person = _online(await self._redis.hget(self._key("people"), str(user_id)) or "")
+            if person is not None:
+                renamed = msgspec.structs.replace(person, username=username)
+                await self._run(scripts.REPLACE, user_id, _json(person), _json(renamed))
+        except RedisError as error:
+            self._failed(error)
+
     async def enter(self, room: int, user_id: int) -> Change:
         return await self._count(self._own.add(room, user_id), room, user_id, +1)
 

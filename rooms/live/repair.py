@@ -14,7 +14,7 @@ from rooms.protocol.frames.history import Heads
 from rooms.services.changes import changes_since
 from rooms.services.rooms import heads
 
-GAP_WAIT_S = 0.05  # an event of another process that is only late has come by then
+GAP_WAIT_S = 0.05  # an event of another process that is only late arrives by then
 RETRY_S = 1.0
 
 
@@ -64,5 +64,5 @@ class Repair:
             await asyncio.sleep(RETRY_S)
             return
         self._hub.repair(topic, events, head)
-        if head == after:  # the room is gone, or what was announced is not: no use in reading again at once
+        if head == after:  # the room is gone, or the announced change is not stored: reading again at once is of no use
             await asyncio.sleep(RETRY_S)

@@ -1,7 +1,7 @@
-"""Authorization that outlives one look at the database: that of open connections, and that of callers with a token.
+"""Authorization that is kept between two reads of the database: of open connections, and of callers with a token.
 
-Whoever's rights may have changed is checked again, in every process. The bus says so at once; what it loses is found by
-polling the notes in the database.
+Users whose rights may have changed are re-checked in every process. The bus announces changes at once; those it loses
+are found by polling the notes in the database.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,15 +17,15 @@ from rooms.live import control
 from rooms.live.connection import Connection
 from rooms.live.control import RoomChanged, UsersChanged
 
-CALLERS = 10_000  # tokens that are remembered; reading one anew takes 0.5 ms of CPU, ten times the rest of a request
-LATE_COMMIT_S = 30.0  # a note bears the time of its statement, and is committed this much later at most
+CALLERS = 10_000  # remembered tokens; reading one again takes 0.5 ms of CPU, ten times the rest of a request
+LATE_COMMIT_S = 30.0  # a note has the time of its statement, and is committed at most this much later
 
 
 class Rights:
     def __init__(
         self, connections: dict[str, Connection], recheck: Callable[[Connection], object], clock: Callable[[], float]
     ) -> None:
-        """`recheck(connection)` begins to compare an open connection with what its user may do now."""
+        """`recheck(connection)` starts to compare an open connection with what its user may do now."""
         self.changes = 0  # how often somebody's rights have changed since the start
         self._connections, self._recheck, self._clock = connections, recheck, clock
         self._callers: dict[str, Identity] = {}  # by token
@@ -68,7 +68,7 @@ class Rights:
                 self._recheck(connection)
 
     async def poll(self) -> None:
-        """Finds changes that the bus has not brought: lost on the way, or made where no bus is running."""
+        """Finds changes that did not arrive by the bus: lost on the way, or made where no bus is running."""
         now = self._clock()
         changes = await database.call(accounts.access_changes, within_s=now - self._polled_at + LATE_COMMIT_S)
         self.recheck_users([user_id for user_id, _ in changes - self._seen])

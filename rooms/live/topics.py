@@ -1,7 +1,7 @@
 """The names of topics, which are the channel-layer groups too. The only module that makes or reads them."""
 
 EVERYONE = "everyone"  # every signed-in connection
-CONTROL = "control"  # what processes say to each other; its payload is for them, not for clients
+CONTROL = "control"  # messages between processes; never sent to clients
 _ROOM = "room."
 
 

@@ -1,7 +1,7 @@
-"""This process's queue of messages waiting to be stored: while one batch commits, the next one gathers.
+"""This process's queue of messages waiting to be stored: while one batch commits, the next one fills.
 
-So an idle server adds no wait, and a busy one stores hundreds in one transaction; nobody waits for company. Messages
-for a room that another transaction has locked wait apart, and delay no other room. Knows no models, but a `store`.
+So an idle server adds no delay, and a busy one stores hundreds in one transaction. Nothing waits for more messages.
+Those for a room that another transaction has locked wait apart, and delay no other room. Knows a `store`, no models.
 """
 
 import asyncio
@@ -86,7 +86,7 @@ class WriteQueue(Generic[T, R]):
             await self._flushed.wait()
 
     def _store_next(self) -> None:
-        """Begins to store what waits; what belongs to a held lane goes behind that."""
+        """Starts to store what waits; items of a held lane are appended to that lane."""
         batch: list[Entry[T, R]] = []
         while self._waiting and len(batch) < BATCH:
             entry = self._waiting.popleft()
@@ -154,7 +154,7 @@ class WriteQueue(Generic[T, R]):
         answers: list[R | ChatError],
         then: Callable[[list[Entry[T, R]], list[R | ChatError]], None],
     ) -> None:
-        """Stores a list one by one: one of them is at fault, and the others must not pay for it."""
+        """Stores a list one by one: one of its items fails, and the others must not fail with it."""
         if len(answers) == len(batch):
             then(batch, answers)
             return
@@ -181,5 +181,5 @@ class WriteQueue(Generic[T, R]):
             self._flushed = None
         try:
             entry.reply(answer)
-        except Exception:  # one socket's fault: the others of the batch still get their answers
+        except Exception:  # an error of one socket: the others of the batch still get their answers
             log.exception("write_queue.unanswered")

@@ -9,7 +9,7 @@ from rooms.models.rooms import Room
 
 
 class Membership(models.Model):
-    """What is remembered of one user in one room. A public room needs none to be entered."""
+    """One user's state in one room. Joining a public room needs none."""
 
     class Role(models.TextChoices):
         OWNER = "owner", _("owner")

@@ -1,4 +1,4 @@
-"""Rooms. Every stored change of a room takes the room's next `seq`, given while the room's row is locked.
+"""Rooms. Every stored change of a room takes the room's next `seq`, taken while the room's row is locked.
 
 So the numbers have no holes and commit in order.
 """
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 def new_epoch() -> str:
-    """A text that no other room, and no earlier life of this room, has."""
+    """A text that no other room has, and this one had not before."""
     return secrets.token_hex(4)
 
 

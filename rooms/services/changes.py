@@ -1,4 +1,4 @@
-"""Changes of messages: making them, what became of each, and the events that say so.
+"""Changes of messages: edits, deletions, and the frames and events that carry them.
 
 A change takes the room's next seq as the message's `changed_seq`, so "what changed after N" is one indexed read: it
 serves the history, a client that resumes, and the repair of a gap.
@@ -30,12 +30,12 @@ FRAMES: dict[str, type[MessageFrame]] = {Message.Kind.CHAT: ChatMessage, Message
 
 
 def edit_message(*, message_id: int, content: str) -> None:
-    """Replaces a message's text; nothing when it is gone."""
+    """Replaces a message's text; does nothing when it is deleted."""
     _change(message_id, content=text_content(content), edited_at=timezone.now())
 
 
 def delete_message(*, message_id: int) -> None:
-    """Erases a message's text; its place in the order stays. Nothing when it is gone already."""
+    """Erases a message's text and keeps its place in the order; does nothing when it is deleted already."""
     _change(message_id, content="", deleted_at=timezone.now())
 
 
@@ -67,14 +67,14 @@ def changes_since(*, room_id: int, after: int, limit: int = READ_AT_ONCE) -> tup
 
 
 def _first_event(message: StoredMessage) -> Event:
-    """That a changed message is there at all: of those who receive its change, some have it and some have not."""
+    """The event that a changed message was posted: some of the recipients of its change may not have it yet."""
     frame = msgspec.structs.replace(message_frame(message), changed_seq=message.seq)
     return Event(topics.of_room(message.room_id), encode(frame), message.seq)
 
 
 # --- Frames -----------------------------------------------------------------------------------------------------------
 def message_frame(message: StoredMessage) -> MessageFrame:
-    """A stored message as it is shown everywhere; the author of a message whose user is gone has id `0`."""
+    """A stored message as every client receives it; a deleted user's messages have the author id `0`."""
     return _frame(FRAMES[message.kind], message)
 
 

@@ -1,4 +1,4 @@
-"""What somebody who enters a room is shown: the newest page, or all that changed since they were last there."""
+"""What somebody who joins a room is sent: the newest page, or everything that changed since they were last there."""
 
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from rooms.storage import RoomAccess, RoomHead, StoredMessage
 
 
 class Snapshot(NamedTuple):
-    """Complete up to the seq `head`, and encoded here, once for all who are shown the same."""
+    """Complete up to the seq `head`; encoded here, once for all who receive the same."""
 
     head: int
     epoch: str
@@ -25,7 +25,7 @@ class Snapshot(NamedTuple):
 
 
 def snapshot(*, room: RoomAccess, after: int | None = None, epoch: str | None = None) -> Snapshot | None:
-    """For somebody whom presence counts in this room already; None when the room is gone.
+    """For somebody who is counted in this room already; None when the room is gone.
 
     `after` is the last seq they know of that `epoch` (None: of this one).
     """
@@ -41,7 +41,7 @@ def snapshot(*, room: RoomAccess, after: int | None = None, epoch: str | None = 
 
 
 def _head(room: RoomAccess) -> RoomHead | None:
-    """Where the room stands. One that may be removed as unused is locked for a moment: `remove_unused` either sees
+    """The room's head. A room that may be removed as unused is locked for a moment: `remove_unused` either sees
     that somebody is counted in it, or has removed it before this looks.
     """
     if not room.transient or room.last_seq:

@@ -20,7 +20,7 @@ def mute(*, room_id: int, user_id: Any, until: datetime | None) -> None:
 
 
 def set_membership(*, room_id: int, user_id: Any, **values: Any) -> Membership:
-    """Makes a membership, or changes these fields of it and no more: people read on meanwhile."""
+    """Creates a membership, or updates only these fields of it: `read_seq` may move meanwhile."""
     return _set(room_id, user_id, **values)
 
 

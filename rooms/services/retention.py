@@ -1,6 +1,6 @@
-"""How much of a room's history is kept: the oldest messages above a number are deleted, a few hundred at a time.
+"""Retention of a room's history: the oldest messages above a number are deleted, a few hundred at a time.
 
-The order stays whole: no seq is given again, and the room remembers what resuming clients can no longer be told.
+No seq is used again, and the room remembers which changes resuming clients can no longer be sent.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ def excess(*, room_id: int, keep: int) -> int:
 def prune(*, room_id: int, keep: int) -> Iterator[int]:
     """Deletes what is older than the `keep` newest messages, deleted ones not counted; yields rows per transaction.
 
-    The edge is taken once: what is said meanwhile is left to the next run.
+    The edge is read once: what is posted meanwhile is left to the next run.
     """
     oldest, edge = _oldest_kept(room_id, keep) or 0, 0
     while edge < oldest:
@@ -40,7 +40,7 @@ def _oldest_kept(room_id: int, keep: int) -> int | None:
 
 @transaction.atomic
 def _prune_some(room_id: int, after: int, before: int) -> tuple[int, int]:
-    """Deletes the oldest rows between two seqs; answers up to where nothing is left, and how many went.
+    """Deletes the oldest rows between two seqs; returns the seq up to which nothing is left, and how many were deleted.
 
     The room is locked first, as for every change of its messages. `after` spares PostgreSQL the rows deleted just now.
     """

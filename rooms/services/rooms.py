@@ -1,4 +1,4 @@
-"""Rooms: made, entered, closed, removed."""
+"""Rooms: created, joined, closed, removed."""
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -21,9 +21,9 @@ UNUSED_AFTER = timedelta(minutes=1)
 
 
 def create_room(*, user_id: Any, name: str, title: str = "", kind: str = Room.Kind.PUBLIC.value) -> tuple[Room, bool]:
-    """Makes a room that stays, with its maker as owner. Answers the room, and False when there was one of this name.
+    """Creates a room that stays, with its creator as owner. Returns it, and False when there was one of this name.
 
-    One that was made by joining becomes the maker's, unless it would take what others said there out of their sight.
+    One that was made by joining becomes the creator's, unless that would hide its messages from their authors.
     """
     values = {"title": title, "kind": kind, "created_by_id": user_id}
     with transaction.atomic():
@@ -40,11 +40,11 @@ def create_room(*, user_id: Any, name: str, title: str = "", kind: str = Room.Ki
 
 
 def enter_room(*, user_id: Any, name: str) -> RoomAccess:
-    """The room of this name, made for the time of the visit if there is none; NoSuchRoom, Banned."""
+    """The room of this name, created as transient if there is none; NoSuchRoom, Banned."""
     room = access.find_room(user_id, name)
     if room is None:
         Room.objects.get_or_create(name=name, defaults={"transient": True, "created_by_id": user_id})
-        room = access.room(user_id, name)  # somebody may have been faster, with a room that is not for this user
+        room = access.room(user_id, name)  # another process may have made one that this user may not read
     return room
 
 
@@ -67,22 +67,22 @@ def reopen_room(*, room_id: int) -> None:
 
 
 def renew_epochs() -> int:
-    """After a restored backup: nobody resumes by a seq of the time that was lost. Answers how many rooms there are."""
+    """After a restored backup: no client resumes by a seq that was lost. Returns the number of rooms."""
     return Room.objects.update(epoch=new_epoch())
 
 
 # --- Rooms that go away -----------------------------------------------------------------------------------------------
 def unused_rooms() -> list[int]:
-    """Rooms made by joining a while ago in which nothing was said."""
+    """Rooms made by joining some time ago that have no messages."""
     unused = Room.objects.filter(transient=True, last_seq=0, created_at__lt=timezone.now() - UNUSED_AFTER)
     return list(unused.values_list("pk", flat=True))
 
 
 def remove_unused(*, room_id: int, is_empty: Callable[[int], bool]) -> bool:
-    """Removes a room made by joining, unless something was said or somebody is there.
+    """Removes a room made by joining, unless it has messages or members present.
 
-    The row is locked before presence is asked, and who enters is counted before their snapshot locks the row: so they
-    are either seen here, or find the room gone and make it again.
+    The row is locked before presence is read, and a joiner is counted before their snapshot locks the row: so they are
+    either seen here, or find the room gone and create it again.
     """
     with transaction.atomic():
         room = Room.objects.select_for_update().filter(pk=room_id, transient=True, last_seq=0).first()
@@ -90,7 +90,7 @@ def remove_unused(*, room_id: int, is_empty: Callable[[int], bool]) -> bool:
 
 
 def remove_room(*, room_id: int) -> None:
-    """Nobody finds the room any more, and its name is free; its members leave, its messages go by `purge`."""
+    """Hides the room and frees its name; its members leave, its messages are deleted by `purge`."""
     with transaction.atomic():
         Room.objects.filter(pk=room_id, removed_at=None).update(removed_at=timezone.now(), name=f"~{room_id}")
         publish_after_commit(lambda: [control.event(RoomChanged(room_id))])
@@ -101,9 +101,9 @@ def removed_rooms() -> list[int]:
 
 
 def purge(*, room_id: int) -> bool:
-    """Deletes some messages of a removed room, at last the room; False when nothing is left to do.
+    """Deletes some messages of a removed room, and at last the room; False when nothing is left to do.
 
-    Rooms that another process purges now are left to it.
+    A room that another process is purging now is skipped.
     """
     with transaction.atomic():
         rooms = Room.objects.select_for_update(

@@ -8,7 +8,7 @@ from rooms.protocol.frames.session import Ack, Error
 
 
 def refuse(connection: Connection, error: ChatError, command_id: str | None) -> None:
-    """Answers a command with an error; only server faults count as failed."""
+    """Answers a command with an error; only server errors count as failed."""
     if isinstance(error, Internal | Unavailable):
         metrics.failed()
     connection.send(error_frame(error, command_id))
@@ -25,6 +25,6 @@ def error_frame(error: ChatError, command_id: str | None = None) -> Error:
 
 
 def acknowledge(connection: Connection, command: Command) -> None:
-    """Answers a command that has no answer of its own, if its sender wants to know."""
+    """Answers a command that has no reply of its own, if it has an `id`."""
     if command.id is not None:
         connection.send(Ack(id=command.id))

@@ -40,7 +40,7 @@ class ChatConsumer(AsyncConsumer):
 
     node: Node
     connection: Connection
-    is_busy = False  # a command is under way: what comes now waits for it
+    is_busy = False  # a command is being handled: later ones wait for it
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
@@ -63,7 +63,7 @@ class ChatConsumer(AsyncConsumer):
         except asyncio.CancelledError:
             if self.connection.closing is None:
                 raise
-            code = self.connection.closing.code  # the peer did not answer our close, and was cut off
+            code = self.connection.closing.code  # the peer did not answer our close, and was disconnected
         finally:
             del self.node.connections[self.connection.id]
             await membership.disconnect(self.node, self.connection)
@@ -73,7 +73,7 @@ class ChatConsumer(AsyncConsumer):
     async def _open(self, scope: Scope) -> None:
         self._log("socket.opened", address=self.connection.address)
         if 0 < settings.CHAT_MAX_CONNECTIONS < len(self.node.connections):
-            refusal = Unavailable(OVERLOADED.reason)  # not counted as failed: too many guests are no server fault
+            refusal = Unavailable(OVERLOADED.reason)  # not counted as failed: too many clients are no server error
             self.connection.send(Error(message=refusal.message, code=refusal.code, retryable=True))
             self.connection.close(OVERLOADED)
             return
@@ -113,7 +113,7 @@ class ChatConsumer(AsyncConsumer):
             command = self._decode(text)
             command_id = command.id
             await self._dispatch(command)
-        except Exception as error:  # noqa: BLE001 - told apart there
+        except Exception as error:  # noqa: BLE001 - `_refuse` distinguishes them
             self._refuse(error, command_id)
 
     async def _dispatch(self, command: Command) -> None:
@@ -122,7 +122,7 @@ class ChatConsumer(AsyncConsumer):
             await self.connection.settled()
             await self.connection.drained()
         elif self.connection.is_full:
-            await self.connection.settled()  # reads no further, so the sender's own line fills: nobody else pays
+            await self.connection.settled()  # stops reading, so that only this sender's own messages wait
         if (answering := HANDLERS[type(command)](self.node, self.connection, command)) is not None:
             await answering
 
@@ -140,7 +140,7 @@ class ChatConsumer(AsyncConsumer):
         try:
             self._check(command)
             HANDLERS[type(command)](self.node, self.connection, command)
-        except Exception as error:  # noqa: BLE001 - told apart there
+        except Exception as error:  # noqa: BLE001 - `_refuse` distinguishes them
             self._refuse(error, command.id)
         return True
 
@@ -162,7 +162,7 @@ class ChatConsumer(AsyncConsumer):
             raise BadFrame("Frames are text; binary ones are not served")
         limit = settings.CHAT_MAX_FRAME_BYTES
         if 0 < limit < len(text) or (0 < limit < 3 * len(text) and len(text.encode()) > limit):
-            # Our servers close before this; it is for any other ASGI server.
+            # The project's own servers close before this; it is for any other ASGI server.
             self.connection.close(TOO_BIG)
             raise TooLarge(f"The frame is over {limit} bytes")
         return decode(text)

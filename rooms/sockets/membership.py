@@ -1,6 +1,6 @@
-"""Entering and leaving rooms through one connection: in which order presence, hub, bus and snapshot are touched.
+"""Joining and leaving rooms by one connection: the order in which presence, hub, bus and snapshot are used.
 
-Nothing gets past a joiner: the hub holds events back for them from before their snapshot is read until it was sent.
+A joiner misses nothing: the hub holds events back for them from before their snapshot is read until it was sent.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from rooms.services.rooms import enter_room
 from rooms.storage import RoomAccess
 
 Notice = type[UserJoined] | type[UserLeft]
-TRIES = 3  # a room made by joining can disappear while somebody enters it; they then make it again
+TRIES = 3  # a room made by joining can disappear while somebody joins it; they then create it again
 
 
 def user_ref(identity: Identity) -> UserRef:
@@ -35,10 +35,10 @@ def user_ref(identity: Identity) -> UserRef:
 async def join(
     node: Node, connection: Connection, name: str, after: int | None = None, epoch: str | None = None
 ) -> tuple[RoomAccess, int, Snapshot]:
-    """Enters a room, made if there is none. Answers it, how many people are in it, and what to show.
+    """Joins a room, created if there is none. Returns it, how many people are in it, and the snapshot.
 
-    The caller sends these and then calls `activate`; until then the hub holds back what is said. A failure leaves a
-    member of the room what they were.
+    The caller sends these and then calls `activate`; until then the hub holds events back. After a failure the
+    connection is in the room if it was before.
     """
     limit = settings.CHAT_MAX_ROOMS_PER_CONNECTION
     if 0 < limit <= len(connection.rooms) and name not in connection.rooms:
@@ -75,7 +75,7 @@ async def _subscribe(node: Node, connection: Connection, room: RoomAccess, was_m
     if was_member:
         counts = await node.presence.counts([room.room_id])
         return counts[room.room_id]
-    await node.bus.sync_group(topic)
+    await node.bus.sync_subscription(topic)
     is_first, count = await node.presence.enter(room.room_id, connection.identity.user_id)
     if is_first:
         _notify(node, room, UserJoined, connection.identity, count=count, skip=connection.id)
@@ -114,7 +114,7 @@ def activate(node: Node, connection: Connection, room: RoomAccess, shown: Snapsh
 
 
 async def leave(node: Node, connection: Connection, name: str) -> None:
-    """Leaves a room; NotInRoom. The room hears of it when it was the user's last socket there."""
+    """Leaves a room; NotInRoom. `user-left` is broadcast when it was the user's last socket there."""
     room: RoomAccess | None = connection.rooms.pop(name, None)
     if room is None:
         raise NotInRoom
@@ -130,7 +130,7 @@ async def _unsubscribe(node: Node, connection: Connection, room: RoomAccess) -> 
     topic = topics.of_room(room.room_id)
     node.hub.unsubscribe(topic, connection)
     if topic not in node.hub:
-        await node.bus.sync_group(topic)
+        await node.bus.sync_subscription(topic)
 
 
 async def _uncount(node: Node, identity: Identity, room: RoomAccess) -> None:
@@ -143,7 +143,7 @@ async def _uncount(node: Node, identity: Identity, room: RoomAccess) -> None:
 
 
 def _notify(node: Node, room: RoomAccess, kind: Notice, identity: Identity, *, count: int, skip: str = "") -> None:
-    """Names one person to a room, or, where that would be too much for all, says how many there are."""
+    """Broadcasts who joined or left, or in a large room the number of members."""
     if 0 < settings.CHAT_MAX_NOTICED_MEMBERS < count:
         node.members_changed(room)
         return
@@ -152,7 +152,7 @@ def _notify(node: Node, room: RoomAccess, kind: Notice, identity: Identity, *, c
 
 
 async def disconnect(node: Node, connection: Connection) -> None:
-    """The connection is gone. Its user counts as there for CHAT_LEAVE_DELAY_S more: a reloaded page is back by then."""
+    """The connection has closed. Its user counts as present for CHAT_LEAVE_DELAY_S more, enough to reload a page."""
     connection.ended()
     rooms = list(connection.rooms.values())
     connection.rooms.clear()

@@ -1,4 +1,4 @@
-"""Who is on a connection: signing in, expiry, and checking again what its user may do."""
+"""The user of a connection: signing in, expiry, and re-checking what they may do."""
 
 import asyncio
 from collections.abc import Callable
@@ -45,7 +45,7 @@ async def sign_in_by(
     proof: str,
     command_id: str | None = None,
 ) -> None:
-    """Signs in whoever a token or a session key is read to belong to; nobody when it is nobody's."""
+    """Signs in the owner of a token or a session key; nobody when it has none."""
     changes = node.rights.changes
     identity = await database.call(read, proof)
     if identity is None:
@@ -93,7 +93,7 @@ def _watch_expiry(connection: Connection, identity: Identity) -> None:
     connection.set_timer(max(0.0, identity.expires_at - time() - EXPIRY_WARNING_S), warn)
 
 
-# --- Checking again ---------------------------------------------------------------------------------------------------
+# --- Re-checking ---------------------------------------------------------------------------------------------------
 async def recheck(node: Node, connection: Connection) -> None:
     """Compares an open connection with the database: it goes on with today's roles and rooms, or is closed."""
     while connection.closing is None:
@@ -110,11 +110,14 @@ async def recheck(node: Node, connection: Connection) -> None:
 
 async def _recheck(node: Node, connection: Connection) -> None:
     identity = None
-    while connection.identity is not identity:  # another check was faster, maybe with what was so before
+    while connection.identity is not identity:  # another re-check was faster, maybe with older data
         identity = connection.identity
         today = await database.call(authentication.refreshed, identity)
         if connection.identity is identity:
+            is_renamed = today.username != identity.username
             connection.identity = identity = today
+            if is_renamed:
+                await node.presence.rename(today.user_id, today.username)
     for name in list(connection.rooms):
         await _recheck_room(node, connection, name)
 

@@ -49,7 +49,8 @@ LOOKUP = f"""
     LEFT JOIN {MESSAGE} ON {column(Message, "author")} = author AND {column(Message, "client_id")} = client
 """
 REPEATED = f"{reads.MESSAGES} WHERE {reads.MESSAGE_ID} = ANY(%s)"
-ID, LAST_SEQ, CLOSED = name(Room, "id"), name(Room, "last_seq"), name(Room, "closed_at")
+ID, LAST_SEQ = name(Room, "id"), name(Room, "last_seq")
+OPEN = f"{name(Room, 'closed_at')} IS NULL AND {name(Room, 'removed_at')} IS NULL"
 FIELDS = ("room", "seq", "changed_seq", "kind", "author", "content", "client_id", "created_at")
 PLACED = columns(Placed, {"room_id": name(Message, "room"), "seq": name(Message, "seq"), "id": name(Message, "id")})
 STORE = f"""
@@ -58,7 +59,7 @@ STORE = f"""
     ),
     wanted AS (SELECT room, count(*) AS messages FROM new GROUP BY room),
     locked AS (
-        SELECT {ID} AS id FROM {ROOM} WHERE {CLOSED} IS NULL AND {ID} IN (SELECT room FROM new)
+        SELECT {ID} AS id FROM {ROOM} WHERE {OPEN} AND {ID} IN (SELECT room FROM new)
         ORDER BY {ID} FOR NO KEY UPDATE {{skip}}
     ),
     heads AS (
@@ -81,6 +82,8 @@ def posting() -> AbstractContextManager[object]:
 
 
 def lookup(messages: list[NewMessage]) -> list[PostContext]:
+    if not messages:
+        return []
     rows = [(n, new.room_id, new.author_id, new.client_id) for n, new in enumerate(messages)]
     asked = {row.n: row for row in _execute(Asked, LOOKUP, _columns(rows))}
     repeated_ids = [row.repeated for row in asked.values() if row.repeated is not None]
@@ -90,8 +93,9 @@ def lookup(messages: list[NewMessage]) -> list[PostContext]:
 
 
 def store(messages: list[NewMessage], moment: datetime, *, wait: bool) -> list[Placed | None]:
-    """Stores messages; None for those whose room was closed a moment ago or, without `wait`, is locked by another.
+    """Stores messages; None for those whose room was closed or removed a moment ago.
 
+    Without `wait` None also for those whose room is locked by another transaction.
     Rooms are locked in key order, and client ids inserted in one order, so that two lists never wait for each other.
     Raises IntegrityError when another process has just stored one of the client ids.
     """

@@ -43,12 +43,12 @@ LIST = f"""
     AND {NAME} > %s ORDER BY {NAME}
 """
 HEAD = f"SELECT {columns(RoomHead, HEAD_SOURCES)} FROM {ROOM} WHERE {REMOVED} IS NULL AND {ROOM_ID} = %s"
-MESSAGES = f"""
-    SELECT {columns(StoredMessage, MESSAGE_SOURCES)} FROM {MESSAGE}
+SELECT_MESSAGES = f"SELECT {columns(StoredMessage, MESSAGE_SOURCES)}"
+JOINS = f"""
     JOIN {ROOM} ON {ROOM_ID} = {column(Message, "room")}
     LEFT JOIN {USER} ON {USER_ID} = {column(Message, "author")}
 """
-CHANGES = f"{MESSAGES} WHERE {IN_ROOM} AND {CHANGED} > %s ORDER BY {CHANGED}"
+MESSAGES = f"{SELECT_MESSAGES} FROM {MESSAGE} {JOINS}"
 LIMIT = " LIMIT %s"
 
 
@@ -82,20 +82,28 @@ def message(*, message_id: int) -> StoredMessage | None:
 
 def page(*, room_id: int, limit: int, before: int | None = None, after: int | None = None) -> list[StoredMessage]:
     """At most `limit` undeleted messages, oldest first, by key: the newest, those before or those after a seq."""
-    statement, values = f"{MESSAGES} WHERE {IN_ROOM} AND {DELETED} IS NULL", [room_id]
+    condition, values = f"{IN_ROOM} AND {DELETED} IS NULL", [room_id]
     for sign, seq in (("<", before), (">", after)):
         if seq is not None:
-            statement, values = f"{statement} AND {SEQ} {sign} %s", [*values, seq]
-    if after is not None and before is None:
-        return _rows(StoredMessage, f"{statement} ORDER BY {SEQ} {LIMIT}", [*values, limit])
-    return _rows(StoredMessage, f"{statement} ORDER BY {SEQ} DESC {LIMIT}", [*values, limit])[::-1]
+            condition, values = f"{condition} AND {SEQ} {sign} %s", [*values, seq]
+    is_forward = after is not None and before is None
+    messages = _messages(condition, values, order=SEQ if is_forward else f"{SEQ} DESC", limit=limit)
+    return sorted(messages, key=lambda message: message.seq)
 
 
 def changes(*, room_id: int, after: int, limit: int | None = None) -> list[StoredMessage]:
     """What changed in a room after a seq, in the order of the changes, deleted messages included."""
-    if limit is None:
-        return _rows(StoredMessage, CHANGES, [room_id, after])
-    return _rows(StoredMessage, CHANGES + LIMIT, [room_id, after, limit])
+    messages = _messages(f"{IN_ROOM} AND {CHANGED} > %s", [room_id, after], order=CHANGED, limit=limit)
+    return sorted(messages, key=lambda message: message.changed_seq)
+
+
+def _messages(condition: str, values: Sequence[Any], *, order: str, limit: int | None) -> list[StoredMessage]:
+    """In any order. The rows are chosen before anything is joined to them: while its statistics are old, PostgreSQL
+    would else join a whole room first (19 ms instead of 2.6 for a page of a room of 12,000 messages).
+    """
+    bound = (LIMIT, [limit]) if limit is not None else ("", [])
+    chosen = f"(SELECT * FROM {MESSAGE} WHERE {condition} ORDER BY {order}{bound[0]}) AS {MESSAGE}"
+    return _rows(StoredMessage, f"{SELECT_MESSAGES} FROM {chosen} {JOINS}", [*values, *bound[1]])
 
 
 def _rows(row: type[R], statement: str, values: Sequence[Any]) -> list[R]:

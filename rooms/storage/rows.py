@@ -34,7 +34,7 @@ class NewMessage(msgspec.Struct, frozen=True):
 
 
 class StoredMessage(Row, frozen=True):
-    """A message as it is stored; without a `username` its author is gone. Times are in UTC."""
+    """A message as it is stored; without a `username` its author was deleted. Times are in UTC."""
 
     id: int
     room_id: int
@@ -125,7 +125,7 @@ USER_ID, USERNAME = column(User, "id"), column(User, User.USERNAME_FIELD)
 def columns(row: type[Row], sources: Mapping[str, str]) -> str:
     """The list after SELECT that answers this row; KeyError when one of its fields has no source.
 
-    SQLite has no type for a truth or a moment: the alias names the converter that makes one. PostgreSQL ignores it.
+    SQLite has no boolean and no timestamp: the alias names the converter to one. PostgreSQL ignores it.
     """
     return ", ".join([f"{sources[field]}{_ALIASES.get(field, '')}" for field in row.__struct_fields__])
 

@@ -31,7 +31,8 @@ ACCESS = reads.BY_ID.replace("%s", "?")
 REPEATED = f"{reads.MESSAGES} WHERE {column(Message, 'author')} = ? AND {column(Message, 'client_id')} = ?"
 TAKE_SEQS = f"""
     UPDATE {ROOM} SET {name(Room, "last_seq")} = {name(Room, "last_seq")} + ?
-    WHERE {name(Room, "id")} = ? AND {name(Room, "closed_at")} IS NULL RETURNING {name(Room, "last_seq")}
+    WHERE {name(Room, "id")} = ? AND {name(Room, "closed_at")} IS NULL AND {name(Room, "removed_at")} IS NULL
+    RETURNING {name(Room, "last_seq")}
 """
 FIELDS = ("room", "seq", "changed_seq", "kind", "author", "content", "client_id", "created_at")
 STORE = (

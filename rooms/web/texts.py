@@ -1,6 +1,6 @@
 """The texts that the page's script shows, by the key it knows them under. It fills in `{name}`.
 
-One with `one` and `other` is chosen by the language's own plural rule, in the browser.
+Of `one` and `other` the browser chooses by the plural rule of the language.
 """
 
 from django.utils.translation import gettext_lazy as _
@@ -17,11 +17,13 @@ ERRORS = {
     "not-in-room": _("You are not in this room any more."),
     "muted": _("You may read here, but not write for now."),
     "banned": _("You are banned here."),
+    "conflict": _("Another message was sent in place of this one."),
     "rate-limited": _("That was too fast. Wait a moment."),
     "unavailable": _("The server is busy. Try again in a moment."),
     "internal": _("Something went wrong on the server."),
     "connection-lost": _("The connection was lost before an answer came."),
     "disconnected": _("There is no connection."),
+    "identity-changed": _("Another account is signed in now."),
 }
 
 CLOSED = {
@@ -32,6 +34,7 @@ CLOSED = {
     "4103": _("A moderator has ended your connection."),
     "4104": _("The connection was ended: too many mistakes in too short a time."),
     "4105": _("You are connected too many times. Close another window and try again."),
+    "identity-changed": _("Another account is signed in now. Reload the page to use it."),
     "other": _("The connection was closed."),
 }
 
@@ -41,7 +44,7 @@ TEXTS = {
     "closed": CLOSED,
     "connecting": _("Connecting…"),
     "ready": _("Connected"),
-    "waiting": _("No connection. Trying again by itself."),
+    "waiting": _("No connection. Reconnecting…"),
     "anonymous": _("You are not signed in any more."),
     "membersHere": {"one": _("{count} person here"), "other": _("{count} people here")},
     "membersOfRoom": {"one": _("{room}, {count} person"), "other": _("{room}, {count} people")},

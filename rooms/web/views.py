@@ -1,4 +1,4 @@
-"""The chat page. It brings what the script needs to begin; rooms and messages come over the socket."""
+"""The chat page. It carries what the script needs at its start; rooms and messages come over the socket."""
 
 from typing import cast
 
@@ -21,7 +21,7 @@ from rooms.web.texts import TEXTS
 @never_cache
 @login_required
 def chat(request: HttpRequest, name: str | None = None) -> HttpResponse:
-    """The page, with this room open; 404 for what can be no room's name. Whether it exists the socket says."""
+    """The page, with this room open; 404 for an impossible name. Whether the room exists the socket answers."""
     try:
         room = room_name(name) if name is not None else None
     except BadFrame as error:

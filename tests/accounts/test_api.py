@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import time_machine
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.test import Client
+from rest_framework.request import Request
 
 from accounts import authentication, services, tokens
 from accounts.models import SignIn, User
@@ -189,9 +190,9 @@ def test_signing_out_by_session_ends_it_and_is_told(
     alice: User, client: Client, django_capture_on_commit_callbacks: Any
 ) -> None:
     client.force_login(alice)
-    with django_capture_on_commit_callbacks() as callbacks:
+    with django_capture_on_commit_callbacks() as announcements:
         assert post("/api/auth/logout", client=client).status_code == 204
-    assert len(callbacks) == 1
+    assert announcements
     assert client.get("/api/me").status_code == 401
 
 
@@ -222,6 +223,16 @@ def test_me_is_the_caller_with_todays_roles(alice: User) -> None:
     token = services.open_sign_in(user=alice).access
     User.objects.filter(pk=alice.pk).update(is_superuser=True)
     assert me(token).json() == {"id": str(alice.pk), "username": "alice", "roles": ["user", "moderator", "admin"]}
+
+
+def test_me_takes_two_queries_and_another_request_one(alice: User, django_assert_num_queries: Any) -> None:
+    token = services.open_sign_in(user=alice).access
+    with django_assert_num_queries(2):  # the user with the sign-in, and the groups
+        me(token)
+    request = HttpRequest()
+    request.META["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    with django_assert_num_queries(1):
+        assert authentication.BearerAuthentication().authenticate(Request(request))
 
 
 def test_a_session_is_as_good_as_a_token(alice: User, client: Client) -> None:

@@ -1,19 +1,28 @@
 """From a token or a session to the caller, and what ends them."""
 
 import time
+from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 import time_machine
 from django.conf import settings
 from django.contrib.auth.models import Group
+from django.contrib.auth.signals import user_logged_in, user_logged_out
+from django.contrib.sessions.backends import file
+from django.contrib.sessions.backends.db import SessionStore
 from django.contrib.sessions.models import Session
+from django.core.cache import cache
+from django.http import HttpRequest
 from django.test import Client
+from django.utils import timezone
 
 from accounts import authentication, services
 from accounts.authentication import Identity
-from accounts.models import SignIn, User
+from accounts.models import EndedSession, SignIn, User
+from accounts.signals import access_changed
 from chatsite.errors import AuthExpired, AuthRequired, Banned
 from tests.support.factories import make_user
 
@@ -30,10 +39,22 @@ def token(alice: User) -> str:
     return services.open_sign_in(user=alice).access
 
 
+def cookie_of(client: Client) -> str:
+    return str(client.cookies[settings.SESSION_COOKIE_NAME].value)
+
+
 def session_of(user: User) -> str:
     client = Client()
     client.force_login(user)
-    return str(client.cookies[settings.SESSION_COOKIE_NAME].value)
+    return cookie_of(client)
+
+
+def is_signed_out(identity: Identity) -> bool:
+    try:
+        authentication.refreshed(identity)
+    except AuthRequired:
+        return True
+    return False
 
 
 @pytest.fixture(params=["token", "session"])
@@ -83,10 +104,12 @@ def test_a_revoked_sign_ins_token_is_refused(token: str) -> None:
 def test_a_session_gives_its_user(alice: User) -> None:
     key = session_of(alice)
     identity = authentication.by_session(key)
-    assert identity == Identity(alice.pk, "alice", ("user",), alice.stamp(), session_key=key)
+    assert identity is not None
+    assert (identity.user_id, identity.username, identity.roles) == (alice.pk, "alice", ("user",))
+    assert (identity.stamp, identity.session_key, identity.expires_at) == (alice.stamp(), key, None)
 
 
-@pytest.mark.parametrize("key", ["", "unknown0", "short", "nul\0nul\0nul", "x" * 5000])
+@pytest.mark.parametrize("key", ["", "unknown0", "short", "nul\0nul\0nul", "a b c d e f", "../../../etc/x", "x" * 5000])
 def test_a_session_key_of_nobody_gives_nobody(key: str) -> None:
     assert authentication.by_session(key) is None
 
@@ -115,6 +138,97 @@ def test_a_session_from_before_a_change_gives_nobody(alice: User, change: dict[s
     key = session_of(alice)
     User.objects.filter(pk=alice.pk).update(**change)
     assert authentication.by_session(key) is None
+
+
+ENGINES = ["db", "cached_db", "cache", "file", "signed_cookies"]
+
+
+@pytest.fixture(params=ENGINES)
+def engine(
+    request: pytest.FixtureRequest, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """Each of Django's session engines in turn."""
+    settings.SESSION_ENGINE = f"django.contrib.sessions.backends.{request.param}"
+    monkeypatch.setattr(file.SessionStore, "_storage_path", str(tmp_path), raising=False)
+    yield request.param
+    cache.clear()
+
+
+def test_every_engine_gives_the_sessions_user(engine: str, alice: User, django_assert_num_queries: Any) -> None:
+    client = Client()
+    client.force_login(alice)
+    assert client.get("/api/me").status_code == 200
+    with django_assert_num_queries(3 if engine == "db" else 2):  # the session, the user, the groups
+        identity = authentication.by_session(cookie_of(client))
+    assert identity is not None
+    assert identity.user_id == alice.pk
+    assert authentication.refreshed(identity) == identity
+
+
+@pytest.mark.parametrize(
+    "key", ["unknown0", "nul\0nul\0nul", "../../../etc/passwd", "a" * 4000, "a:b:c:d:e", "x" * 5000]
+)
+@pytest.mark.filterwarnings("ignore:Cache key")  # Django hands the cookies of pages to its caches in the same way
+def test_a_key_of_nobody_gives_nobody_with_every_engine(engine: str, db: None, key: str) -> None:
+    assert authentication.by_session(key) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_hears_of_a_logout_finds_the_session_ended(engine: str, alice: User) -> None:
+    here, there = Client(), Client()
+    here.force_login(alice)
+    there.force_login(alice)
+    identity, other = (authentication.by_session(cookie_of(client)) for client in (here, there))
+    assert identity is not None
+    assert other is not None
+    heard: list[bool] = []
+
+    def listen(user_ids: list[int], **_: Any) -> None:
+        heard.append(is_signed_out(identity))
+
+    access_changed.connect(listen)
+    here.post("/accounts/sign-out/")
+    access_changed.disconnect(listen)
+    assert set(heard) == {True}
+    assert authentication.by_session(identity.session_key) is None
+    assert not is_signed_out(other)
+
+
+def test_a_session_that_was_written_again_or_signed_in_again_ends_the_sockets_from_before(
+    engine: str, alice: User, settings: Any
+) -> None:
+    settings.SESSION_SAVE_EVERY_REQUEST = True
+    client = Client()
+    with time_machine.travel(time.time() - 60):
+        client.force_login(alice)
+        identity = authentication.by_session(cookie_of(client))
+    assert identity is not None
+    client.get("/accounts/register/")
+    client.force_login(alice)
+    client.post("/accounts/sign-out/")
+    assert is_signed_out(identity)
+
+
+def test_another_way_to_sign_in_or_out_needs_no_session(alice: User) -> None:
+    request = HttpRequest()
+    request.session = SessionStore()
+    user_logged_in.send(sender=User, request=None, user=alice)
+    user_logged_in.send(sender=User, request=request, user=alice)
+    user_logged_out.send(sender=User, request=None, user=alice)
+    user_logged_out.send(sender=User, request=request, user=None)
+    assert not request.session.keys()
+    assert not EndedSession.objects.exists()
+
+
+def test_what_was_noted_of_ended_sessions_goes_when_their_cookies_have_expired(alice: User) -> None:
+    client = Client()
+    with time_machine.travel(time.time() - timedelta(days=30).total_seconds()):
+        client.force_login(alice)
+        client.logout()
+    assert EndedSession.objects.count() == 1
+    client.force_login(alice)
+    client.logout()
+    assert EndedSession.objects.get().until > timezone.now()
 
 
 # --- Looking again ----------------------------------------------------------------------------------------------------

@@ -68,6 +68,11 @@ def _saved_half_loaded(user: User) -> None:
     half.save()
 
 
+def _created_over(user: User) -> None:
+    user.username = "Zoé"
+    User.objects.bulk_create([user], update_conflicts=True, unique_fields=["id"], update_fields=["username"])
+
+
 @pytest.mark.parametrize(
     "write",
     [
@@ -77,9 +82,10 @@ def _saved_half_loaded(user: User) -> None:
         lambda user: User.objects.filter(pk=user.pk).update(username="Zoé"),
         lambda user: User.objects.update_or_create(pk=user.pk, defaults={"username": "Zoé"}),
         lambda user: (user.delete(), User.objects.bulk_create([User(username="Zoé")])),
+        _created_over,
         lambda user: (user.delete(), User.objects.create(username="Zoé")),
     ],
-    ids=["save", "one field", "half loaded", "update", "update_or_create", "bulk_create", "create"],
+    ids=["save", "one field", "half loaded", "update", "update_or_create", "bulk_create", "upsert", "create"],
 )
 def test_whatever_writes_a_name_writes_its_key(write: Callable[[User], Any]) -> None:
     write(make_user("alice"))

@@ -1,5 +1,6 @@
 """Registering, signing in and out, and the exchange of refresh tokens."""
 
+import re
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -10,11 +11,14 @@ import time_machine
 from django.contrib.auth import hashers
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts import authentication, services, tokens
 from accounts.models import SignIn, User
 from accounts.services import SignedIn
-from accounts.signals import access_changed
+from accounts.signals import access_changed, announce
 from chatsite.errors import AuthExpired, AuthRequired
 from tests.support.factories import PASSWORD, make_user
 
@@ -164,9 +168,9 @@ def test_a_sign_in_clears_away_those_that_are_over(alice: User) -> None:
 def test_a_refresh_token_is_exchanged_for_new_tokens(alice: User) -> None:
     first = signed_in(alice)
     second = services.refresh(token=first.refresh)
-    third = services.refresh(token=second.refresh)
-    assert authentication.by_token(third.access).user_id == alice.pk
-    assert tokens.read_refresh(third.refresh).generation == 2
+    answer = services.refresh(token=second.refresh)
+    assert authentication.by_token(answer.access).user_id == alice.pk
+    assert tokens.read_refresh(answer.refresh).generation == 2
     assert SignIn.objects.count() == 1
 
 
@@ -191,11 +195,11 @@ def test_an_old_refresh_token_signs_both_holders_out(alice: User) -> None:
 
 def test_a_refresh_token_two_exchanges_old_signs_out_at_once(alice: User) -> None:
     first = signed_in(alice)
-    third = services.refresh(token=services.refresh(token=first.refresh).refresh)
+    answer = services.refresh(token=services.refresh(token=first.refresh).refresh)
     with pytest.raises(AuthRequired):
         services.refresh(token=first.refresh)
     with pytest.raises(AuthRequired):
-        services.refresh(token=third.refresh)
+        services.refresh(token=answer.refresh)
 
 
 def test_a_client_whose_answer_got_lost_may_ask_again(alice: User) -> None:
@@ -272,10 +276,10 @@ def test_what_changes_a_users_rights_is_told_after_the_commit(
         alice.save,
         lambda: User(pk=alice.pk, username="alicia").save(update_fields=["username"]),
         lambda: services.deactivate(user_ids=[alice.pk]),
-        lambda: services.sign_out_everywhere(user_ids=[alice.pk]),
-        lambda: services.sign_out(token=services.open_sign_in(user=alice).access),
-        lambda: services.revoke(sign_ins=SignIn.objects.all()),
         lambda: SignIn.objects.get(pk=tokens.read_refresh(answer.refresh).sign_in).delete(),
+        lambda: services.revoke(sign_ins=[alice.sign_ins.create(expires_at=timezone.now())]),
+        lambda: services.sign_out(token=services.open_sign_in(user=alice).access),
+        lambda: services.sign_out_everywhere(user_ids=[alice.pk]),
         lambda: alice.groups.add(group),
         lambda: group.user_set.remove(alice),
         lambda: group.user_set.add(alice),
@@ -300,6 +304,8 @@ def test_what_changes_no_rights_is_not_told(
         services.refresh(token=signed_in(alice).refresh)
         services.register(username="dora", password="a long enough one")
         services.sign_out(token="nonsense")
+        alice.sign_ins.update(revoked_at=timezone.now())
+        alice.sign_ins.all().delete()
         Group.objects.create(name="admin")
     assert changed == []
 
@@ -319,6 +325,22 @@ def test_all_whom_one_change_concerns_are_announced_at_once_in_few_statements(
         with django_capture_on_commit_callbacks() as announcements, django_assert_num_queries(statements):
             change()
         assert len(announcements) == 1
+
+
+def test_notes_are_written_in_one_order_so_that_two_changes_never_wait_for_each_other() -> None:
+    with CaptureQueriesContext(connection) as statements:
+        announce([30, 10, 20, 10])
+    assert re.findall(r"\((\d+), ", statements[0]["sql"]) == ["10", "20", "30"]
+
+
+def test_a_user_who_is_deleted_with_many_sign_ins_is_announced_once(
+    alice: User, django_capture_on_commit_callbacks: Any
+) -> None:
+    for _ in range(3):
+        signed_in(alice)
+    with django_capture_on_commit_callbacks() as announcements:
+        User.objects.filter(pk=alice.pk).delete()
+    assert len(announcements) == 1
 
 
 def test_a_listener_that_fails_harms_neither_the_caller_nor_the_next(

@@ -19,7 +19,8 @@ CLIENT = Path(__file__).resolve().parents[2] / "rooms/static/rooms/chat-client.j
 QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 QUIET += ["--disable-component-update", "--disable-sync"]  # a test's browser talks to the test's server alone
 Frame = dict[str, Any]
-SIGNED_IN = {"type": "auth-success", "user": {"id": "1", "username": "alice", "roles": ["user"]}}
+ALICE = {"id": "1", "username": "alice", "roles": ["user"]}
+BOB = {"id": "2", "username": "bob", "roles": ["user"]}
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -66,27 +67,32 @@ class Line:
         self.page = page
         self.sockets: list[WebSocketRoute] = []
         self.knows_cookie = True
+        self.user = ALICE
         self.received: list[Frame] = []
         self.answers: dict[str, Callable[[Frame], list[Frame]]] = {}
         self.answer("ping", lambda frame: [{"type": "pong"}])
-        self.answer("auth", lambda frame: [SIGNED_IN])
+        self.answer("auth", lambda frame: [self._signed_in()])
         self.answer("join-room", self._joined)
 
     def answer(self, type_: str, make: Callable[[Frame], list[Frame]]) -> None:
         """From now on commands of this type get these frames, the first of them with the command's id."""
         self.answers[type_] = make
 
+    def _signed_in(self) -> Frame:
+        return {"type": "auth-success", "user": self.user}
+
     @staticmethod
     def _joined(frame: Frame) -> list[Frame]:
         room = {"roomId": frame["roomId"]}
-        return [{"type": "room-joined", "memberCount": 1, **room}, {"type": "message-history", "messages": [], **room}]
+        joined = {"type": "room-joined", "memberCount": 1, "headSeq": 0, "epoch": "first", **room}
+        return [joined, {"type": "message-history", "messages": [], **room}]
 
     def opened(self, socket: WebSocketRoute) -> None:
         self.sockets.append(socket)
         socket.on_message(lambda text: self._receive(socket, json.loads(text)))
         socket.send('{"type":"welcome"}')
         if self.knows_cookie:
-            socket.send(json.dumps(SIGNED_IN))
+            socket.send(json.dumps(self._signed_in()))
 
     def _receive(self, socket: WebSocketRoute, frame: Frame) -> None:
         self.received.append(frame)
@@ -99,6 +105,11 @@ class Line:
 
     def of(self, type_: str) -> list[Frame]:
         return [frame for frame in self.received if frame["type"] == type_]
+
+    async def until_sent(self, type_: str, count: int = 1) -> None:
+        """Waits until the client has sent so many commands of a type."""
+        while len(self.of(type_)) < count:
+            await self.page.evaluate("null")
 
     async def cut(self, code: int, reason: str = "") -> None:
         await self.sockets[-1].close(code=code, reason=reason)

@@ -1,11 +1,14 @@
 """The page and a server that goes away: nothing is lost or doubled, and one is told what is going on."""
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 from playwright.async_api import expect
 
-from rooms import services
-from rooms.models import Message, Room
+from accounts.models import User
+from rooms.models import Membership, Message, Room
+from rooms.services import changes
 from tests.browser.test_chat import Enter, in_room, say
 from tests.support.factories import make_message, make_user
 from tests.support.servers import ServerProcess
@@ -59,8 +62,8 @@ def _said_meanwhile(count: int) -> None:
     slip, mistake = Message.objects.filter(room=room, seq__gt=1).order_by("seq")
     for _ in range(count):
         make_message(room, author)
-    services.edit_message(message_id=slip.pk, content="message 2")
-    services.delete_message(message_id=mistake.pk)
+    changes.edit_message(message_id=slip.pk, content="message 2")
+    changes.delete_message(message_id=mistake.pk)
 
 
 async def test_a_refused_message_can_be_tried_again_or_discarded(enter: Enter, uvicorn_server: ServerProcess) -> None:
@@ -89,3 +92,61 @@ async def test_who_is_signed_out_is_told_and_not_reconnected(enter: Enter, uvico
     uvicorn_server.start()
     await alice.evaluate("dispatchEvent(new Event('online'))")
     await expect(alice.locator("#connection-sign-in")).to_be_visible()
+
+
+async def test_people_who_left_while_the_page_was_away_are_not_listed(
+    enter: Enter, uvicorn_server: ServerProcess
+) -> None:
+    alice, bob = await enter("alice", "/rooms/general/"), await enter("bob", "/rooms/general/")
+    await in_room(alice)
+    await in_room(bob)
+    await say(bob, "Good night")
+    await expect(alice.locator("#here-list .person-name")).to_have_text(["alice (you)", "bob"])
+    await expect(alice.locator("#room-members")).to_have_text("2 people here")
+    uvicorn_server.kill()
+    await bob.close()
+    uvicorn_server.database.run(_written_by, "bob")
+    uvicorn_server.start()
+    await alice.evaluate("dispatchEvent(new Event('online'))")
+    await expect(alice.locator(".content")).to_have_count(2)
+    await expect(alice.locator("#here-list .person-name")).to_have_text(["alice (you)"])
+    await expect(alice.locator("#here-note")).to_be_hidden()
+    await expect(alice.locator("#room-members")).to_have_text("1 person here")
+
+
+def _written_by(username: str) -> None:
+    make_message(Room.objects.get(name="general"), User.objects.get(username=username))
+
+
+async def test_a_ban_from_a_room_is_shown_in_it(enter: Enter, uvicorn_server: ServerProcess) -> None:
+    alice = await enter("alice", "/rooms/general/")
+    await in_room(alice)
+    await say(alice, "before")
+    uvicorn_server.database.run(_ban, "alice")
+    await expect(alice.locator("#refusal")).to_have_text("You are banned here.", timeout=20_000)
+    await expect(alice.locator("#composer")).to_be_hidden()
+    await expect(alice.locator(".content")).to_have_text("before")
+    await expect(alice.locator("#joined-rooms .room-name")).to_have_count(0)
+
+
+def _ban(username: str) -> None:
+    until = timezone.now() + timedelta(hours=1)
+    room, user = Room.objects.get(name="general"), User.objects.get(username=username)
+    Membership.objects.create(room=room, user=user, banned_until=until)
+
+
+async def test_nothing_is_sent_in_the_name_of_another_account(enter: Enter, uvicorn_server: ServerProcess) -> None:
+    alice, bob = await enter("alice", "/rooms/general/"), await enter("bob")
+    await in_room(alice)
+    uvicorn_server.kill()
+    await expect(alice.locator("#connection")).to_be_visible()
+    await say(alice, "mine alone")
+    await alice.context.add_cookies(await bob.context.cookies())
+    uvicorn_server.start()
+    await alice.evaluate("dispatchEvent(new Event('online'))")
+    await expect(alice.locator("#connection-text")).to_have_text(
+        "Another account is signed in now. Reload the page to use it."
+    )
+    await expect(alice.locator(".failed .delivery-text")).to_have_text("Not sent. Another account is signed in now.")
+    await expect(alice.locator(".failed .content")).to_have_text("mine alone")
+    assert uvicorn_server.database.run(Message.objects.count) == 0

@@ -1,8 +1,8 @@
-"""The one way to the ORM: threads that keep their connections, side by side, and a lost database in one word."""
+"""The one way to the ORM: threads that keep their connections, side by side, and a lost database is `Unavailable`."""
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -44,27 +44,75 @@ async def test_calls_run_side_by_side_as_many_as_the_setting_says() -> None:
     await asyncio.gather(*(database.call(meeting.wait, 10) for _ in range(settings.CHAT_DATABASE_THREADS)))
 
 
+def store(function: Callable[[Any], Any], items: Any = None, *, begin: Any = database.store) -> asyncio.Future[Any]:
+    """The outcome of a function on the writing thread: what it answered or raised."""
+    outcome: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    begin(function, items, outcome.set_result)
+    return outcome
+
+
 async def test_storing_waits_for_no_reader() -> None:
     stored = threading.Event()
     reading = [asyncio.ensure_future(database.call(stored.wait, 10)) for _ in range(settings.CHAT_DATABASE_THREADS + 1)]
-    await database.store(stored.set)
+    await store(lambda _: stored.set())
     assert all(await asyncio.gather(*reading))
 
 
-async def test_storing_keeps_to_one_thread() -> None:
-    threads = await asyncio.gather(*(database.store(threading.get_ident) for _ in range(20)))
+async def test_storing_keeps_to_one_thread_and_to_the_order_it_was_asked_in() -> None:
+    done: list[int] = []
+
+    def note(number: int) -> int:
+        done.append(number)
+        return threading.get_ident()
+
+    threads = await asyncio.gather(*(store(note, number) for number in range(20)))
     assert len(set(threads)) == 1
     assert threads[0] != threading.get_ident()
+    assert done == list(range(20))
+
+
+async def test_storing_waits_for_none_who_wait_for_a_locked_room() -> None:
+    unlocked = threading.Event()
+    held = [store(lambda _: unlocked.wait(10), begin=database.store_held) for _ in range(database.HELD_THREADS + 1)]
+    await store(lambda _: unlocked.set())
+    assert all(await asyncio.gather(*held))
+
+
+@pytest.mark.parametrize("begin", [database.store, database.store_held])
+async def test_what_storing_raises_is_its_outcome(begin: Any) -> None:
+    def refuse(_: object) -> None:
+        raise NoSuchRoom
+
+    def lose(_: object) -> None:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    outcomes = [await store(function, begin=begin) for function in (refuse, lose)]
+    assert [type(outcome) for outcome in outcomes] == [NoSuchRoom, Unavailable]
+
+
+async def test_what_is_stored_after_its_loop_has_ended_is_answered_to_nobody() -> None:
+    go_on, finished = threading.Event(), threading.Event()
+
+    def work(_: object) -> None:
+        assert go_on.wait(10)
+
+    async def begin() -> None:
+        database.store(work, None, lambda _: None)
+
+    await asyncio.to_thread(asyncio.run, begin())
+    go_on.set()
+    await store(lambda _: finished.set())
+    assert finished.is_set(), "the thread goes on"
 
 
 @pytest.mark.django_db(transaction=True)
 async def test_a_thread_keeps_its_connection() -> None:
-    def opened() -> Any:
+    def opened(_: object) -> Any:
         connection.ensure_connection()
         return connection.connection
 
-    first = await database.store(opened)
-    assert await database.store(opened) is first
+    first = await store(opened)
+    assert await store(opened) is first
 
 
 class Counter:
@@ -83,11 +131,11 @@ class Counter:
         return number
 
 
-def ask(shared: database.Shared, counter: Counter, key: str = "hall", **fields: Any) -> asyncio.Task[int]:
+def ask(shared: database.Shared, counter: Counter, key: str = "lobby", **fields: Any) -> asyncio.Task[int]:
     return asyncio.ensure_future(shared.call(key, counter, **fields))
 
 
-async def test_who_ask_before_a_shared_call_begins_get_its_answer_and_who_ask_later_the_next_ones() -> None:
+async def test_callers_who_ask_before_a_shared_call_begins_get_its_answer_and_later_ones_the_next() -> None:
     shared, counter = database.Shared(), Counter()
     early = [ask(shared, counter) for _ in range(3)]
     await eventually(lambda: counter.calls == 1)
@@ -103,10 +151,10 @@ async def test_who_ask_before_a_shared_call_begins_get_its_answer_and_who_ask_la
 async def test_only_the_same_is_shared() -> None:
     shared, counter = database.Shared(), Counter()
     counter.go_on.set()
-    assert sorted(await asyncio.gather(ask(shared, counter, "hall"), ask(shared, counter, "attic"))) == [1, 2]
+    assert sorted(await asyncio.gather(ask(shared, counter, "lobby"), ask(shared, counter, "attic"))) == [1, 2]
 
 
-async def test_one_who_is_cut_off_takes_a_shared_answer_from_nobody() -> None:
+async def test_a_cancelled_caller_takes_a_shared_answer_from_nobody() -> None:
     shared, counter = database.Shared(), Counter()
     first, second = ask(shared, counter), ask(shared, counter)
     await eventually(lambda: counter.calls == 1)
@@ -137,7 +185,7 @@ async def test_a_lost_database_is_unavailable(error: type[Exception]) -> None:
     assert "server closed" not in caught.value.message, "a driver's words are not for clients"
 
 
-async def test_any_other_database_error_is_a_fault_of_ours() -> None:
+async def test_any_other_database_error_is_raised_as_it_is() -> None:
     def fail() -> None:
         raise DatabaseError("no such column")
 

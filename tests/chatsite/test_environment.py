@@ -132,7 +132,17 @@ def test_a_wrong_redis_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, name:
 
 
 def test_redis_decides_which_channel_layer_there_is() -> None:
-    assert environment.channel_layer("")["BACKEND"].endswith("InMemoryChannelLayer")
-    layer = environment.channel_layer("redis://cache/0")
+    assert environment.channel_layer("", "chat")["BACKEND"].endswith("InMemoryChannelLayer")
+    layer = environment.channel_layer("redis://cache/0", "staging")
     assert layer["BACKEND"].endswith("RedisPubSubChannelLayer")
-    assert layer["CONFIG"]["hosts"] == ["redis://cache/0"]
+    assert layer["CONFIG"] == {"hosts": ["redis://cache/0"], "prefix": "staging"}
+
+
+def test_the_prefix_in_redis_is_read_and_refused_when_it_is_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert environment.redis_prefix() == "chat"
+    monkeypatch.setenv("CHAT_REDIS_PREFIX", "staging-2.eu")
+    assert environment.redis_prefix() == "staging-2.eu"
+    for value in ("a b", "chat:", "*", "x" * 51):
+        monkeypatch.setenv("CHAT_REDIS_PREFIX", value)
+        with pytest.raises(ImproperlyConfigured, match=r"^CHAT_REDIS_PREFIX must be up to 50 letters"):
+            environment.redis_prefix()

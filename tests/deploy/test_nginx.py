@@ -129,14 +129,20 @@ async def test_a_restart_of_one_process_after_the_other_loses_nothing(
     done = asyncio.Event()
 
     async def talk() -> None:
-        """Says one thing after the other, each again under the same id until it is acknowledged."""
+        """Says one thing after the other, each again under the same clientId until it is acknowledged."""
         number = 0
         while not done.is_set():
             try:
                 async with ChatClient.connect(site.ws_url, alice.token) as client:
                     await enter(client, "lobby")
                     while not done.is_set():
-                        answer = await client.call("chat-message", id=f"m{number}", roomId="lobby", content=f"{number}")
+                        message = {
+                            "id": f"m{number}",
+                            "clientId": f"m{number}",
+                            "roomId": "lobby",
+                            "content": f"{number}",
+                        }
+                        answer = await client.call("chat-message", **message)
                         if answer["type"] == "ack":
                             acknowledged[f"{number}"], number = answer["seq"], number + 1
             except (AssertionError, OSError, WebSocketException):  # cut off, or nobody there for a moment

@@ -5,7 +5,7 @@ import re
 from django.conf import settings
 
 from chatsite.server import GRACE_S
-from rooms.node import TAKE_LEAVE_S
+from rooms.live.node import DISCONNECT_S
 from tests.support.servers import PROJECT
 
 
@@ -16,7 +16,7 @@ def _number(path: str, pattern: str) -> int:
 
 def test_systemd_waits_until_leave_is_taken() -> None:
     stop_s = _number("systemd/chat@.service", r"^TimeoutStopSec=(\d+)$")
-    assert stop_s > settings.CHAT_DRAIN_S + TAKE_LEAVE_S + GRACE_S
+    assert stop_s > settings.CHAT_DRAIN_S + DISCONNECT_S + GRACE_S
 
 
 def test_systemd_grants_a_descriptor_for_each_socket() -> None:

@@ -1,4 +1,4 @@
-"""Tokens that sign nobody in: the socket is told why, and closed."""
+"""Tokens that sign nobody in: the socket is answered why, and closed."""
 
 from time import time
 

@@ -1,4 +1,4 @@
-"""History pruned under a talking room, on both databases: the order holds, and who resumes learns what is missing."""
+"""History pruned under a talking room, on both databases: the order holds, and clients that resume miss nothing."""
 
 import asyncio
 from collections.abc import Callable

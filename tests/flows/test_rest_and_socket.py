@@ -1,11 +1,13 @@
-"""REST and socket are two doors to one room: the same messages, in the same shape, with the same numbers."""
+"""REST and socket serve one room: the same messages, in the same shape, with the same numbers."""
 
 import asyncio
 import json
 import urllib.error
 import urllib.request
+from contextlib import closing
+from http.client import HTTPConnection
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from tests.flows.frames import TIME, enter, message, user
 from tests.support.client import ChatClient
@@ -57,16 +59,18 @@ async def test_a_message_posted_over_rest_reaches_sockets(
         await client.call("chat-message", roomId=room, content="first")
         posted = await _rest(server, bob, f"/rooms/{room}/messages", {"content": "second", "clientId": "mine"})
         event = await client.expect("chat-message", content="second")
-        again = await _rest(server, bob, f"/rooms/{room}/messages", {"content": "again", "clientId": "mine"})
+        again = await _rest(server, bob, f"/rooms/{room}/messages", {"content": "second", "clientId": "mine"})
+        other, refusal = await _rest(server, bob, f"/rooms/{room}/messages", {"content": "again", "clientId": "mine"})
         await client.call("chat-message", roomId=room, content="third")
         page = await client.call("get-history", roomId=room)
     assert event == message(bob, room, "second", 2, clientId="mine")
     assert posted == (201, event)
     assert again == (200, event)
+    assert (other, refusal["code"]) == (409, "conflict")
     assert [(one["content"], one["seq"]) for one in page["messages"]] == [("first", 1), ("second", 2), ("third", 3)]
 
 
-async def test_both_tell_who_is_where(server: ServerProcess, alice: Person, bob: Person, room: str) -> None:
+async def test_both_show_the_same_presence(server: ServerProcess, alice: Person, bob: Person, room: str) -> None:
     async with ChatClient.connect(server.ws_url, alice.token) as client:
         await client.call("create-room", roomId=room)
         _, before = await _rest(server, bob, f"/rooms/{room}")
@@ -79,7 +83,7 @@ async def test_both_tell_who_is_where(server: ServerProcess, alice: Person, bob:
     assert {**user(alice), "authenticatedAt": TIME} in online["users"]
 
 
-async def test_a_room_made_over_rest_is_there_for_sockets_and_the_other_way(
+async def test_a_room_made_over_rest_exists_for_sockets_and_the_other_way_round(
     server: ServerProcess, alice: Person, room: str
 ) -> None:
     name = f"{room}-会议"
@@ -101,3 +105,35 @@ async def test_both_refuse_the_same_things_by_the_same_codes(server: ServerProce
         refusal = await client.call("get-history", roomId="no-such-room")
         status, answer = await _rest(server, alice, "/rooms/no-such-room/messages")
         assert (status, answer["code"], refusal["code"]) == (404, "no-such-room", "no-such-room")
+
+
+async def test_a_client_id_is_the_same_over_rest_and_over_the_socket(
+    server: ServerProcess, alice: Person, room: str
+) -> None:
+    async with ChatClient.connect(server.ws_url, alice.token) as client:
+        await enter(client, room)
+        ack = await client.call("chat-message", roomId=room, content="once", clientId="mine")
+        status, answer = await _rest(server, alice, f"/rooms/{room}/messages", {"content": "once", "clientId": "mine"})
+        assert (status, answer["messageId"]) == (200, ack["messageId"])
+        refusal = await client.call("chat-message", roomId=room, content="another", clientId="mine")
+        assert (refusal["type"], refusal["code"]) == ("error", "conflict")
+
+
+async def test_a_request_with_a_token_may_come_percent_encoded_and_in_chunks(
+    server: ServerProcess, alice: Person, room: str
+) -> None:
+    """As servers hand it on: the name decoded, the body piece by piece."""
+    name = f"{room}-会议"
+
+    def post_in_chunks() -> tuple[int, Any]:
+        with closing(HTTPConnection(urlsplit(server.url).netloc, timeout=5)) as connection:
+            headers = {"Authorization": f"Bearer {alice.token}", "Content-Type": "application/json"}
+            pieces = iter([b'{"content": "', "你好".encode(), b'"}'])
+            connection.request("POST", f"/api/rooms/{quote(name)}/messages/", pieces, headers, encode_chunked=True)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+
+    await _rest(server, alice, "/rooms", {"name": name})
+    status, posted = await asyncio.to_thread(post_in_chunks)
+    assert (status, posted["roomId"], posted["content"]) == (201, name, "你好")
+    assert await _rest(server, alice, f"/rooms/{quote(name)}/messages") == (200, {"messages": [posted]})

@@ -15,4 +15,5 @@ async def test_an_unknown_socket_path_is_not_found(server: ServerProcess, path: 
             pass
     assert refusal.value.response.status_code == (404 if server.kind == "uvicorn" else 403)  # daphne knows no other
     assert "Traceback" not in server.tail()
+    assert "without completing handshake" not in server.tail()
     assert "socket.unknown_path" in server.tail(2_000)

@@ -75,11 +75,11 @@ def test_an_exception_has_its_stack_but_no_values_of_variables(console: Callable
     def fail(said: str) -> None:
         raise KeyError(len(said))
 
-    for log in (structlog.get_logger("rooms.journal"), logging.getLogger("library")):
+    for log in (structlog.get_logger("rooms.live.write_queue"), logging.getLogger("library")):
         try:
             fail("words nobody may read")
         except KeyError:
-            log.exception("journal.failed")
+            log.exception("write_queue.failed")
     for line in parsed(console()):
         assert line["level"] == "error"
         assert "in fail" in line["exception"]
@@ -122,7 +122,7 @@ def test_a_directory_that_cannot_be_written_stops_the_start(tmp_path: Path) -> N
 
 def test_the_level_is_for_our_own_packages(console: Callable[[], str]) -> None:
     configure(level="DEBUG")
-    structlog.get_logger("rooms.delivery.bus").debug("bus.joined")
+    structlog.get_logger("rooms.live.bus").debug("bus.joined")
     logging.getLogger("uvicorn.error").debug("< TEXT 'words nobody may read' [21 bytes]")
     logging.getLogger("websockets.server").debug("< TEXT 'words nobody may read' [21 bytes]")
     logging.getLogger("django.db.backends").debug("INSERT … args=('words nobody may read',)")
@@ -133,8 +133,8 @@ def test_a_higher_level_holds_for_all(console: Callable[[], str]) -> None:
     configure(level="ERROR")
     structlog.get_logger("rooms").warning("bus.failed")
     logging.getLogger("uvicorn.error").warning("slow")
-    structlog.get_logger("rooms").error("journal.failed")
-    assert [line["event"] for line in parsed(console())] == ["journal.failed"]
+    structlog.get_logger("rooms").error("write_queue.failed")
+    assert [line["event"] for line in parsed(console())] == ["write_queue.failed"]
 
 
 def test_a_server_that_configured_its_loggers_first_writes_like_all_others(console: Callable[[], str]) -> None:
@@ -149,12 +149,12 @@ def test_a_server_that_configured_its_loggers_first_writes_like_all_others(conso
 
 def test_no_token_and_no_message_text_ever(console: Callable[[], str], tmp_path: Path) -> None:
     configure(level="DEBUG", directory=str(tmp_path))
-    ours, access = structlog.get_logger("rooms.consumers"), logging.getLogger("uvicorn.access")
-    ours.info("socket.opened", token=JWT, cookie=JWT, path=f"/ws?token={JWT}", headers={"Authorization": JWT})
-    ours.info("message.stored", content=JWT, message=JWT, fields={"text": JWT}, frame=JWT.encode())
+    own, access = structlog.get_logger("rooms.sockets.consumer"), logging.getLogger("uvicorn.access")
+    own.info("socket.opened", token=JWT, cookie=JWT, path=f"/ws?token={JWT}", headers={"Authorization": JWT})
+    own.info("message.stored", content=JWT, message=JWT, fields={"text": JWT}, frame=JWT.encode())
     access.info('%s - "%s %s HTTP/%s" %d', "1.2.3.4:5", "GET", f"/ws?access_token={JWT}", "1.1", 200)
     logging.getLogger("uvicorn.error").info('%s - "WebSocket %s" [accepted]', ("1.2.3.4", 5), f"/ws?token={JWT[3:]}")
-    ours.error("auth.failed", error=f"Bearer {JWT}", exc_info=ValueError(f"bad credentials {JWT}"))
+    own.error("auth.failed", error=f"Bearer {JWT}", exc_info=ValueError(f"bad credentials {JWT}"))
     shown = console()
     written = "".join(file.read_text() for file in tmp_path.glob("*.log"))
     assert len(parsed(shown)) == 5

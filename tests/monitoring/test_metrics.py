@@ -105,11 +105,14 @@ def test_commits_are_measured(instruments: Instruments) -> None:
     instruments.stored(40, 0.004)
     instruments.stored(2, 0.2)
     instruments.publish_failed()
+    for _ in range(2):
+        instruments.relay_failed()
     text = instruments.text()
     assert "chat_messages_stored_total 42.0" in text
     assert "chat_store_seconds_count 2.0" in text
     assert 'chat_store_seconds_bucket{le="0.005"} 1.0' in text
     assert "chat_publish_failures_total 1.0" in text
+    assert "chat_relay_failures_total 2.0" in text
 
 
 def test_uptime_follows_the_clock(instruments: Instruments, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""The HTTP doors: who gets in, and what they are shown in which form."""
+"""The HTTP views of monitoring: who may see them, and what they answer in which form."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -11,8 +11,8 @@ from accounts.models import User
 from chatsite.errors import Unavailable
 from monitoring import health
 from monitoring.health import RoomTotal
-from rooms import node
-from rooms.delivery.presence import Online
+from rooms.live import node
+from rooms.live.presence import Online
 from tests.support.factories import make_room, make_user
 
 pytestmark = pytest.mark.django_db
@@ -71,6 +71,36 @@ def test_health_and_metrics_can_only_be_read(path: str) -> None:
     client = Client(enforce_csrf_checks=True)
     assert client.head(path).status_code == 200
     assert [getattr(client, verb)(path).status_code for verb in ("post", "put", "delete", "patch")] == [405] * 4
+
+
+# --- /ready -----------------------------------------------------------------------------------------------------------
+def ready(client: Client) -> tuple[int, list[str], list[str]]:
+    response = client.get("/ready")
+    return response.status_code, response.json()["reasons"], response.json()["degraded"]
+
+
+def test_a_process_without_a_fault_is_ready(client: Client) -> None:
+    assert ready(client) == (200, [], [])
+
+
+def test_a_process_that_drains_is_not_ready(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node, "draining", lambda: True)
+    assert ready(client) == (503, ["draining"], [])
+
+
+def test_a_process_without_its_database_is_not_ready(client: Client) -> None:
+    with connection.execute_wrapper(refuse):
+        assert ready(client) == (503, ["database-down"], [])
+
+
+def test_a_process_that_does_not_hear_the_others_is_not_ready(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node, "is_deaf", lambda: True)
+    assert ready(client) == (503, ["relay-down"], [])
+
+
+def test_a_redis_that_is_away_is_reported_and_no_reason(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(node, "alone", lambda: True)
+    assert ready(client) == (200, [], ["redis-down"])
 
 
 # --- /metrics ---------------------------------------------------------------------------------------------------------

@@ -35,14 +35,15 @@ def _room_and_author() -> tuple[int, int]:
 
 def _write(writer: int, room_id: int, author_id: int) -> list[int]:
     """Posts and edits by turns; raises what the database says. The seqs of what was posted."""
-    from rooms import services
-    from rooms.services import NewMessage
+    from rooms.services.changes import edit_message
+    from rooms.services.posting import post_messages
+    from rooms.storage import NewMessage
 
     seqs = []
     for turn in range(TURNS):
         names = [f"{writer}-{turn}-{number}" for number in range(EACH)]
-        posted = services.post_messages([NewMessage(room_id, author_id, name, name) for name in names])
-        services.edit_message(message_id=posted[0].pk, content="edited")
+        posted = post_messages([NewMessage(room_id, author_id, name, name) for name in names])
+        edit_message(message_id=posted[0].id, content="edited")
         seqs += [message.seq for message in posted]
     return seqs
 

@@ -1,4 +1,4 @@
-"""`manage.py prune_history`: what it is told, what it does, and what it says."""
+"""`manage.py prune_history`: its options, what it deletes, and what it prints."""
 
 from io import StringIO
 from typing import Any
@@ -36,7 +36,7 @@ def left() -> list[int]:
     return [Message.objects.filter(room__name=name).count() for name in ("lobby", "中文", "quiet")]
 
 
-def test_each_room_keeps_its_newest_and_what_went_is_told() -> None:
+def test_each_room_keeps_its_newest_messages_and_the_deleted_ones_are_counted() -> None:
     said = prune_history()
     assert left() == [3, 3, 2]
     assert said == ["lobby: 2", "中文: 1", "Messages deleted: 3, in rooms: 2. Kept in each: the newest 3."]
@@ -47,7 +47,7 @@ def test_a_second_run_finds_nothing() -> None:
     assert prune_history() == ["Messages deleted: 0, in rooms: 0. Kept in each: the newest 3."]
 
 
-def test_a_dry_run_says_the_same_and_deletes_nothing() -> None:
+def test_a_dry_run_prints_the_same_and_deletes_nothing() -> None:
     said = prune_history(dry_run=True)
     assert left() == [5, 4, 2]
     assert said == ["lobby: 2", "中文: 1", "Messages would be deleted: 3, in rooms: 2. Kept in each: the newest 3."]

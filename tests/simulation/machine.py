@@ -4,7 +4,7 @@ What is simulated is what a machine stands on: its way to the database, to the c
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ from django.db.utils import load_backend
 from chatsite import database, environment
 from rooms.live import bus
 from rooms.live.node import Node
-from rooms.live.presence import Change, Departure, MemoryPresence, Online
+from rooms.live.presence import SIGNED_IN, Change, Departure, MemoryPresence, Online
 from rooms.sockets import session
 from rooms.sockets.consumer import ChatConsumer
 from tests.simulation.clock import for_ever
@@ -91,6 +91,7 @@ class Share(MemoryPresence):
         super().__init__()
         self.ends_at = float("inf")
         self._shares = shares
+        self._departures: list[Departure] = []
         shares.append(self)
 
     def add(self, place: int, user_id: int, person: Online | None = None) -> Change:
@@ -109,12 +110,17 @@ class Share(MemoryPresence):
 
     async def renew(self) -> list[Departure]:
         now = asyncio.get_running_loop().time()
-        return [left for share in list(self._shares) if share.ends_at <= now for left in await share.withdraw()]
+        for share in [share for share in self._shares if share.ends_at <= now]:
+            self._departures += await share.withdraw()
+        return list(self._departures)
+
+    async def confirm(self, departures: Sequence[Departure]) -> None:
+        self._departures = [one for one in self._departures if one not in departures]
 
     async def withdraw(self) -> list[Departure]:
         self._shares.remove(self)
-        counted = [(room, self.people[user]) for room in self.places if room for user in self.places[room]]
-        return [Departure(room, person) for room, person in counted if person.user_id not in self._users(room)]
+        counted = [(place, user) for place, users in self.places.items() for user in users if place != SIGNED_IN]
+        return [Departure(place, self.people[user]) for place, user in counted if user not in self._users(place)]
 
     def _sockets(self, place: int, user_id: int) -> int:
         return sum(share.places.get(place, {}).get(user_id, 0) for share in self._shares)

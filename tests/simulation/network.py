@@ -88,6 +88,12 @@ class Layer:
         self._network.queues[channel] = asyncio.Queue()
         return channel
 
+    async def send(self, channel: str, message: Message) -> None:
+        await self._network.trip()
+        if self.dead:
+            raise ConnectionError("The machine is gone")
+        self._network.queues[channel].put_nowait(message)
+
     async def receive(self, channel: str) -> Message:
         message = await self._network.queues[channel].get()
         if isinstance(message, Exception):

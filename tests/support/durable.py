@@ -19,7 +19,7 @@ from tests.support.client import Frame
 
 BACK_OFF_S, BACK_OFF_MAX_S = 0.1, 2.0  # the longest pause before a try doubles from the first to the second
 ANSWER_S = 15.0  # a server that takes longer to let somebody in is tried again, or another one
-FOR_GOOD = {1008, 1009, *range(4100, 4200)}  # closes after which one does not come back
+FOR_GOOD = {1008, *range(4100, 4200)}  # closes after which one does not come back
 MESSAGES = ("chat-message", "room-message", "message-edited", "message-deleted")
 
 

@@ -120,7 +120,7 @@ class ServerProcess(Child):
             return False
 
     def person(self, username: str, **fields: Any) -> Person:
-        """Makes a user in the server's database and signs them in there, past the doors."""
+        """Makes a user in the server's database and signs them in there, without a request."""
         return self.database.run(_person, username, **fields)
 
 

@@ -26,7 +26,7 @@ class ChatProtocol(WebSocketProtocol):
             super().handle_reply(message)
 
     def send_close(self, code: int, reason: str) -> None:
-        """Not `sendClose`, which refuses every code from 1001 to 2999 as if only browsers spoke here."""
+        """Not `sendClose`, which refuses the codes 1001 to 2999 as for browsers."""
         self.sendCloseFrame(code, reason.encode() or None)
 
 

@@ -1,4 +1,4 @@
-// Keeps the monitoring page fresh. Everything it shows is set as text: a user name is never markup.
+// Keeps the monitoring page up to date. Everything it shows is set as text: a user name is never markup.
 
 const EVERY_MS = 3000;
 const TIMEOUT_MS = 10000;

@@ -1,4 +1,4 @@
-"""Fills a development database with people and talk, so that the first look at the product is not at an empty page.
+"""Fills a development database with example users and messages, so that the first page is not empty.
 
 Knows nothing of how messages are stored: it posts them as everybody does.
 """
@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.models import User
+from chatsite import names
 from rooms.models import Message, Room
 from rooms.services.posting import post_messages
 from rooms.services.rooms import create_room
@@ -45,14 +46,14 @@ TALK: dict[tuple[str, str], tuple[tuple[str, str], ...]] = {
 
 
 class Command(BaseCommand):
-    help = "Makes the people alice, bob, carol and admin, and rooms with some talk. With DEBUG only."
+    help = "Creates the users alice, bob, carol and admin, and rooms with messages. With DEBUG only."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--if-empty", action="store_true", help="Do nothing when there are users already.")
 
     def handle(self, *args: Any, if_empty: bool, **options: Any) -> None:
         if not settings.DEBUG:
-            raise CommandError("demo makes people whose password everybody knows, so it runs with DEBUG=1 only.")
+            raise CommandError("demo creates users whose password everybody knows, so it runs with DEBUG=1 only.")
         if if_empty and User.objects.exists():
             return
         people = {name: _person(name) for name in PEOPLE}
@@ -70,8 +71,8 @@ class Command(BaseCommand):
 
 
 def _person(name: str) -> User:
-    """The user of this name, made if there is none: a second run changes nobody's password."""
-    user = User.objects.filter(username=name).first()
+    """The user of this name, created if there is none: a second run changes no password."""
+    user = User.objects.filter(username_key=names.key(name)).first()
     if user is None:
         make = User.objects.create_superuser if name == "admin" else User.objects.create_user
         user = make(name, password=PASSWORD)
@@ -79,7 +80,7 @@ def _person(name: str) -> User:
 
 
 def _fill_room(name: str, title: str, people: dict[str, User], talk: tuple[tuple[str, str], ...]) -> None:
-    """Makes the room and posts its talk, once: the client ids see to it that a second run stores nothing."""
+    """Creates the room and posts its messages, once: with the same client ids a second run stores nothing."""
     room, created = create_room(user_id=people["admin"].pk, name=name, title=title)
     answers = post_messages(
         [

@@ -1,4 +1,4 @@
-"""Writes docs/protocol.md from the classes of the frames; with `--check` it only tells whether the page is in step."""
+"""Writes docs/protocol.md from the classes of the frames; with `--check` it only compares the page with them."""
 
 import inspect
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,8 +10,9 @@ import msgspec.inspect as inspect_types
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from chatsite import errors
 from chatsite.closes import CLOSES
-from chatsite.errors import AuthRequired, ChatError
+from chatsite.errors import ChatError
 from rooms.protocol.commands import COMMANDS
 from rooms.protocol.frames import FRAMES
 
@@ -23,7 +24,7 @@ INTRODUCTION = """\
 
 JSON text frames over one WebSocket, at `/ws` or `/chat`, with or without a trailing slash; any other path is answered
 with HTTP 404 (by `manage.py runserver` with 403). Every frame is an object with a `type`. Unknown fields of a command
-are ignored. Timestamps are ISO 8601 in UTC with milliseconds and `Z`; ids are strings. A first talk, `>` from the
+are ignored. Timestamps are ISO 8601 in UTC with milliseconds and `Z`; ids are text. A first exchange, `>` from the
 client and `<` from the server:
 
 ```
@@ -31,35 +32,51 @@ client and `<` from the server:
 > {"type": "auth", "token": "..."}
 < {"type": "auth-success", "user": {"id": "1", "username": "alice", "roles": ["user"]}}
 > {"type": "join-room", "roomId": "general"}
-< {"type": "room-joined", "roomId": "general", "memberCount": 1}
+< {"type": "room-joined", "roomId": "general", "memberCount": 1, "headSeq": 0, "epoch": "5f1c09ab"}
 < {"type": "message-history", "roomId": "general", "messages": []}
-> {"type": "chat-message", "id": "m1", "roomId": "general", "content": "Hello"}
+> {"type": "chat-message", "id": "1", "roomId": "general", "content": "Hello"}
 < {"type": "chat-message", "roomId": "general", "user": {"id": "1", "username": "alice"}, "content": "Hello", ...}
-< {"type": "ack", "id": "m1", "roomId": "general", "seq": 1, "messageId": "1", "timestamp": "..."}
+< {"type": "ack", "id": "1", "roomId": "general", "seq": 1, "messageId": "1", "timestamp": "..."}
 ```
 
-- The server sends `welcome` first. Before `auth` succeeds it serves only `ping`, `auth` and `compressed` around those.
-- A page on an allowed origin is signed in by its visitor's session cookie, a program by an `Authorization: Bearer`
-  header; `auth-success` then follows `welcome` unasked.
-- Any command may carry an `id` (64 characters at most). Exactly one answer carries the same: the command's own reply,
-  `ack`, or `error`. The `ack` of a message comes after its commit.
-- A message's `clientId` (its `id` if it has none) is unique for its author as long as the message is kept: sent again
-  it stores nothing, and is acknowledged with the first one's `seq`.
-- A room name has 1 to 80 letters, combining marks and numbers of any script, `-`, `_` and `.`, no invisible characters,
-  and is not `.` or `..`. A message has 1 to 4,000 characters, at least one of them visible, and no NUL. A frame has
-  64 KiB at most. (The limits of messages and frames are settings.)
-- A username has 1 to 150 characters by the same rule, and `@` and `+`. Two names that differ only in case, width or
-  spelling are one, and any spelling signs in.
-- Every stored change of a room takes the room's next `seq`, without holes, and reaches every member in that order.
-- One connection's commands act in the order they were sent.
-- The server pings every 30 seconds; a peer that has not answered by the next ping is cut.
+**Signing in.** The server sends `welcome` first. Before `auth` succeeds it accepts only `ping`, `auth` and `compressed`
+around those. A page of an allowed origin is signed in by its visitor's session cookie, a program by an
+`Authorization: Bearer` header; `auth-success` then follows `welcome` without a command.
+
+**Answers.** Any command may carry an `id` (1 to 64 characters). Exactly one answer carries the same `id`: the reply
+named with the command, `ack`, or `error`. It only says which command is answered: the server remembers no `id`, and a
+client may count from 1 on every connection. One connection's commands take effect in the order they were sent.
+
+**Sending again.** The `ack` of a message follows its commit. A message without an `ack` may be sent again if it has a
+`clientId`: as long as the message is kept, the same `clientId` of the same author with the same room and content stores
+nothing and is acknowledged with the first one's `seq` and `messageId`. With another room or content it is refused with
+`conflict`.
+
+**Order.** Every stored change of a room takes the room's next `seq`, without holes, and reaches every member in that
+order. An event without `seq` is not stored, and is dropped first for a client that reads slowly.
+
+**Resuming.** Every `room-joined` has the room's `headSeq` and `epoch`. A client that joins again sends the last seq it
+knows as `after`, and the `epoch` it learned that seq in. With `recovered: true` it is sent everything that changed
+since. With `recovered: false` it is sent the newest page and drops what it knew: the room has another epoch (the
+database was restored, or the room was made again), more changed than CHAT_RESUME_MESSAGES, or what it missed was
+pruned. Events that happen meanwhile follow the history, none lost and none twice.
+
+**Limits.** A room name has 1 to 80 letters, combining marks and numbers of any script, `-`, `_` and `.`, no invisible
+characters, and is not `.` or `..`. A username has 1 to 150 characters by the same rule, and `@` and `+`; two names that
+differ only in case, width or spelling are the same name, and any spelling signs in. A message has 1 to 4,000
+characters, at least one of them visible, and no NUL. A frame has 64 KiB at most. The limits of messages and frames are
+settings.
+
+**Heartbeat.** The server pings every 30 seconds (CHAT_HEARTBEAT_S); a peer that has not answered by the next ping is
+disconnected.
 """
 ERRORS = """\
 `error` answers a command that was refused; `code` is stable, `message` is for people. With `retryable` the same command
 may be sent again, after `retryAfterMs` where that is given.
 """
 CLOSE_CODES = """\
-After 1001, 1013 and 4000-4099 a client reconnects with back-off; after 1008, 1009 and 4100-4199 it does not by itself.
+After 1001, 1009, 1013, 4000-4099 and a connection that broke a client reconnects with back-off; after 1009 it does not
+send the frame again that was too big. After 1008 and 4100-4199 it reconnects only with a new token or a new sign-in.
 `manage.py runserver` gives the same codes and reasons as the production server.
 """
 
@@ -99,42 +116,56 @@ def render() -> str:
 
 def _section(frame: type[msgspec.Struct]) -> str:
     title = f"### `{frame.__struct_config__.tag}`\n\n{inspect.cleandoc(frame.__doc__ or '')}\n"
-    kind = cast(inspect_types.StructType, inspect_types.type_info(frame))
-    rows = [
-        (f"`{field.encode_name}`", _type(field.type), _presence(field))
-        for field in kind.fields
-        if field.encode_name != "id"
-    ]
-    return f"{title}\n{_table(('field', 'type', ''), rows)}" if rows else title
+    table = table_of_fields(frame)
+    return f"{title}\n{table}" if table else title
+
+
+def table_of_fields(frame: type[msgspec.Struct]) -> str:
+    """The fields in the order of their class; empty when there are none."""
+    fields = cast(inspect_types.StructType, inspect_types.type_info(frame)).fields
+    rows = [(f"`{one.encode_name}`", _type(one.type), _presence(one)) for one in fields if one.encode_name != "id"]
+    return _table(("field", "type", ""), rows) if rows else ""
 
 
 def _presence(field: inspect_types.Field) -> str:
     if field.required:
         return ""
-    return "optional" if field.default is None else f"{field.default} if absent"
+    default = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+    return "optional" if default is None else f"`{msgspec.json.encode(default).decode()}` if absent"
 
 
-def _type(kind: inspect_types.Type) -> str:
+def _type(kind: inspect_types.Type) -> str:  # noqa: PLR0911 - a table, one line an entry
+    """The words for a type; CommandError for one that has none yet."""
     match kind:
         case inspect_types.UnionType():
             return " or ".join(_type(one) for one in kind.types if not isinstance(one, inspect_types.NoneType))
         case inspect_types.ListType():
             return f"list of {_type(kind.item_type)}"
+        case inspect_types.DictType():
+            return f"map from {_type(kind.key_type)} to {_type(kind.value_type)}"
         case inspect_types.StructType():
             fields = ", ".join(f"{field.encode_name}: {_type(field.type)}" for field in kind.fields)
             return f"`{kind.tag}`" if kind.tag else f"`{{{fields}}}`"
         case inspect_types.StrType():
-            return f"text, {kind.max_length} characters at most" if kind.max_length else "text"
+            return _text(kind.min_length, kind.max_length)
         case inspect_types.IntType():
             return "whole number" if kind.ge is None else f"whole number from {kind.ge}"
-        case _:
+        case inspect_types.BoolType():
             return "true or false"
+    raise CommandError(f"protocol_docs has no words for a field of the type {kind}")
+
+
+def _text(shortest: int | None, longest: int | None) -> str:
+    if longest is None:
+        return "text"
+    return f"text, {shortest} to {longest} characters" if shortest else f"text, {longest} characters at most"
 
 
 def _errors() -> Iterator[tuple[str, str, str, str]]:
-    for error in ChatError.__subclasses__() + AuthRequired.__subclasses__():
-        meaning = inspect.cleandoc(error.__doc__ or "")
-        yield f"`{error.code}`", str(error.status), "yes" if error.retryable else "", meaning
+    for error in vars(errors).values():
+        if isinstance(error, type) and issubclass(error, ChatError) and error is not ChatError:
+            meaning = inspect.cleandoc(error.__doc__ or "")
+            yield f"`{error.code}`", str(error.status), "yes" if error.retryable else "", meaning
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

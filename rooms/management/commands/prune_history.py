@@ -16,7 +16,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--room", metavar="NAME", help="Only this room.")
-        parser.add_argument("--dry-run", action="store_true", help="Delete nothing; tell what would be deleted.")
+        parser.add_argument("--dry-run", action="store_true", help="Delete nothing; print what would be deleted.")
         parser.add_argument("--pause-ms", type=int, default=20, help="Between transactions, for other writers (20).")
 
     def handle(self, *args: Any, room: str | None, dry_run: bool, pause_ms: int, **options: Any) -> None:
@@ -35,7 +35,7 @@ class Command(BaseCommand):
 
 
 def _rooms(name: str | None) -> list[tuple[int, str]]:
-    """Key and name of the rooms that may hold too much: a room never holds more messages than its last seq."""
+    """Key and name of the rooms that may hold too many messages: a room never holds more messages than its last seq."""
     if name is not None and not Room.objects.filter(name=name).exists():
         raise CommandError(f"There is no room {name!r}.")
     rooms = Room.objects.filter(last_seq__gt=settings.CHAT_HISTORY_LIMIT).order_by("pk")

@@ -1,4 +1,4 @@
-"""Saying something to everybody."""
+"""Messages to everybody signed in."""
 
 from chatsite.errors import BadFrame
 from rooms.protocol.commands.base import Command
@@ -6,7 +6,7 @@ from rooms.protocol.rules import text_content
 
 
 class SendChat(Command, tag="chat"):
-    """Says something (`message` or `content`) to everybody signed in; not stored. Answer to an `id`: `ack`."""
+    """Sends a text (`message` or `content`) to everybody signed in; not stored. Answer to an `id`: `ack`."""
 
     message: str | None = None
     content: str | None = None
@@ -20,7 +20,7 @@ class SendChat(Command, tag="chat"):
 
 
 class AdminBroadcast(Command, tag="admin-broadcast"):
-    """Says something to everybody, as an admin. Answer (when it has an `id`): `ack`; without the role `error`."""
+    """Sends a text to everybody signed in, as an admin. Answer to an `id`: `ack`; without the role `error`."""
 
     content: str
 

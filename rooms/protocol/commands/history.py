@@ -1,4 +1,4 @@
-"""Reading what was said before."""
+"""Reading older messages."""
 
 from rooms.protocol.commands.base import Command, Limit, RoomCommand, Seq
 

@@ -1,10 +1,10 @@
-"""Saying something in a room."""
+"""Posting a message to a room."""
 
 from rooms.protocol.commands.base import Command, Id, RoomCommand
 
 
 class SendMessage(RoomCommand):
-    """Says something in a joined room. Answer (when it has an `id`): `ack`, after the message is stored."""
+    """Posts a message to a joined room. Answer to an `id`: `ack`, after the message is stored."""
 
     in_order = False  # the write queue keeps their order
     content: str

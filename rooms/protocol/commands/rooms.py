@@ -1,17 +1,17 @@
-"""Making, entering and leaving rooms."""
+"""Creating, joining and leaving rooms."""
 
 from rooms.protocol.commands.base import Command, EitherRoomCommand, Id, RoomCommand, Seq
 
 
 class CreateRoom(RoomCommand, tag="create-room"):
-    """Makes a room that stays. Answer: `room-created`; `success` is false when it exists already."""
+    """Creates a room that stays. Answer: `room-created`; `success` is false when it exists already."""
 
 
 class JoinRoom(EitherRoomCommand, tag="join-room"):
-    """Enters a room (`roomId` or `room`), made if there is none. Answer: `room-joined`, then `message-history`.
+    """Joins a room (`roomId` or `room`), created if there is none. Answer: `room-joined`, then `message-history`.
 
     With `after`, the last seq the client has seen, the history is all that changed since then, in order of the changes;
-    `epoch` is that of the `room-joined` before: in another one nothing can be resumed.
+    `epoch` is that of the earlier `room-joined`: in another one nothing can be resumed.
     """
 
     after: Seq | None = None

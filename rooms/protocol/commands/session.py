@@ -1,4 +1,4 @@
-"""The connection and who is on it."""
+"""The connection and its user."""
 
 from typing import Annotated
 
@@ -15,7 +15,8 @@ class Ping(Command, tag="ping"):
 
 
 class Auth(Command, tag="auth"):
-    """Signs in with an access token, or replaces it in place. Answer: `auth-success`, or `auth-failed` and a close.
+    """Signs in with an access token, or replaces the connection's token. Answer: `auth-success`, or `auth-failed` and
+    a close.
 
     `accept` adds to what the connection accepts beyond the base protocol, as `?accept=heads` on the URL does.
     """
@@ -26,7 +27,7 @@ class Auth(Command, tag="auth"):
 
 
 class CompressedCommand(Command, tag="compressed"):
-    """Base64 of gzip of one command, which is handled as if it had come by itself."""
+    """Base64 of gzip of one command, which is handled as if it had come uncompressed."""
 
     before_auth = True
     data: str

@@ -1,4 +1,4 @@
-"""What was said to everybody."""
+"""Messages to everybody signed in."""
 
 import msgspec
 
@@ -6,7 +6,7 @@ from rooms.protocol.frames.base import Frame, UserRef
 
 
 class Chat(Frame, tag="chat"):
-    """Somebody spoke to everybody. It is not stored."""
+    """Somebody's message to everybody signed in. It is not stored."""
 
     user: UserRef
     message: str
@@ -14,7 +14,7 @@ class Chat(Frame, tag="chat"):
 
 
 class AdminMessage(Frame, tag="admin-message"):
-    """An admin spoke to everybody; `from` is the admin's username."""
+    """An admin's message to everybody signed in; `from` is the admin's username."""
 
     content: str
     sender: str = msgspec.field(name="from")

@@ -1,15 +1,15 @@
-"""What becomes of a message later."""
+"""Messages edited and deleted."""
 
 from rooms.protocol.frames.base import Frame
 from rooms.protocol.frames.posting import Message
 
 
 class MessageEdited(Message, tag="message-edited"):
-    """A message was changed; it is told whole, as it is now. `changedSeq` is the room's seq of this change."""
+    """A message was changed; this is all of it, as it is now. `changedSeq` is the room's seq of this change."""
 
 
 class MessageDeleted(Frame, tag="message-deleted"):
-    """A message was taken away. `changedSeq` is the room's seq of this change."""
+    """A message was deleted. `changedSeq` is the room's seq of this change."""
 
     room_id: str
     message_id: str

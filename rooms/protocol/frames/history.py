@@ -20,7 +20,7 @@ class MessageHistory(Frame, tag="message-history"):
 class MessageBatch(Frame, tag="message-batch"):
     """Several events of one room in one frame, in their order, for connections that accept `message-batch`.
 
-    The first event of a quiet room comes by itself; those that follow soon share a frame.
+    The first event of a quiet room is sent at once and alone; those that follow within an interval share a frame.
     """
 
     room_id: str
@@ -29,7 +29,7 @@ class MessageBatch(Frame, tag="message-batch"):
 
 
 class Heads(Frame, tag="heads"):
-    """The last seq of each joined room, at a fixed interval, for connections that accept `heads`."""
+    """The last seq of each joined room by its `roomId`, at a fixed interval, for connections that accept `heads`."""
 
     rooms: dict[str, int]
 

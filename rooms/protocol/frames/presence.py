@@ -1,4 +1,4 @@
-"""Who is online, and who comes into a room and leaves it."""
+"""Who is online, and who joins and leaves a room."""
 
 import msgspec
 
@@ -18,7 +18,7 @@ class OnlineUsers(Frame, tag="online-users"):
 
 
 class UserJoined(Frame, tag="user-joined"):
-    """Somebody came into a room; not sent to the one who came."""
+    """Somebody joined a room; not sent to the one who did."""
 
     room_id: str
     user: UserRef

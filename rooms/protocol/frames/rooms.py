@@ -1,4 +1,4 @@
-"""Rooms: made, entered, left, listed."""
+"""Rooms: created, joined, left, listed."""
 
 import msgspec
 

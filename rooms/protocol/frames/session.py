@@ -1,4 +1,4 @@
-"""The connection, who is on it, and the answers that every command can have."""
+"""The connection, its user, and the answers that every command can have."""
 
 import msgspec
 
@@ -30,32 +30,32 @@ class AuthSuccess(Frame, tag="auth-success"):
 
 
 class AuthFailed(Frame, tag="auth-failed"):
-    """The token is not good; a close with 1008 follows. `code` is `auth-expired` when a new token would help."""
+    """The token is not valid; a close with 1008 follows. `code` is `auth-expired` when it has only expired."""
 
     message: str
     code: str | None = None
 
 
 class AuthExpiring(Frame, tag="auth-expiring"):
-    """The token ends in `inMs` milliseconds, and the connection with it, unless a new `auth` comes."""
+    """The token expires in `inMs` milliseconds, and the connection is closed then unless a new `auth` comes."""
 
     in_ms: int
 
 
 class ServerDraining(Frame, tag="server-draining"):
-    """This process is stopping: a close with 1001 follows within `reconnectInMs` milliseconds. Reconnect then."""
+    """This process is stopping: a close with 1001 follows in `reconnectInMs` milliseconds. Reconnect then."""
 
     reconnect_in_ms: int
 
 
 class Compressed(Frame, tag="compressed"):
-    """Base64 of gzip of one frame, for connections that accept `compressed`; only frames over 1 KiB come so."""
+    """Base64 of gzip of one frame, for connections that accept `compressed`; only frames over 1 KiB are sent so."""
 
     data: str
 
 
 class Ack(Frame, tag="ack"):
-    """The command with this `id` is done. For a message: it is stored, under this `seq`."""
+    """The command with this `id` was carried out. A message is stored, with this `seq`."""
 
     room_id: str | None = None
     seq: int | None = None

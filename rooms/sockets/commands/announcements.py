@@ -1,4 +1,4 @@
-"""Saying something to everybody."""
+"""Messages to everybody signed in."""
 
 from django.utils import timezone
 

@@ -1,4 +1,4 @@
-"""Reading what was said before."""
+"""Reading older messages."""
 
 from chatsite import database
 from rooms.live.connection import Connection

@@ -1,4 +1,4 @@
-"""Saying something in a room."""
+"""Posting messages."""
 
 from functools import partial
 

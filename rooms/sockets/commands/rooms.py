@@ -1,4 +1,4 @@
-"""Making, entering, leaving and listing rooms."""
+"""Creating, joining, leaving and listing rooms."""
 
 from chatsite import database
 from monitoring import metrics
@@ -24,7 +24,7 @@ async def join_room(node: Node, connection: Connection, command: JoinRoom) -> No
     connection.send(joined)
     metrics.sent(1)
     connection.offer(shown.history)
-    await connection.drained()  # a slow line has the history before live events press on it
+    await connection.drained()  # a slow client has read the history before live events fill its outbox
     membership.activate(node, connection, room, shown)
 
 

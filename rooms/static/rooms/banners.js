@@ -1,4 +1,4 @@
-/** What was said to everybody: shown over the page until it is closed. */
+/** Messages to everybody: shown above the page until closed. */
 
 import { byId, piece } from "./page.js";
 

@@ -1,6 +1,6 @@
 /**
- * A client of the chat's WebSocket: one class, no build step, no page needed. It knows frames and rooms, nothing of how
- * they look.
+ * A client of the chat's WebSocket: one class, no build step, no page needed. It knows frames and rooms, not how they
+ * are shown.
  *
  *   const client = new ChatClient();                            // this page's server, signed in by the session cookie
  *   const client = new ChatClient(url, { token: getToken });    // or by a token: a text, or an async function
@@ -9,41 +9,64 @@
  *   await client.send("join-room", { roomId: "general" });
  *   const { seq } = await client.send("chat-message", { roomId: "general", content: "Hello" });
  *
- * It reconnects by itself, joins its rooms again, fetches what it missed, and sends unacknowledged messages again under
- * the same `clientId`. Each change of a joined room reaches the handlers once and in order.
+ * It reconnects, joins its rooms again, fetches what it missed, and sends unacknowledged messages again under the same
+ * `clientId`. Each change of a joined room reaches the handlers once and in order; one that was fetched later has
+ * `missed: true`. `room-joined` comes at each join, also when the client joins again: `memberCount` is the number now.
  *
- * Besides the server's frames it emits `state {state, …}`, `room-lost {roomId, code, message}` (a room that could not be
- * joined again) and `room-reset {roomId}` (more has changed than can be told: forget its messages, a `message-history`
- * with the newest page follows). `state` is one of:
- *   idle        nobody has called connect() yet
- *   connecting  a socket is being opened, signed in, and led back into its rooms
+ * A client acts for one user: the one whose id is the option `userId`, else the first who is signed in. When the server
+ * signs in another user (the cookie has changed), the client sends nothing and is `closed`, and what waits is rejected
+ * with `identity-changed`. After disconnect(), connect() accepts any user.
+ *
+ * Besides the server's frames it emits `state {state, …}`, `room-lost {roomId, code, message}` (the server removed the
+ * user from the room, or refused to join it again) and `room-reset {roomId}` (too much has changed, or the room has
+ * another history now: forget its messages, a `message-history` with the newest page follows). `state` is one of:
+ *   idle        connect() was not called yet
+ *   connecting  the socket is being opened and signed in, and its rooms are joined again
  *   anonymous   the socket is open, but nobody is signed in: send("auth", { token })
- *   ready       commands go out at once; in all other states they wait, or fail when the state is `closed`
- *   waiting     the line is lost; the next try comes in `retryInMs`
- *   closed      by disconnect(), or by the server for good: see `code` and `reason`
+ *   ready       commands are sent at once; in all other states they wait, or fail when the state is `closed`
+ *   waiting     the connection is lost; the next attempt is in `retryInMs`
+ *   closed      by disconnect(), by the server, or with `identity-changed`, until connect(): see `code` and `reason`
+ *
+ * A token function is called again when a token expires, also after the close code 4100; a fixed token is then at its
+ * end. After 1009 (frame too big) the command at fault is rejected with `too-large`, and the client reconnects.
  */
 
-const DEFAULTS = { token: null, heartbeatMs: 20_000, heartbeatTimeoutMs: 10_000, backoffMs: 500, maxBackoffMs: 30_000 };
-const STABLE_MS = 10_000; // a connection that held this long was a good one: the next back-off starts small again
+const DEFAULTS = {
+  token: null, userId: null, heartbeatMs: 20_000, heartbeatTimeoutMs: 10_000, backoffMs: 500, maxBackoffMs: 30_000,
+};
+const STABLE_MS = 10_000; // after a connection that lasted this long the next back-off starts small again
+const FRAME_TOO_BIG = 1009;
+const SIGN_IN_LATER = 4000;
 const NO_HEARTBEAT = 4002;
+const TOKEN_EXPIRED = 4100;
+const IDENTITY_CHANGED = "identity-changed";
 const STORED = new Set(["chat-message", "room-message"]);
+const CHANGES = new Set([...STORED, "message-edited", "message-deleted"]); // these alone take a room's next seq
 const WITHOUT_SIGN_IN = new Set(["auth", "ping"]);
-// What may be sent a second time when the line broke before the answer: reads, and what the server does only once.
+// What may be sent again when the connection was lost before the answer: reads, and what the server does only once.
 const REPEATABLE = new Set([
   "chat-message", "room-message", "create-room", "join-room", "leave-room", "get-rooms", "get-history", "get-online-users",
 ]);
-// Where everybody was cut at once, or the server is full, even the first try is spread over a longer time.
+// Where all connections ended at once, or the server is full, even the first attempt is spread over a longer time.
 const FIRST_ATTEMPT = { 1001: 2, 1012: 2, 4000: 2, 1013: 5 };
 
 const isFinal = (code) => code === 1008 || (code >= 4100 && code <= 4199);
+const failureOf = (closeCode) => (closeCode === IDENTITY_CHANGED ? IDENTITY_CHANGED : "disconnected");
 const positionOf = (frame) => frame.changedSeq ?? frame.seq;
+const bytesOf = ({ frame }) => new TextEncoder().encode(JSON.stringify(frame)).length;
+
+/** A copy whose texts UTF-8 can express: half a surrogate pair, which the server refuses, becomes U+FFFD. */
+const wellFormed = (fields) =>
+  JSON.parse(JSON.stringify(fields), (_, value) =>
+    typeof value === "string" ? value.replace(/\p{Surrogate}/gu, "\uFFFD") : value,
+  );
 
 /** A new random id; unlike crypto.randomUUID it also works on pages without TLS. */
 export function newId() {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** A command that was refused (`code` as the server says it), or had no answer: `connection-lost`, `disconnected`. */
+/** A command was refused, with the server's `code`, or failed: `connection-lost`, `disconnected`, `identity-changed`. */
 export class ChatError extends Error {
   constructor({ code = "auth-required", message = code, retryable = false, retryAfterMs }) {
     super(message);
@@ -58,8 +81,10 @@ export class ChatClient {
   #options;
   #socket = null;
   #handlers = new Map(); // type → Set of functions
-  #commands = new Map(); // id → {frame, sent, repeatable, internal, promise, resolve, reject}
-  #rooms = new Map(); // roomId → {seq, live, held, recovered, headSeq}; seq is null until the first history is there
+  #userId; // the user this client acts for, or null
+  #commands = new Map(); // id → {frame, sent, repeatable, internal, resolve, reject}
+  #rooms = new Map(); // roomId → {seq, epoch, live, held, snapshot}; seq is null until the first history is there
+  #previous = null; // the frame before the one that is handled
   #attempt = 0;
   #readyAt = Infinity;
   #retryTimer;
@@ -68,29 +93,30 @@ export class ChatClient {
   constructor(url = defaultUrl(), options = {}) {
     this.#url = url;
     this.#options = { ...DEFAULTS, ...options };
+    this.#userId = this.#options.userId;
   }
 
   /** Opens the connection; resolves with the signed-in user, rejects when it is closed for good before that. */
   connect() {
     if (this.state === "ready") return Promise.resolve(this.user);
     const signedIn = new Promise((resolve, reject) => {
-      const off = this.on("state", ({ state, reason }) => {
+      const off = this.on("state", ({ state, code, reason }) => {
         if (state !== "ready" && state !== "closed") return;
         off();
         if (state === "ready") resolve(this.user);
-        else reject(new ChatError({ code: "disconnected", message: reason }));
+        else reject(new ChatError({ code: failureOf(code), message: reason }));
       });
     });
-    signedIn.catch(() => {}); // who does not await it hears of the same by `state`
+    signedIn.catch(() => {}); // `state` says the same to those who do not await it
     if (this.state === "idle" || this.state === "closed") this.#watch();
     if (!this.#socket) this.#open();
     return signedIn;
   }
 
-  /** Sends a command and resolves with its answer; rejects with a ChatError. A message's `clientId` is its id. */
+  /** Sends a command and resolves with its answer; rejects with a ChatError. `id` and a missing `clientId` are set here. */
   send(type, fields = {}) {
-    const frame = { type, ...fields, id: fields.id ?? fields.clientId ?? newId() };
-    if (STORED.has(type)) frame.clientId ??= frame.id;
+    const frame = wellFormed({ type, ...fields });
+    if (STORED.has(type)) frame.clientId ??= newId();
     return this.#command(frame, { repeatable: REPEATABLE.has(type) });
   }
 
@@ -101,14 +127,14 @@ export class ChatClient {
     return () => this.#handlers.get(type).delete(handler);
   }
 
-  /** Ends the connection and forgets the rooms; connect() begins anew. */
+  /** Ends the connection and forgets the rooms and the user. */
   disconnect() {
-    this.#socket?.close(1000);
     this.#rooms.clear();
+    this.#userId = null;
     this.#close(1000, "Disconnected");
   }
 
-  // --- The line ------------------------------------------------------------------------------------------------------
+  // --- The connection ------------------------------------------------------------------------------------------------
 
   #open() {
     clearTimeout(this.#retryTimer);
@@ -117,50 +143,69 @@ export class ChatClient {
     this.#socket = socket;
     this.#readyAt = Infinity;
     this.user = null;
-    socket.onopen = current(() => this.#authenticate(socket));
+    socket.onopen = current(() => {
+      this.#transmitWaiting();
+      this.#authenticate(socket);
+    });
     socket.onmessage = current(({ data }) => this.#receive(data));
     socket.onclose = current(({ code, reason }) => this.#lost(code, reason));
-    this.#expectLife();
+    this.#expectFrame();
     this.#setState("connecting");
   }
 
   async #authenticate(socket) {
-    if (!this.#options.token) return; // the cookie does it: `auth-success` follows `welcome` unasked
+    if (!this.#options.token) return; // by the cookie `auth-success` follows `welcome` unasked
     try {
       const { token } = this.#options;
       const value = typeof token === "function" ? await token() : token;
       if (socket === this.#socket) await this.#internal("auth", { token: value });
     } catch (error) {
-      // A refusal is followed by the server's close. A token that could not be fetched now may be there later.
-      if (socket === this.#socket && !(error instanceof ChatError)) this.#abandon(4000, "No token");
+      // After a refusal the server closes. A token that could not be fetched or checked now may be good later.
+      const isRefusal = error instanceof ChatError && !error.retryable;
+      if (socket === this.#socket && !isRefusal) this.#abandon(SIGN_IN_LATER, "Not signed in yet");
     }
   }
 
   async #signedIn({ user }) {
     this.user = user;
+    this.#userId = user.id;
     if (this.state === "ready") return; // a new token on an open socket
     const socket = this.#socket;
     await Promise.all([...this.#rooms].map(([roomId, room]) => this.#resume(roomId, room)));
     if (socket !== this.#socket) return;
     this.#readyAt = Date.now();
     this.#setState("ready");
-    for (const command of this.#commands.values()) if (!command.sent) this.#transmit(command);
+    this.#transmitWaiting();
+  }
+
+  #identityChanged() {
+    this.#rooms.clear();
+    this.#close(IDENTITY_CHANGED, "Signed in as another user");
   }
 
   #lost(code, reason) {
     this.#socket = null;
     clearTimeout(this.#heartbeatTimer);
+    const tooBig = code === FRAME_TOO_BIG ? this.#largestUnanswered() : undefined;
+    if (tooBig) this.#settle(tooBig, { type: "error", code: "too-large" });
     for (const room of this.#rooms.values()) Object.assign(room, { live: false, held: [] });
     for (const command of this.#commands.values()) {
       if (command.internal || (command.sent && !command.repeatable)) this.#settle(command, { type: "error", code: "connection-lost" });
       command.sent = false;
     }
-    if (isFinal(code)) this.#close(code, reason);
+    const canRenewToken = code === TOKEN_EXPIRED && typeof this.#options.token === "function";
+    if (tooBig?.internal || (isFinal(code) && !canRenewToken)) this.#close(code, reason);
     else this.#retry(code, reason);
   }
 
+  /** The frame that was too big has had no answer; the largest one without an answer is at least as large. */
+  #largestUnanswered() {
+    const unanswered = [...this.#commands.values()].filter(({ sent }) => sent);
+    return unanswered.sort((a, b) => bytesOf(b) - bytesOf(a))[0];
+  }
+
   #abandon(code, reason) {
-    this.#socket.close(code, reason); // its close event may take minutes on a dead line: nobody waits for it
+    this.#socket.close(code, reason); // without a network its close event may take minutes
     this.#lost(code, reason);
   }
 
@@ -174,13 +219,14 @@ export class ChatClient {
   }
 
   #close(code, reason) {
+    this.#socket?.close(1000);
     this.#socket = null;
     this.#attempt = 0;
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#heartbeatTimer);
     globalThis.removeEventListener?.("online", this.#wake);
     globalThis.document?.removeEventListener("visibilitychange", this.#wake);
-    for (const command of this.#commands.values()) this.#settle(command, { type: "error", code: "disconnected" });
+    for (const command of this.#commands.values()) this.#settle(command, { type: "error", code: failureOf(code) });
     this.#setState("closed", { code, reason });
   }
 
@@ -195,41 +241,48 @@ export class ChatClient {
     else if (this.state === "ready") this.#probe();
   };
 
-  // --- The heart-beat: any frame is life; after silence a ping must be answered ------------------------------------------
+  // --- Heartbeat: after a silence a ping is sent, and some frame must follow -----------------------------------------
 
-  #expectLife() {
+  #expectFrame() {
     clearTimeout(this.#heartbeatTimer);
     const { heartbeatTimeoutMs } = this.#options;
-    this.#heartbeatTimer = setTimeout(() => this.#abandon(NO_HEARTBEAT, "No heart-beat"), heartbeatTimeoutMs);
+    this.#heartbeatTimer = setTimeout(() => this.#abandon(NO_HEARTBEAT, "No heartbeat"), heartbeatTimeoutMs);
   }
 
   #probe() {
     this.#socket.send('{"type":"ping"}');
-    this.#expectLife();
+    this.#expectFrame();
   }
 
-  #alive() {
+  #postponeProbe() {
     clearTimeout(this.#heartbeatTimer);
     this.#heartbeatTimer = setTimeout(() => this.#probe(), this.#options.heartbeatMs);
   }
 
-  // --- Commands and their answers ----------------------------------------------------------------------------------------
+  // --- Commands and their answers ------------------------------------------------------------------------------------
 
-  /** What the client asks on its own account: handlers do not see the answer, and a lost line ends it. */
+  /** A command that only this client needs: handlers do not see its answer, and it ends with the connection. */
   #internal(type, fields = {}) {
-    return this.#command({ type, ...fields, id: newId() }, { repeatable: false, internal: true });
+    return this.#command({ type, ...fields }, { repeatable: false, internal: true });
   }
 
-  #command(frame, { repeatable, internal = false }) {
-    const known = this.#commands.get(frame.id);
-    if (known) return known.promise;
+  #command(fields, { repeatable, internal = false }) {
     if (this.state === "closed") return Promise.reject(new ChatError({ code: "disconnected" }));
+    const frame = { ...fields, id: newId() };
     const command = { frame, repeatable, internal, sent: false };
-    command.promise = new Promise((resolve, reject) => Object.assign(command, { resolve, reject }));
+    const answer = new Promise((resolve, reject) => Object.assign(command, { resolve, reject }));
     this.#commands.set(frame.id, command);
-    const open = this.#socket?.readyState === 1;
-    if (open && (this.state === "ready" || internal || WITHOUT_SIGN_IN.has(frame.type))) this.#transmit(command);
-    return command.promise;
+    if (this.#mayTransmit(command)) this.#transmit(command);
+    return answer;
+  }
+
+  #mayTransmit({ frame, internal }) {
+    const isAllowed = this.state === "ready" || internal || WITHOUT_SIGN_IN.has(frame.type);
+    return isAllowed && this.#socket?.readyState === 1;
+  }
+
+  #transmitWaiting() {
+    for (const command of this.#commands.values()) if (!command.sent && this.#mayTransmit(command)) this.#transmit(command);
   }
 
   #transmit(command) {
@@ -244,46 +297,68 @@ export class ChatClient {
   }
 
   #receive(data) {
-    this.#alive();
+    this.#postponeProbe();
     const frame = JSON.parse(data);
+    const previous = this.#previous;
+    this.#previous = frame;
     const command = this.#commands.get(frame.id);
+    const signsIn = frame.type === "auth-success";
+    if (signsIn && frame.user.id !== (this.#userId ?? frame.user.id)) return this.#identityChanged();
     if (command) this.#settle(command, frame);
-    if (frame.type === "auth-success") this.#signedIn(frame);
+    if (signsIn) this.#signedIn(frame);
     if (frame.type === "room-joined") this.#joined(frame);
-    if (command?.internal) return;
+    else if (command?.internal) return;
     if (frame.type === "welcome") this.#askWhetherSignedIn();
     if (frame.type === "auth-expiring") this.#authenticate(this.#socket);
-    if (frame.type === "room-left") this.#rooms.delete(frame.roomId);
     if (frame.type === "message-history" && !command) this.#snapshot(frame);
-    else if (positionOf(frame) !== undefined && this.#rooms.has(frame.roomId)) this.#change(frame);
+    else if (CHANGES.has(frame.type) && this.#rooms.has(frame.roomId)) this.#change(frame);
     else this.#emit(frame);
+    if (frame.type === "room-left") this.#left(frame, { asked: Boolean(command), previous });
   }
 
-  /** The cookie's `auth-success` comes before the answer to any command; without it, nobody is signed in. */
+  /** The cookie's `auth-success`, or the error that kept it away for now, comes before the answer to any command. */
   async #askWhetherSignedIn() {
     if (this.#options.token) return;
     const socket = this.#socket;
+    let isTemporary = false;
+    const off = this.on("error", ({ retryable }) => (isTemporary = retryable));
     await this.#internal("ping").catch(() => {});
-    if (socket === this.#socket && this.state === "connecting" && !this.user) this.#setState("anonymous");
+    off();
+    if (socket !== this.#socket || this.state !== "connecting" || this.user) return;
+    if (isTemporary) this.#abandon(SIGN_IN_LATER, "Not signed in yet");
+    else this.#setState("anonymous");
   }
 
-  // --- Rooms: each message once and in order, whatever the line did --------------------------------------------------------
+  // --- Rooms: each change once and in order, over any number of connections ------------------------------------------
 
-  #joined({ roomId, recovered = false, headSeq = null }) {
+  #joined({ roomId, recovered = false, headSeq, epoch }) {
     if (!this.#rooms.has(roomId)) this.#rooms.set(roomId, { seq: null, live: false, held: [] });
-    Object.assign(this.#rooms.get(roomId), { recovered, headSeq });
+    this.#rooms.get(roomId).snapshot = { recovered, headSeq, epoch };
   }
 
-  /** The history that follows `room-joined`: all that changed since we were last there, or a page to begin with. */
+  /** An `error` without id right before a `room-left` that nobody asked for says why the server removed this user. */
+  #left({ roomId }, { asked, previous }) {
+    const wasIn = this.#rooms.delete(roomId);
+    const isReason = previous?.type === "error" && !previous.id;
+    if (wasIn && !asked) this.#loseRoom(roomId, isReason ? previous : new ChatError({ code: "not-in-room" }));
+  }
+
+  #loseRoom(roomId, { code, message }) {
+    this.#rooms.delete(roomId);
+    this.#emit({ type: "room-lost", roomId, code, message });
+  }
+
+  /** The history that follows `room-joined`: all that changed after the room's `seq`, or the newest page. */
   #snapshot(frame) {
     const room = this.#rooms.get(frame.roomId);
     if (!room || room.live) return this.#emit(frame);
-    if (room.recovered) for (const change of frame.messages) this.#deliver(room, change);
+    const { recovered, headSeq, epoch } = room.snapshot;
+    if (recovered) for (const change of frame.messages) this.#deliver(room, { ...change, missed: true });
     else {
       if (room.seq !== null) this.#emit({ type: "room-reset", roomId: frame.roomId });
       this.#emit(frame);
     }
-    room.seq = room.headSeq ?? Math.max(0, ...frame.messages.map(positionOf));
+    Object.assign(room, { seq: headSeq, epoch }); // only together: a seq means nothing in another epoch
     this.#release(room);
   }
 
@@ -308,25 +383,23 @@ export class ChatClient {
     for (const frame of room.held.splice(0).sort((a, b) => positionOf(a) - positionOf(b))) this.#deliver(room, frame);
   }
 
-  /** Joins a room where we stopped: after a lost line, or when something of a live room has not come. */
+  /** Joins a room again from its `seq` on: after a reconnect, or when a change is missing. */
   async #resume(roomId, room) {
     room.live = false;
     try {
-      await this.#internal("join-room", room.seq === null ? { roomId } : { roomId, after: room.seq });
+      const { seq, epoch } = room;
+      await this.#internal("join-room", seq === null ? { roomId } : { roomId, after: seq, epoch });
     } catch (error) {
       this.#recover(error, roomId, room, () => this.#resume(roomId, room));
     }
   }
 
   #recover(error, roomId, room, again) {
-    if (error.code === "connection-lost" || error.code === "disconnected") return; // the next connection begins anew
+    if (error.code === "connection-lost" || error.code === "disconnected") return; // left to the next connection
     const socket = this.#socket;
     const stillWanted = () => socket === this.#socket && this.#rooms.get(roomId) === room;
     if (error.retryable) setTimeout(() => stillWanted() && again(), error.retryAfterMs ?? 1000);
-    else if (stillWanted()) {
-      this.#rooms.delete(roomId);
-      this.#emit({ type: "room-lost", roomId, code: error.code, message: error.message });
-    }
+    else if (stillWanted()) this.#loseRoom(roomId, error);
   }
 
   // --- Handlers --------------------------------------------------------------------------------------------------------
@@ -341,7 +414,7 @@ export class ChatClient {
       try {
         handler(frame);
       } catch (error) {
-        console.error(error); // one handler's fault is not the others'
+        console.error(error); // the other handlers must still be called
       }
     }
   }

@@ -17,7 +17,7 @@ const SPREAD_MS = 500;
 const SPREAD_MS_PER_MEMBER = 20; // a thousand people who see somebody come do not all ask in the same second
 const withFinePointer = matchMedia("(pointer: fine)");
 
-const client = new ChatClient();
+const client = new ChatClient(undefined, { userId: me.id });
 const rooms = new Map(); // name → JoinedRoom
 let current = null;
 
@@ -108,7 +108,7 @@ async function loadOlder(room) {
 function received(message) {
   const room = rooms.get(message.roomId);
   if (!room) return;
-  room.people.set(message.user.id, message.user);
+  if (!message.missed) room.people.set(message.user.id, message.user); // the author of a missed one may have left since
   if (!room.log.add(message)) return;
   const isMine = message.user.id === me.id;
   if (!isMine && (room !== current || document.hidden)) room.unread++;
@@ -138,7 +138,7 @@ client.on("user-left", (frame) => cameOrWent(frame, { key: "left" }));
 client.on("room-joined", ({ roomId, memberCount }) => {
   const room = rooms.get(roomId);
   if (!room) return;
-  Object.assign(room, { joined: true, memberCount });
+  room.entered(memberCount);
   refresh(SPREAD_MS);
   paint();
 });

@@ -1,4 +1,4 @@
-/** Where one writes: Enter sends, the draft of each room is kept, and the counter warns before the limit. */
+/** The composer: Enter sends, each room keeps its draft, and a counter warns before the limit. */
 
 import { byId, maxContentChars, recall, remember, say } from "./page.js";
 
@@ -18,14 +18,14 @@ export class Composer {
     });
     this.#input.addEventListener("input", () => this.#changed());
     this.#input.addEventListener("keydown", (event) => {
-      // While an input method composes (Chinese, say), Enter chooses a word and sends nothing.
+      // While an input method is composing (for Chinese, say), Enter picks a candidate and sends nothing.
       if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;
       event.preventDefault();
       this.#send();
     });
   }
 
-  /** Writes to this room from now on, beginning with what was left unsent there. */
+  /** Switches to this room, and restores its draft. */
   show(name) {
     this.#room = name;
     this.#input.value = recall(`draft.${name}`, "");

@@ -1,14 +1,14 @@
-/** Says how the connection is: a word beside my name always, and a strip over the page while something is wrong. */
+/** Shows the state of the connection: always beside my name, and as a strip above the page while something is wrong. */
 
 import { byId, say, sayClosed, sayError } from "./page.js";
 
-const QUIET_MS = 1_500; // a connection that comes back sooner is no news
+const QUIET_MS = 1_500; // a connection that is back sooner is not shown as lost
 const SIGN_IN_HELPS = new Set([1008, 4100, 4101]);
 
 export class ConnectionState {
   #timer = null;
 
-  /** `onRetry()` is called when somebody does not want to wait. */
+  /** `onRetry()` is called when the user asks to reconnect now. */
   constructor({ onRetry }) {
     byId("connection-retry").addEventListener("click", onRetry);
   }

@@ -5,7 +5,7 @@ import { me } from "./page.js";
 
 export class JoinedRoom {
   log = new MessageLog();
-  people = new Map([[me.id, me]]); // seen here: myself, who came, who spoke; without who left
+  people = new Map(); // id → user: myself, and whom this page saw join or write since it joined, and not leave
   joined = false;
   memberCount = 0;
   unread = 0;
@@ -16,6 +16,13 @@ export class JoinedRoom {
 
   constructor(name) {
     this.name = name;
+  }
+
+  /** The page has joined the room, or joined it again: who left while it was away is unknown, so it starts with itself. */
+  entered(memberCount) {
+    this.joined = true;
+    this.memberCount = memberCount;
+    this.people = new Map([[me.id, me]]);
   }
 
   /** Shows a page of history; the server has older messages if the page is full. */

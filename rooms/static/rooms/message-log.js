@@ -1,14 +1,14 @@
 /**
- * What was said in one room, as a list on the page: messages in the order of their `seq`, my own unsent ones at the end,
- * notices where they happened. It knows no socket.
+ * One room's messages as a list on the page: in the order of their `seq`, my own unsent ones at the end, notices where
+ * they happened. It knows no socket.
  */
 
 import { textNodes } from "./message-text.js";
 import { me, paintAvatar, piece, say, sayName } from "./page.js";
 import { isSameDay, paintTime, sayDay } from "./times.js";
 
-const GROUP_MS = 5 * 60_000; // the same author again within this time is shown as one turn
-const KEPT = 1_000; // entries of one room on the page; what falls off loads again by scrolling up
+const GROUP_MS = 5 * 60_000; // the same author's messages within this time are grouped
+const KEPT = 1_000; // entries of one room on the page; dropped ones load again by scrolling up
 
 export class MessageLog {
   element = document.createElement("ol");
@@ -58,7 +58,7 @@ export class MessageLog {
     this.#insert(entry);
   }
 
-  /** The server has stored my message: it takes its place. */
+  /** The server has stored my message: moves it to its place. */
   acknowledge(clientId, { seq, messageId, timestamp }) {
     const entry = this.#unsent.get(clientId);
     if (!entry) return;
@@ -72,13 +72,13 @@ export class MessageLog {
     this.#insert(entry);
   }
 
-  /** The server has not taken my message: says why, and offers to try again. */
+  /** The server has refused my message: shows why, and offers to retry. */
   fail(clientId, reason) {
     const entry = this.#unsent.get(clientId);
     if (entry) paintDelivery(entry, "failed", say("notSent", { reason }));
   }
 
-  /** Shows that somebody came or went; somebody who does so repeatedly is shown once. */
+  /** Shows that somebody joined or left; repeated notices of one person are shown once. */
   addNotice(text, user, at) {
     const last = this.#entries.at(-1);
     if (last?.noticeOf === user.id) this.#remove(last);
@@ -94,12 +94,12 @@ export class MessageLog {
     entry?.element.querySelector(".content").replaceChildren(textNodes(content), edited());
   }
 
-  /** Takes all away but what is not sent yet. */
+  /** Removes everything but unsent messages. */
   clear() {
     for (const entry of [...this.#entries]) if (entry.order !== Infinity) this.#remove(entry);
   }
 
-  /** Takes a message away. */
+  /** Removes a message. */
   delete(messageId) {
     const entry = this.#entries.find((candidate) => candidate.messageId === messageId);
     if (entry) this.#remove(entry);
@@ -137,7 +137,7 @@ export class MessageLog {
     this.#decorate(index);
   }
 
-  /** A day's first entry bears the day; the same author's next message bears no name. Both depend on what stands before. */
+  /** A day's first entry shows the day; an author's next message shows no name. Both depend on the entry before. */
   #decorate(index) {
     const [entry, before] = [this.#entries[index], this.#entries[index - 1]];
     if (!entry) return;

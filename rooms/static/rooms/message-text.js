@@ -1,4 +1,4 @@
-/** Turns what somebody wrote into nodes: text, and links for web addresses. Nothing in it is ever read as markup. */
+/** Turns a message into nodes: text, and links for web addresses. It is never read as markup. */
 
 const ADDRESS = /https?:\/\/[^\s<>"'`，。；：！？、）】》]+/giu;
 const TRAILING = /[.,;:!?)\]}]+$/;
@@ -17,7 +17,7 @@ export function textNodes(text) {
   return fragment;
 }
 
-/** Punctuation at the end belongs to the sentence, except a bracket that the address itself has opened. */
+/** Punctuation at the end belongs to the sentence, except a bracket that was opened in the address. */
 function withoutTrailing(match) {
   const bare = match.replace(TRAILING, "");
   const closesOwnBracket = match[bare.length] === ")" && bare.includes("(");

@@ -1,4 +1,4 @@
-/** What the server gave this page: who I am, its limits, its texts, the pieces to clone; and what this tab remembers. */
+/** What the server put into this page: user, limits, texts, templates; and what this tab stores. */
 
 const data = JSON.parse(document.getElementById("page-data").textContent);
 
@@ -15,10 +15,10 @@ export function say(key, values = {}) {
   return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
-/** What a refusal means, by its stable code. */
+/** The text of an error, by its stable code. */
 export const sayError = ({ code }) => data.texts.errors[code] ?? data.texts.errors.internal;
 
-/** What somebody is called; who is gone has the id 0. */
+/** A user's name; deleted users have the id 0. */
 export const sayName = ({ id, username }) => (id === "0" ? say("somebody") : username);
 
 /** Why the server closed the connection for good. */
@@ -51,6 +51,6 @@ export function remember(key, value) {
     if (value.length) sessionStorage.setItem(storageKey(key), JSON.stringify(value));
     else sessionStorage.removeItem(storageKey(key));
   } catch {
-    // The page works without a memory.
+    // The page works without storage.
   }
 }

@@ -1,4 +1,4 @@
-/** Who is here: the people seen in the open room, and those online anywhere; beside the talk, or over it where room is short. */
+/** Who is here: the people seen in the open room, and all who are online; beside the messages, or over them on a phone. */
 
 import { byId, me, paintAvatar, piece, say } from "./page.js";
 

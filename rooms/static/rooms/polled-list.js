@@ -1,6 +1,6 @@
-/** Keeps a list of the server's fresh: asks soon after there is a reason to, and the less often the longer the list is. */
+/** Keeps a list from the server up to date: fetches it soon after a reason to, and the less often the longer it is. */
 
-const ENTRY_MS = 50; // a list of 1,000 is asked for every 50 seconds at most
+const ENTRY_MS = 50; // a list of 1,000 is fetched every 50 seconds at most
 
 export class PolledList {
   #ask;
@@ -12,7 +12,7 @@ export class PolledList {
     this.#ask = ask;
   }
 
-  /** Asks within `spreadMs`, once for many reasons; chance keeps all who hear of the same thing from asking at once. */
+  /** Fetches within `spreadMs`, once for many reasons, at a random moment so that not all clients fetch at once. */
   soon(spreadMs) {
     const wait = Math.max(Math.random() * spreadMs, this.#notBefore - Date.now());
     this.#timer ??= setTimeout(() => this.#run(), wait);
@@ -23,7 +23,7 @@ export class PolledList {
     try {
       this.#notBefore = Date.now() + ENTRY_MS * (await this.#ask());
     } catch {
-      // The next reason asks again.
+      // The next reason fetches it again.
     }
   }
 }

@@ -13,14 +13,14 @@ export const roomPath = (name) => (/^\.+$/.test(name) ? urls.chat : `${urls.chat
 const asName = (typed) => typed.trim().normalize("NFC").replace(/\s+/g, "-");
 
 export class RoomList {
-  #rooms = []; // {id, memberCount}, as the server told
+  #rooms = []; // {id, memberCount}, as the server sent them
   #mine = new Map();
   #current = null;
   #input = byId("find-input");
   #onOpen;
   #onCreate;
 
-  /** `onOpen(name)` and `onCreate(name)` are called when somebody chooses. */
+  /** `onOpen(name)` and `onCreate(name)` are called when the user chooses. */
   constructor({ onOpen, onCreate }) {
     this.#onOpen = onOpen;
     this.#onCreate = onCreate;

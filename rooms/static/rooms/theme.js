@@ -18,7 +18,7 @@
     try {
       localStorage.setItem(KEY, root.dataset.theme);
     } catch {
-      // It holds for this page, then.
+      // The choice then holds for this page only.
     }
   });
 })();

@@ -1,65 +1,24 @@
-"""Rooms and messages over HTTP: what a member sees and says, page by page, and what is refused."""
+"""Rooms over HTTP: what a member sees page by page, who may make one, and what is refused."""
 
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-import msgspec
 import pytest
-from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
+from accounts import tokens
 from accounts.models import User
-from rooms import node, services
-from rooms.delivery.presence import Online
-from rooms.models import Membership, Message, Room
+from rooms.models import Membership, Room
+from rooms.services.rooms import remove_room
+from tests.support.api import post, refused
 from tests.support.factories import make_message, make_room, make_user
 
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def alice() -> User:
-    return make_user("alice")
-
-
-@pytest.fixture
-def api(alice: User, client: Client) -> Client:
-    """A client that calls as alice."""
-    client.force_login(alice)
-    return client
-
-
-@pytest.fixture
-def room() -> Room:
-    return make_room("lobby", title="The lobby")
-
-
-@pytest.fixture(autouse=True)
-def present(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[int, int]]:
-    """Who is there is another module's work; a test says how many are in which room."""
-    counts: dict[int, int] = {}
-    monkeypatch.setattr(node, "member_counts", lambda ids: {room_id: counts.get(room_id, 0) for room_id in ids})
-    return counts
-
-
-def post(api: Client, path: str, body: Any) -> Any:
-    return api.post(path, body, content_type="application/json")
-
-
-def refused(response: Any, status: int, code: str) -> bool:
-    """Is this a refusal of this status and code, with a text?"""
-    answer = response.json()
-    return (response.status_code, answer["code"]) == (status, code) and bool(answer["error"])
-
-
-def seqs(api: Client, query: str) -> list[int]:
-    return [message["seq"] for message in api.get(f"/api/rooms/lobby/messages{query}").json()["messages"]]
-
-
-# --- Rooms ------------------------------------------------------------------------------------------------------------
 def test_a_room_is_shown_with_who_is_there_now(api: Client, room: Room, present: dict[int, int]) -> None:
     present[room.pk] = 3
     answer = api.get("/api/rooms/lobby").json()
@@ -116,11 +75,31 @@ def test_a_page_holds_at_most_200(api: Client) -> None:
     assert (len(page["rooms"]), page["next"]) == (200, "room-199")
 
 
-def test_a_page_takes_as_many_queries_as_a_row(api: Client, django_assert_max_num_queries: Any) -> None:
-    for number in range(20):
-        make_room(f"room-{number}")
-    with django_assert_max_num_queries(3):  # session, user, rooms
-        api.get("/api/rooms")
+@pytest.mark.parametrize("count", [0, 1, 20])
+def test_a_page_of_rooms_takes_three_queries(
+    api: Client, alice: User, count: int, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for number in range(count):
+        Membership.objects.create(room=make_room(f"room-{number}", created_by=make_user()), user=alice)
+    with django_assert_num_queries(3):  # session, user, rooms
+        assert len(api.get("/api/rooms").json()["rooms"]) == count
+
+
+def test_one_room_takes_three_queries(
+    api: Client, alice: User, room: Room, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    Membership.objects.create(room=room, user=alice)
+    make_message(room, alice)
+    with django_assert_num_queries(3):  # session, user, room
+        assert api.get("/api/rooms/lobby").json()["lastSeq"] == 1
+
+
+def test_with_a_token_one_room_takes_two_queries(
+    alice: User, room: Room, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    token = tokens.issue_access(user_id=alice.pk, username="alice", roles=(), stamp=alice.stamp())
+    with django_assert_num_queries(2):  # user with sign-in, room
+        assert Client().get("/api/rooms/lobby", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -160,7 +139,7 @@ def test_a_name_outside_the_rule_is_refused(api: Client, name: str, rest: str) -
 
 
 # --- Making a room ----------------------------------------------------------------------------------------------------
-def test_who_makes_a_room_owns_it(api: Client, alice: User) -> None:
+def test_the_maker_of_a_room_owns_it(api: Client, alice: User) -> None:
     response = post(api, "/api/rooms", {"name": "new", "title": "A new one", "kind": "private"})
     answer = response.json()
     assert (response.status_code, answer["id"], answer["title"], answer["kind"]) == (201, "new", "A new one", "private")
@@ -173,7 +152,7 @@ def test_a_room_that_exists_is_answered_as_it_is(api: Client, room: Room) -> Non
     assert (response.status_code, response.json()["title"]) == (200, "The lobby")
 
 
-def test_the_name_of_a_room_of_others_tells_nothing_of_it(api: Client) -> None:
+def test_the_name_of_a_private_room_reveals_nothing_of_it(api: Client) -> None:
     make_room("secret", kind="private", title="A secret")
     assert refused(post(api, "/api/rooms", {"name": "secret"}), 404, "no-such-room")
 
@@ -200,118 +179,15 @@ def test_a_room_outside_its_rule_is_refused(api: Client, body: dict[str, Any]) -
     assert not Room.objects.exists()
 
 
-# --- Reading ----------------------------------------------------------------------------------------------------------
-def test_a_message_has_the_sockets_shape(api: Client, alice: User, room: Room) -> None:
-    message = make_message(room, alice, "Hello <b>", client_id="a1", kind="room-message")
-    [shown] = api.get("/api/rooms/lobby/messages").json()["messages"]
-    assert shown == msgspec.to_builtins(services.message_frame(message, "lobby"))
-    assert (shown["type"], shown["content"], shown["clientId"]) == ("room-message", "Hello <b>", "a1")
+def test_a_room_made_by_joining_is_claimed(api: Client, alice: User) -> None:
+    visited = make_room("new", transient=True)
+    response = post(api, "/api/rooms", {"name": "new", "title": "Mine"})
+    assert (response.status_code, response.json()["title"]) == (201, "Mine")
+    assert not Room.objects.get(pk=visited.pk).transient
 
 
-def test_messages_come_page_by_page_oldest_first(api: Client, alice: User, room: Room) -> None:
-    for _ in range(60):
-        make_message(room, alice)
-    assert seqs(api, "") == list(range(11, 61))
-    assert seqs(api, "?limit=2") == [59, 60]
-    assert seqs(api, "?limit=2&before=59") == [57, 58]
-    assert seqs(api, "?limit=2&after=0") == [1, 2]
-    assert seqs(api, "?after=2&before=5") == [3, 4]
-    assert seqs(api, "?after=60") == []
-
-
-def test_a_page_of_messages_holds_at_most_200(api: Client, alice: User, room: Room) -> None:
-    Message.objects.bulk_create(
-        Message(room=room, author=alice, content="x", seq=seq, changed_seq=seq) for seq in range(1, 202)
-    )
-    assert seqs(api, "?limit=1000") == list(range(2, 202))
-
-
-@pytest.mark.parametrize("query", ["before=x", "after=-1", f"after={2**53}", f"before={10**30}"])
-def test_a_seq_outside_its_rule_is_refused(api: Client, room: Room, query: str) -> None:
-    assert refused(api.get(f"/api/rooms/lobby/messages?{query}"), 400, "bad-frame")
-
-
-def test_a_page_of_messages_takes_few_queries(
-    api: Client, alice: User, room: Room, django_assert_max_num_queries: Any
-) -> None:
-    for _ in range(20):
-        make_message(room, make_user())
-    with django_assert_max_num_queries(5):  # session, user, room, membership, messages with their authors
-        assert len(seqs(api, "")) == 20
-
-
-# --- Posting ----------------------------------------------------------------------------------------------------------
-def test_a_posted_message_is_stored_and_answered(api: Client, alice: User, room: Room) -> None:
-    response = post(api, "/api/rooms/lobby/messages", {"content": "Hello"})
-    answer = response.json()
-    assert response.status_code == 201
-    assert (answer["type"], answer["roomId"], answer["content"], answer["seq"]) == ("chat-message", "lobby", "Hello", 1)
-    assert answer["user"] == {"id": str(alice.pk), "username": "alice"}
-    assert api.get("/api/rooms/lobby/messages").json()["messages"] == [answer]
-
-
-def test_a_message_sent_twice_is_stored_once(api: Client, room: Room) -> None:
-    first = post(api, "/api/rooms/lobby/messages", {"content": "Hello", "clientId": "a1"})
-    again = post(api, "/api/rooms/lobby/messages", {"content": "Hello?", "clientId": "a1"})
-    assert (first.status_code, again.status_code) == (201, 200)
-    assert first.json() == again.json()
-    assert first.json()["clientId"] == "a1"
-    assert Message.objects.count() == 1
-
-
-def test_a_message_repeated_in_another_room_is_answered_with_the_room_that_has_it(api: Client, room: Room) -> None:
-    make_room("other")
-    first = post(api, "/api/rooms/lobby/messages", {"content": "Hello", "clientId": "a1"})
-    again = post(api, "/api/rooms/other/messages", {"content": "Hello", "clientId": "a1"})
-    assert (again.status_code, again.json()) == (200, first.json())
-
-
-@pytest.mark.parametrize(
-    ("body", "status", "code"),
-    [
-        ({}, 400, "bad-frame"),
-        ({"content": 1}, 400, "bad-frame"),
-        ({"content": ""}, 400, "bad-frame"),
-        ({"content": " \n"}, 400, "bad-frame"),
-        ({"content": "nul\0"}, 400, "bad-frame"),
-        ({"content": "x" * 4001}, 413, "too-large"),
-        ({"content": "x", "clientId": ""}, 400, "bad-frame"),
-        ({"content": "x", "clientId": "x" * 65}, 400, "bad-frame"),
-        ({"content": "x", "clientId": "nul\0"}, 400, "bad-frame"),
-        ({"content": "x", "clientId": 1}, 400, "bad-frame"),
-        ([], 400, "bad-frame"),
-    ],
-    ids=lambda value: str(value)[:40],
-)
-def test_a_message_outside_its_rule_is_refused(api: Client, room: Room, body: Any, status: int, code: str) -> None:
-    assert refused(post(api, "/api/rooms/lobby/messages", body), status, code)
-    assert not Message.objects.exists()
-
-
-def test_who_may_not_write_is_refused(api: Client, alice: User, room: Room) -> None:
-    membership = Membership.objects.create(room=room, user=alice, muted_until=timezone.now() + timedelta(minutes=1))
-    response = post(api, "/api/rooms/lobby/messages", {"content": "Hello"})
-    assert refused(response, 403, "muted")
-    assert 0 < response.json()["retryAfterMs"] <= 60_000
-    membership.delete()
-    services.close_room(room_id=room.pk)
-    assert refused(post(api, "/api/rooms/lobby/messages", {"content": "Hello"}), 403, "forbidden")
-    assert api.get("/api/rooms/lobby").json()["closed"] is True
-
-
-def test_a_lost_database_is_told_as_unavailable(api: Client, room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
-    def lost(*_: Any, **__: Any) -> None:
-        raise OperationalError("connection refused")
-
-    monkeypatch.setattr(services, "post_message", lost)
-    response = post(api, "/api/rooms/lobby/messages", {"content": "Hello"})
-    assert refused(response, 503, "unavailable")
-    assert response.json()["retryable"] is True
-
-
-# --- Who is online ----------------------------------------------------------------------------------------------------
-def test_who_is_online_is_told_in_the_sockets_shape(api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    since = datetime(2026, 1, 2, 3, 4, 5, 678_000, UTC)
-    monkeypatch.setattr(node, "online", lambda: [Online(7, "bob", since, "192.0.2.7")])
-    user = {"id": "7", "username": "bob", "authenticatedAt": "2026-01-02T03:04:05.678Z"}
-    assert api.get("/api/online").json() == {"users": [user]}  # without the address: that is for the admin
+def test_a_removed_room_is_not_found_and_its_name_is_free(api: Client, room: Room) -> None:
+    remove_room(room_id=room.pk)
+    assert refused(api.get("/api/rooms/lobby"), 404, "no-such-room")
+    assert api.get("/api/rooms").json()["rooms"] == []
+    assert post(api, "/api/rooms", {"name": "lobby"}).status_code == 201

@@ -1,4 +1,4 @@
-"""How processes talk: two buses over one real Redis, each with a channel layer of its own, as two processes have."""
+"""How processes exchange events: two buses over one real Redis, each with a channel layer of its own."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 from channels.layers import InMemoryChannelLayer
 from channels_redis.pubsub import RedisPubSubChannelLayer
+from msgspec import msgpack
 from redis import Redis as Client
+from redis.asyncio import Redis as AsyncClient
 
-from rooms.delivery import bus as bus_module
-from rooms.delivery.bus import ALWAYS, CONTROL, EVERYONE, Bus, publish
-from rooms.delivery.events import Encoded, Event
-from rooms.delivery.hub import Hub
-from rooms.delivery.pace import Pace
+from rooms.live import bus as bus_module
+from rooms.live.bus import ALWAYS, MAX_UNANSWERED, Bus, publish
+from rooms.live.events import Encoded, Event
+from rooms.live.hub import Hub
+from rooms.live.topics import CONTROL, EVERYONE
 from tests.support.machine import eventually
 from tests.support.services import Redis
 
@@ -32,24 +34,19 @@ class Member:
         self.got.append(frame.text)
 
 
-class Listening(Pace):
-    def __init__(self) -> None:
-        super().__init__()
-        self.others: list[str] = []
-
-    def heard(self, origin: str) -> None:
-        self.others.append(origin)
-
-
 class Process:
-    """A hub and a bus of their own. `enter` and `leave` do what attendance does."""
+    """A hub and a bus of its own. `enter` and `leave` do what attendance does."""
 
     def __init__(self, layer: Any) -> None:
         self.layer = layer
         self.hub = Hub(lambda _: None)
-        self.told: list[bytes] = []
-        self.pace = Listening()
-        self.bus = Bus(self.hub, self.told.append, layer, pace=self.pace)
+        self.controls: list[bytes] = []
+        self.bus = Bus(self.hub, self._control, layer)
+
+    def _control(self, payload: bytes) -> None:
+        if payload == b"faulty":
+            raise ZeroDivisionError
+        self.controls.append(payload)
 
     async def start(self) -> None:
         self.bus.start()
@@ -57,14 +54,14 @@ class Process:
 
     async def enter(self, topic: str) -> Member:
         member = Member()
-        self.hub.join(topic, member)
-        await self.bus.follow(topic)
-        self.hub.admit(topic, member)
+        self.hub.subscribe(topic, member)
+        await self.bus.sync_subscription(topic)
+        self.hub.activate(topic, member)
         return member
 
     async def leave(self, topic: str, member: Member) -> None:
-        self.hub.leave(topic, member)
-        await self.bus.follow(topic)
+        self.hub.unsubscribe(topic, member)
+        await self.bus.sync_subscription(topic)
 
     async def stop(self) -> None:
         await self.bus.stop()
@@ -73,7 +70,7 @@ class Process:
 
 @pytest.fixture
 async def here(redis: Redis) -> AsyncIterator[Process]:
-    process = Process(RedisPubSubChannelLayer(hosts=[redis.url]))
+    process = Process(layer_on(redis))
     await process.start()
     yield process
     await process.stop()
@@ -81,10 +78,17 @@ async def here(redis: Redis) -> AsyncIterator[Process]:
 
 @pytest.fixture
 async def there(redis: Redis) -> AsyncIterator[Process]:
-    process = Process(RedisPubSubChannelLayer(hosts=[redis.url]))
+    process = Process(layer_on(redis))
     await process.start()
     yield process
     await process.stop()
+
+
+@pytest.fixture
+def unread(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    counted: list[None] = []
+    monkeypatch.setattr(bus_module.metrics, "relay_failed", lambda: counted.append(None))
+    return counted
 
 
 @pytest.fixture
@@ -100,8 +104,12 @@ def change(seq: int, topic: str = ROOM) -> Event:
 
 def subscribers(redis: Redis, topic: str) -> int:
     with closing(Client.from_url(redis.url)) as client:
-        [(_, count)] = client.pubsub_numsub(f"asgi__group__{topic}")
+        [(_, count)] = client.pubsub_numsub(f"test__group__{topic}")
     return int(count)
+
+
+def layer_on(redis: Redis, *, prefix: str = "test", database: int = 0) -> RedisPubSubChannelLayer:
+    return RedisPubSubChannelLayer(hosts=[f"{redis.url.removesuffix('/0')}/{database}"], prefix=prefix)
 
 
 async def test_events_reach_every_process_once_and_in_order(here: Process, there: Process) -> None:
@@ -127,41 +135,6 @@ async def test_what_a_process_sent_itself_is_not_delivered_again(here: Process, 
     assert near.got == ["typing", "the end"]
 
 
-async def test_the_pace_is_told_of_others_and_not_of_our_own_echo(here: Process, there: Process) -> None:
-    member, other = await here.enter(ROOM), await there.enter(ROOM)
-    here.bus.publish([Event(ROOM, b"1", seq=1)])
-    await eventually(lambda: other.got == ["1"], what="it is there")
-    there.bus.publish([Event(ROOM, b"2", seq=2)])
-    await eventually(lambda: member.got == ["1", "2"], what="it is here")
-    assert (here.pace.others, there.pace.others) == ([there.bus._origin], [here.bus._origin])
-
-
-async def test_what_others_tell_while_something_is_stored_leaves_together_with_it(
-    here: Process, there: Process, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    near = await here.enter(ROOM)
-    monkeypatch.setattr(bus_module, "HOLD_S", 60)
-    with here.bus.together():
-        there.bus.publish([change(1)])
-        await eventually(lambda: here.bus._held)
-        assert near.got == []
-        here.bus.publish([change(2)])
-        assert near.got == ["1", "2"]
-    with here.bus.together():
-        there.bus.publish([change(3)])
-        await eventually(lambda: here.bus._held)
-    assert near.got == ["1", "2", "3"], "nothing was published here"
-
-
-async def test_what_others_tell_waits_for_no_long_storing(here: Process, there: Process) -> None:
-    near = await here.enter(ROOM)
-    with here.bus.together():
-        there.bus.publish([change(1)])
-        await eventually(lambda: near.got == ["1"])
-        there.bus.publish([change(2)])
-        await eventually(lambda: near.got == ["1", "2"])
-
-
 async def test_a_process_is_in_the_groups_of_its_members(redis: Redis, here: Process, there: Process) -> None:
     assert subscribers(redis, ROOM) == 0
     one, two = await here.enter(ROOM), await here.enter(ROOM)
@@ -173,7 +146,7 @@ async def test_a_process_is_in_the_groups_of_its_members(redis: Redis, here: Pro
     assert subscribers(redis, ROOM) == 1
     await there.leave(ROOM, far)
     assert subscribers(redis, ROOM) == 0
-    assert min(subscribers(redis, EVERYONE), subscribers(redis, CONTROL)) >= 2  # a flow's server may be here too
+    assert subscribers(redis, EVERYONE) == subscribers(redis, CONTROL) == 2
 
 
 async def test_an_event_stays_with_its_topic(here: Process, there: Process) -> None:
@@ -183,11 +156,11 @@ async def test_an_event_stays_with_its_topic(here: Process, there: Process) -> N
     assert (member.got, other.got) == (["1", "2"], ["1"])
 
 
-async def test_what_processes_tell_each_other_reaches_all_of_them(here: Process, there: Process) -> None:
+async def test_control_events_reach_every_process(here: Process, there: Process) -> None:
     here.bus.publish([Event(CONTROL, b"7")])
-    assert here.told == [b"7"]
-    await eventually(lambda: there.told)
-    assert there.told == [b"7"]
+    assert here.controls == [b"7"]
+    await eventually(lambda: there.controls)
+    assert there.controls == [b"7"]
 
 
 async def test_a_thread_publishes_by_the_running_bus(here: Process, there: Process) -> None:
@@ -201,12 +174,12 @@ async def test_a_command_without_a_bus_publishes_by_the_layer(
     redis: Redis, there: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     far = await there.enter(ROOM)
-    layer = RedisPubSubChannelLayer(hosts=[redis.url])
+    layer = layer_on(redis)
     monkeypatch.setattr(bus_module, "get_channel_layer", lambda: layer)
     monkeypatch.setattr(bus_module, "_running", None)
     await asyncio.to_thread(publish, [change(1, OTHER), change(1), Event(CONTROL, b"7"), change(2)])
-    await eventually(lambda: len(far.got) == 2 and there.told)
-    assert (far.got, there.told) == (["1", "2"], [b"7"])
+    await eventually(lambda: len(far.got) == 2 and there.controls)
+    assert (far.got, there.controls) == (["1", "2"], [b"7"])
 
 
 @pytest.mark.parametrize("layer", [None, InMemoryChannelLayer()])
@@ -296,6 +269,209 @@ async def test_what_the_layer_cannot_take_is_bounded(here: Process, monkeypatch:
     assert len(member.got) == 40
 
 
+# --- Nothing that arrives ends the relay ------------------------------------------------------------------------------
+ORIGIN = "another process"
+
+
+async def _publish_raw(redis: Redis, topic: str, data: bytes) -> None:
+    async with AsyncClient.from_url(redis.url) as client:
+        await client.publish(f"test__group__{topic}", data)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "relay", "origin": ORIGIN, "events": b"\xc1"},
+        {"type": "relay", "origin": ORIGIN, "events": msgpack.encode([["room.1", b"1", "a seq that is no number"]])},
+        {"type": "relay", "origin": ORIGIN, "events": msgpack.encode([{"version": 2}])},
+        {"type": "relay", "origin": ORIGIN, "events": 7},
+        {"type": "relay", "origin": ORIGIN},
+        {"type": "relay"},
+        ["no", "message"],
+    ],
+)
+async def test_a_message_that_cannot_be_read_is_counted_and_the_next_one_delivered(
+    redis: Redis, here: Process, there: Process, unread: list[None], message: Any
+) -> None:
+    far = await there.enter(ROOM)
+    await _publish_raw(redis, ROOM, here.layer.serialize(message))
+    here.bus.publish([change(1)])
+    await eventually(lambda: far.got)
+    assert (far.got, len(unread)) == (["1"], 1)
+    assert there.bus.is_listening
+
+
+async def test_bytes_that_the_layer_cannot_read_are_counted_and_the_next_message_delivered(
+    redis: Redis, here: Process, there: Process, unread: list[None]
+) -> None:
+    far = await there.enter(ROOM)
+    for _ in range(50):
+        await _publish_raw(redis, ROOM, b"\xc1")
+    here.bus.publish([change(1)])
+    await eventually(lambda: far.got)
+    assert (far.got, len(unread)) == (["1"], 50)
+
+
+async def test_a_faulty_control_event_is_counted_and_those_beside_it_are_handled(
+    here: Process, there: Process, unread: list[None]
+) -> None:
+    here.bus.publish([Event(CONTROL, b"6"), Event(CONTROL, b"faulty"), Event(CONTROL, b"7")])
+    assert (here.controls, len(unread)) == ([b"6", b"7"], 1)
+    await eventually(lambda: len(there.controls) == 2)
+    assert (there.controls, len(unread)) == ([b"6", b"7"], 2)
+
+
+async def test_a_fault_in_delivering_is_counted_and_the_next_message_delivered(
+    here: Process, there: Process, unread: list[None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = await there.enter(ROOM)
+    with monkeypatch.context() as patch:
+        patch.setattr(there.hub, "deliver", None)
+        here.bus.publish([Event(ROOM, b"lost")])
+        await eventually(lambda: unread)
+    here.bus.publish([change(1)])
+    await eventually(lambda: far.got)
+    assert (far.got, len(unread)) == (["1"], 1)
+
+
+async def test_a_relay_that_ends_all_the_same_is_restarted_and_subscribed_again(
+    redis: Redis, here: Process, there: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bus_module, "RETRY_S", 0.01)
+    far = await there.enter(ROOM)
+    ended = there.bus._relay
+    assert ended is not None
+    ended.cancel()
+    await asyncio.wait([ended])
+    assert not there.bus.is_listening
+    await eventually(lambda: {*ALWAYS, ROOM} <= there.bus._groups and there.bus.is_listening)
+    here.bus.publish([change(1)])
+    await eventually(lambda: far.got)
+
+
+async def test_a_subscription_in_flight_while_the_relay_is_restarted_is_made_again(
+    redis: Redis, here: Process, there: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bus_module, "RETRY_S", 0)
+    subscribed, go_on = asyncio.Event(), asyncio.Event()
+    group_add = there.layer.group_add
+
+    async def answer_late(group: str, channel: str) -> None:
+        await group_add(group, channel)
+        if group == ROOM:
+            subscribed.set()
+            await go_on.wait()
+
+    monkeypatch.setattr(there.layer, "group_add", answer_late, raising=False)
+    entering = asyncio.ensure_future(there.enter(ROOM))
+    await subscribed.wait()
+    before = there.bus._channel
+    assert there.bus._relay is not None
+    there.bus._relay.cancel()
+    await eventually(lambda: there.bus._channel not in ("", before), what="another relay runs")
+    go_on.set()
+    far = await entering
+    await eventually(lambda: {*ALWAYS, ROOM} <= there.bus._groups)
+    here.bus.publish([change(1)])
+    await eventually(lambda: far.got)
+
+
+async def test_a_bus_listens_from_its_start_until_it_stops(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bus_module, "PROBE_S", 0)
+    process = Process(layer_on(redis))
+    assert not process.bus.is_listening
+    await process.start()
+    for _ in range(2 * MAX_UNANSWERED):
+        await process.bus.reconcile()
+        await eventually(lambda: process.bus._unanswered == 0, what="the probe has come back")
+    assert process.bus.is_listening
+    await process.stop()
+    assert not process.bus.is_listening
+
+
+async def test_a_subscription_that_died_in_silence_is_found_and_replaced(
+    redis: Redis, here: Process, there: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bus_module, "PROBE_S", 0)
+    monkeypatch.setattr(bus_module, "RETRY_S", 0.01)
+    far = await there.enter(ROOM)
+    await eventually(lambda: there.bus._unanswered == 0, what="the relay is heard")
+    [shard] = there.layer._get_layer()._shards
+    shard._receive_task.cancel()
+    await asyncio.wait([shard._receive_task])
+    for _ in range(MAX_UNANSWERED):
+        assert there.bus.is_listening
+        await there.bus.reconcile()
+    assert not there.bus.is_listening
+    await there.bus.reconcile()
+    await eventually(lambda: there.bus.is_listening and ROOM in there.bus._groups, what="another connection listens")
+    here.bus.publish([change(1)])
+    await eventually(lambda: far.got)
+
+
+async def test_a_relay_that_connects_again_is_left_alone_until_it_can_have_heard_a_probe(
+    redis: Redis, there: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often the bus is reconciled."""
+    monkeypatch.setattr(bus_module, "RETRY_S", 0.01)
+    there.bus._unanswered, there.bus._probed_at = MAX_UNANSWERED, float("-inf")
+    async with asyncio.timeout(10):
+        while not there.bus.is_listening:
+            await there.bus.reconcile()
+            await asyncio.sleep(0)
+    await eventually(lambda: subscribers(redis, CONTROL) == 1)
+
+
+async def test_probes_are_not_sent_in_quick_succession(here: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a subscription that is just being renewed is taken for dead."""
+    await eventually(lambda: here.bus._probed_at > 0, what="the first one is sent")
+    sent: list[str] = []
+
+    async def lose(channel: str, message: dict[str, Any]) -> None:
+        sent.append(channel)
+
+    monkeypatch.setattr(here.layer, "send", lose, raising=False)
+    for _ in range(2 * MAX_UNANSWERED):
+        await here.bus.reconcile()
+    assert sent == []
+    monkeypatch.setattr(bus_module, "PROBE_S", 0)
+    await here.bus.reconcile()
+    assert len(sent) == 1
+
+
+async def test_a_layer_that_takes_nothing_says_nothing_about_the_relay(
+    redis: Redis, here: Process, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bus_module, "PROBE_S", 0)
+    monkeypatch.setattr(bus_module, "RETRY_S", 0)
+    await eventually(lambda: here.bus._unanswered == 0, what="the relay is heard")
+    redis.kill()
+    for _ in range(2 * MAX_UNANSWERED):
+        await here.bus.reconcile()
+    assert here.bus.is_listening
+    redis.restart()
+    await eventually(lambda: subscribers(redis, CONTROL) == 1)
+
+
+# --- One server for several installations -----------------------------------------------------------------------------
+async def test_installations_with_different_prefixes_do_not_hear_each_other(redis: Redis, here: Process) -> None:
+    """Pub/sub knows no database number: only the prefix keeps them apart."""
+    theirs = [Process(layer_on(redis, prefix="staging", database=number)) for number in (0, 1)]
+    for process in theirs:
+        await process.start()
+    near, (first, second) = await here.enter(ROOM), [await process.enter(ROOM) for process in theirs]
+    here.bus.publish([Event(ROOM, b"ours")])
+    theirs[0].bus.publish([Event(ROOM, b"theirs")])
+    await eventually(lambda: second.got, what="the same prefix is one installation")
+    theirs[1].bus.publish([Event(ROOM, b"the end")])
+    await eventually(lambda: len(first.got) == 2)
+    await here.bus.reconcile()
+    await eventually(lambda: here.bus._unanswered == 0, what="all that was sent before has come")
+    assert (near.got, first.got, second.got) == (["ours"], ["theirs", "the end"], ["theirs", "the end"])
+    for process in theirs:
+        await process.stop()
+
+
 # --- Redis is lost ----------------------------------------------------------------------------------------------------
 async def test_without_redis_local_members_are_served_and_the_failures_counted(
     redis: Redis, here: Process, failures: list[None]
@@ -309,6 +485,7 @@ async def test_without_redis_local_members_are_served_and_the_failures_counted(
     assert near.got == ["1", "2"]
     await eventually(lambda: len(failures) == 3)
     redis.restart()
+    await eventually(lambda: subscribers(redis, ROOM) == 1)
 
 
 async def test_after_a_restart_of_redis_events_arrive_again(redis: Redis, here: Process, there: Process) -> None:
@@ -343,7 +520,7 @@ async def test_a_bus_that_starts_without_redis_begins_when_it_is_there(
 ) -> None:
     monkeypatch.setattr(bus_module, "RETRY_S", 0.01)
     redis.kill()
-    late = Process(RedisPubSubChannelLayer(hosts=[redis.url]))
+    late = Process(layer_on(redis))
     late.bus.start()
     member = await late.enter(ROOM)
     redis.restart()

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import translation
 
 from chatsite import errors
-from rooms.texts import ERRORS, TEXTS
+from rooms.web.texts import ERRORS, TEXTS
 
 
 @pytest.fixture

@@ -1,17 +1,17 @@
-"""Which files are ours: found by walking, because a copy of the project may come without its history."""
+"""The files of the project: found by walking, because a copy of it may come without its history."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("accounts", "chatsite", "monitoring", "rooms")
-NOT_OURS = {"__pycache__", "node_modules", "staticfiles", "logs", "test-results"}
+GENERATED = {"__pycache__", "node_modules", "staticfiles", "logs", "test-results"}
 
 
 def files(root: Path = ROOT) -> Iterator[Path]:
-    """Every file of the project, without what is generated, installed or a person's own."""
+    """Every file of the project, without generated, installed and personal ones."""
     for path in root.iterdir():
-        if path.name in NOT_OURS or (
+        if path.name in GENERATED or (
             path.name.startswith(".") and path.name not in (".ci", ".env.example", ".gitignore")
         ):
             continue
@@ -22,6 +22,6 @@ def files(root: Path = ROOT) -> Iterator[Path]:
 
 
 def modules() -> list[Path]:
-    """The Python modules of our packages that somebody wrote something in."""
+    """The Python modules of the packages that are not empty."""
     found = (path for name in PACKAGES for path in files(ROOT / name) if path.suffix == ".py")
     return sorted(path for path in found if "migrations" not in path.parts and path.stat().st_size)

@@ -3,7 +3,7 @@
 import ast
 import re
 
-from tests.house.tree import ROOT, modules
+from tests.project.tree import ROOT, modules
 
 # `get` is os.environ.get
 READERS = {"text", "flag", "number", "words", "networks", "choice", "secret", "database", "get"}

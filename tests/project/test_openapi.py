@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode, checks
 
 from accounts import tokens
-from rooms import api
+from rooms.api.rooms import Kind
 from rooms.models import Room
 from tests.support.factories import make_message, make_room, make_user
 
@@ -64,13 +64,13 @@ def test_every_component_that_is_named_is_there(document: dict[str, Any]) -> Non
 
 
 def test_the_kinds_of_room_are_those_of_the_model() -> None:
-    assert set(get_args(api.Kind)) == set(Room.Kind.values)
+    assert set(get_args(Kind)) == set(Room.Kind.values)
 
 
 @pytest.mark.django_db(transaction=True)  # each request opens and closes its own connection, as in a server
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_the_running_views_keep_to_the_schema(document: dict[str, Any], mode: GenerationMode) -> None:
-    """Requests made up by the schema, or against it: no fault of ours, and no answer that is not described."""
+    """Requests made up by the schema, or against it: no server error, and no answer that is not described."""
     alice = make_user("alice")
     make_message(make_room("lobby"), alice)
     token = tokens.issue_access(user_id=alice.pk, username="alice", roles=(), stamp=alice.stamp())  # outlives a logout

@@ -1,11 +1,11 @@
-"""Documents lead somewhere, and no file tells of the machine it was written on."""
+"""Links of documents lead somewhere, and no file names the machine it was written on."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from tests.house.tree import ROOT, files
+from tests.project.tree import ROOT, files
 
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 TARGET = re.compile(r"^([a-z]+):.*##", re.MULTILINE)

@@ -5,7 +5,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-from tests.house.tree import ROOT, modules
+from tests.project.tree import ROOT, modules
 
 
 def test_imports_only_go_down() -> None:

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from tests.house.tree import PACKAGES, ROOT, files
+from tests.project.tree import PACKAGES, ROOT, files
 from tests.support.machine import missing
 
 CATALOGUE = ROOT / "locale/zh_Hans/LC_MESSAGES/django.po"

@@ -1,0 +1,102 @@
+"""Memberships in the admin: every change goes through the moderation service, which says whose rights changed."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.signals import access_changed
+from rooms.models import Membership
+from tests.support.factories import make_room, make_user
+
+pytestmark = pytest.mark.django_db
+MEMBERSHIPS = "/admin/rooms/membership/"
+Commits = Callable[..., Any]
+
+
+@pytest.fixture
+def changed() -> Iterator[list[int]]:
+    """Whose open connections every process is to check again."""
+    users: list[int] = []
+
+    def listen(user_ids: list[int], **_: Any) -> None:
+        users.extend(user_ids)
+
+    access_changed.connect(listen)
+    yield users
+    access_changed.disconnect(listen)
+
+
+@pytest.fixture
+def membership() -> Membership:
+    return Membership.objects.create(room=make_room("garden"), user=make_user())
+
+
+def test_a_ban_is_entered_without_moving_what_was_read(
+    moderator: Client, membership: Membership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Membership.objects.get(pk=membership.pk)
+    Membership.objects.update(read_seq=9)
+    monkeypatch.setattr("rooms.admin.members.MembershipAdmin.get_object", lambda *_args, **_kwargs: opened)
+    form = {"role": "member", "banned_until_0": "2099-01-01", "banned_until_1": "00:00"}
+    response = moderator.post(f"{MEMBERSHIPS}{membership.pk}/change/", form)
+    assert response.status_code == 302
+    membership.refresh_from_db()
+    assert membership.banned_until is not None
+    assert membership.read_seq == 9
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"role": "member", "banned_until_0": "2099-01-01", "banned_until_1": "00:00"},
+        {"role": "member", "muted_until_0": "2099-01-01", "muted_until_1": "00:00"},
+        {"role": "moderator"},
+    ],
+    ids=["ban", "mute", "role"],
+)
+def test_a_change_is_announced_after_its_commit(
+    moderator: Client,
+    membership: Membership,
+    changed: list[int],
+    django_capture_on_commit_callbacks: Commits,
+    form: dict[str, str],
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        moderator.post(f"{MEMBERSHIPS}{membership.pk}/change/", form)
+        assert changed == []
+    assert changed == [membership.user_id]
+
+
+def test_a_membership_is_made_once_and_announced(
+    moderator: Client, changed: list[int], django_capture_on_commit_callbacks: Commits
+) -> None:
+    room, user = make_room("garden", kind="private"), make_user()
+    form = {"room": room.pk, "user": user.pk, "role": "moderator"}
+    with django_capture_on_commit_callbacks(execute=True):
+        assert moderator.post(f"{MEMBERSHIPS}add/", form).status_code == 302
+    assert Membership.objects.get(room=room, user=user).role == Membership.Role.MODERATOR
+    assert changed == [user.pk]
+    assert "already exists" in moderator.post(f"{MEMBERSHIPS}add/", form).content.decode()
+
+
+def test_a_membership_keeps_its_room_and_its_user(moderator: Client, membership: Membership) -> None:
+    form = {"role": "member", "room": make_room().pk, "user": make_user().pk}
+    moderator.post(f"{MEMBERSHIPS}{membership.pk}/change/", form)
+    kept = Membership.objects.get()
+    assert (kept.pk, kept.room_id, kept.user_id) == (membership.pk, membership.room_id, membership.user_id)
+
+
+def test_taking_members_out_is_announced_for_each(
+    moderator: Client, membership: Membership, changed: list[int], django_capture_on_commit_callbacks: Commits
+) -> None:
+    others = [Membership.objects.create(room=membership.room, user=make_user()) for _ in range(2)]
+    with django_capture_on_commit_callbacks(execute=True):
+        moderator.post(f"{MEMBERSHIPS}{membership.pk}/delete/", {"post": "yes"})
+    assert changed == [membership.user_id]
+    form = {"action": "delete_selected", "_selected_action": [other.pk for other in others], "post": "yes"}
+    with django_capture_on_commit_callbacks(execute=True):
+        moderator.post(MEMBERSHIPS, form)
+    assert not Membership.objects.exists()
+    assert sorted(changed) == sorted([membership.user_id, *(other.user_id for other in others)])

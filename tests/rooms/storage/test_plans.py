@@ -1,0 +1,158 @@
+"""Every statement can be answered by indexes, on both databases: none reads a whole table, none sorts a whole room."""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from rooms import storage
+from rooms.storage import NewMessage
+from tests.support.rooms import Run, World
+
+NEW = [NewMessage(1, 1, "hi", "c"), NewMessage(2, 1, "hi", "d"), NewMessage(1, 1, "hi")]
+MOMENT = datetime(2026, 1, 2, tzinfo=UTC)
+TABLES = ("rooms_room", "rooms_message", "rooms_membership", "accounts_user")
+
+
+def lookup() -> None:
+    storage.dialect().lookup(NEW)
+
+
+def store(*, wait: bool = True) -> None:
+    with storage.dialect().posting():
+        storage.dialect().store(NEW, MOMENT, wait=wait)
+
+
+# Each function of rooms.storage, in every form that makes another statement.
+READS: dict[str, list[Callable[[], object]]] = {
+    "access_by_id": [lambda: storage.access_by_id(user_id=1, room_id=1)],
+    "access_by_name": [lambda: storage.access_by_name(user_id=1, name="lobby")],
+    "changes": [
+        lambda: storage.changes(room_id=1, after=0),
+        lambda: storage.changes(room_id=1, after=0, limit=50),
+    ],
+    "entry_by_name": [lambda: storage.entry_by_name(user_id=1, name="lobby")],
+    "message": [lambda: storage.message(message_id=1)],
+    "page": [
+        lambda: storage.page(room_id=1, limit=50),
+        lambda: storage.page(room_id=1, limit=50, before=10),
+        lambda: storage.page(room_id=1, limit=50, after=1),
+        lambda: storage.page(room_id=1, limit=50, after=1, before=10),
+    ],
+    "room_head": [lambda: storage.room_head(room_id=1)],
+    "rooms_by_name": [
+        lambda: storage.rooms_by_name(user_id=1, after="", limit=None),
+        lambda: storage.rooms_by_name(user_id=1, after="a", limit=50),
+    ],
+}
+
+
+def test_every_function_of_storage_is_explained_here() -> None:
+    functions = {name for name in storage.__all__ if name.islower()}
+    assert functions == set(READS) | {"dialect"}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_a_read_uses_indexes_and_does_not_sort(run: Run, world: World, name: str) -> None:
+    for read in READS[name]:
+        plans = run(explained, read)
+        assert plans
+        assert not [step for plan in plans for step in (*whole_tables(plan), *sorts(plan))]
+
+
+def test_looking_up_new_messages_uses_indexes(run: Run, world: World) -> None:
+    run(store)  # so that the client ids are found
+    plans = run(explained, lookup)
+    assert len(plans) >= 2, "access and the messages that are repeated"
+    assert not [step for plan in plans for step in whole_tables(plan)]
+
+
+@pytest.mark.parametrize("wait", [True, False])
+def test_storing_messages_uses_indexes(run: Run, world: World, wait: bool) -> None:
+    plans = run(explained, lambda: store(wait=wait))
+    assert plans
+    assert not [step for plan in plans for step in whole_tables(plan)]
+
+
+def test_a_statement_without_an_index_would_be_noticed(run: Run, world: World) -> None:
+    def read() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM rooms_message WHERE content = 'hi' ORDER BY content")
+
+    [plan] = run(explained, read)
+    assert whole_tables(plan)
+
+    def read_sorted() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM rooms_message WHERE room_id = 1 ORDER BY content")
+
+    [plan] = run(explained, read_sorted)
+    assert not whole_tables(plan)
+    assert sorts(plan)
+
+
+# --- Plans ------------------------------------------------------------------------------------------------------------
+def explained(use: Callable[[], object]) -> list[list[str]]:
+    """The plan of each statement that this runs, step by step."""
+    with transaction.atomic():
+        plans = _explained_by_postgres(use) if connection.vendor == "postgresql" else _explained_by_sqlite(use)
+        transaction.set_rollback(True)
+    return plans
+
+
+def _explained_by_sqlite(use: Callable[[], object]) -> list[list[str]]:
+    """Statements that go past Django's cursor are seen by the driver's own trace."""
+    statements: list[str] = []
+    connection.connection.set_trace_callback(statements.append)
+    try:
+        use()
+    finally:
+        connection.connection.set_trace_callback(None)
+    statements = [text for text in statements if text.split()[0] in {"SELECT", "INSERT", "UPDATE", "DELETE", "WITH"}]
+    plans = [connection.connection.execute(f"EXPLAIN QUERY PLAN {statement}") for statement in statements]
+    return [[step[3] for step in plan] or ["no table is read"] for plan in plans]
+
+
+def _explained_by_postgres(use: Callable[[], object]) -> list[list[str]]:
+    statements: list[tuple[str, Any]] = []
+
+    def note(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        if not sql.startswith("SAVEPOINT") and not sql.startswith("RELEASE"):
+            statements.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(note):
+        use()
+    plans = []
+    with connection.cursor() as cursor:
+        for way in ("seqscan", "bitmapscan", "sort"):  # not forbidden, but taken only where there is no other
+            cursor.execute(f"SET LOCAL enable_{way} = off")
+        for sql, params in statements:
+            cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
+            [found] = cursor.fetchone()
+            found = json.loads(found) if isinstance(found, str) else found
+            plans.append(_steps(found[0]["Plan"]))
+    return plans
+
+
+def _steps(plan: dict[str, Any]) -> list[str]:
+    step = f"{plan['Node Type']} {plan.get('Relation Name', '')}"
+    return [step, *(inner for part in plan.get("Plans", []) for inner in _steps(part))]
+
+
+def whole_tables(plan: list[str]) -> list[str]:
+    """The steps that read a whole table; on SQLite a subquery's answer is a table to scan, of the name it was given."""
+    subqueries = {step.split()[1] for step in plan if step.startswith(("CO-ROUTINE", "MATERIALIZE"))}
+    return [
+        step
+        for step in plan
+        if (step.startswith("SCAN") and step.split()[1] in {*TABLES} - subqueries and "USING" not in step)
+        or (step.startswith("Seq Scan") and step.split()[-1] in TABLES)
+    ]
+
+
+def sorts(plan: list[str]) -> list[str]:
+    return [step for step in plan if "TEMP B-TREE" in step or "Sort" in step]
