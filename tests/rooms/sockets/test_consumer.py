@@ -127,6 +127,28 @@ async def test_a_command_waits_until_earlier_messages_are_stored(signed_in: Sock
     assert [message["seq"] for message in history["messages"]] == [1, 2, 3]
 
 
+async def test_a_command_waits_until_most_of_the_earlier_answers_are_read(
+    signed_in: Socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting, read, listed = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def drained(_: object) -> None:
+        waiting.set()
+        await read.wait()
+
+    async def list_rooms(*_: object) -> None:
+        assert read.is_set()
+        listed.set()
+
+    monkeypatch.setattr(type(signed_in.connection), "drained", drained)
+    monkeypatch.setitem(HANDLERS, GetRooms, list_rooms)
+    signed_in.say(type="get-rooms")
+    async with asyncio.timeout(5):
+        await waiting.wait()
+        read.set()
+        await listed.wait()
+
+
 async def test_a_sender_with_too_many_messages_under_way_is_read_no_further(
     signed_in: Socket, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

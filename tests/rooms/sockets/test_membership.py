@@ -116,6 +116,20 @@ async def test_a_joiner_who_read_less_than_the_first_one_reads_again(
     assert [message["content"] for message in json.loads(shown.history.payload)["messages"]] == ["hi"]
 
 
+async def test_a_joiner_on_a_slow_line_misses_nothing(
+    node: Node, people: SimpleNamespace, hall: Room, alice: Client, bob: Client
+) -> None:
+    """The first one here is still being sent their snapshot when another has read more and is activated."""
+    room, _, shown = await membership.join(node, alice.connection, "hall")
+    await database.call(post_message, room_id=hall.pk, author_id=people.carol.pk, content="meanwhile")
+    await bob.join("hall")
+    membership.activate(node, alice.connection, room, shown)
+    await database.call(post_message, room_id=hall.pk, author_id=people.carol.pk, content="later")
+    await eventually(lambda: bob.got("chat-message"))
+    assert [frame["content"] for frame in alice.got("chat-message")] == ["meanwhile", "later"]
+    assert [frame["content"] for frame in bob.got("chat-message")] == ["later"]
+
+
 async def test_joiners_who_come_while_one_reads_share_the_next_reading(
     node: Node, people: SimpleNamespace, hall: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
