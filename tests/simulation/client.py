@@ -56,8 +56,8 @@ class Surroundings(Protocol):
     def pick_corner(self) -> str: ...
     def note(self, who: str, what: str) -> None: ...
     def fault(self, text: str) -> None: ...
-    def hold_told(self, room: str, change: Frame) -> None: ...
-    def hold_acknowledged(self, user_id: int, client_id: str, seq: int) -> None: ...
+    def check_received(self, room: str, change: Frame) -> None: ...
+    def check_acknowledged(self, user_id: int, client_id: str, seq: int) -> None: ...
 
 
 class Client:
@@ -193,11 +193,11 @@ class Client:
 
     def _say(self, kind: str, **fields: Any) -> None:
         if self._line and not self._line.broken:
-            told = {name: value for name, value in fields.items() if name in ("id", "roomId", "after")}
-            self.world.note(self.name, f"says {kind} {told}")
+            shown = {name: value for name, value in fields.items() if name in ("id", "roomId", "after")}
+            self.world.note(self.name, f"says {kind} {shown}")
             self._line.say(json.dumps({"type": kind, **fields}))
 
-    # --- What it is told ----------------------------------------------------------------------------------------------
+    # --- What it receives ---------------------------------------------------------------------------------------------
     def _on_close(self, code: int) -> None:
         self.world.note(self.name, f"is closed with {code}")
         self._closed.set()
@@ -212,8 +212,10 @@ class Client:
 
     def _on_frame(self, frame: Frame) -> None:
         kind, room = frame["type"], frame.get("roomId")
-        told = {name: frame[name] for name in ("id", "roomId", "seq", "changedSeq", "headSeq", "code") if name in frame}
-        self.world.note(self.name, f"gets {kind} {told}")
+        seen = {
+            name: frame[name] for name in ("id", "roomId", "seq", "changedSeq", "headSeq", "code") if name in frame
+        }
+        self.world.note(self.name, f"gets {kind} {shown}")
         if kind in CHANGES:
             self._on_change(room, frame)
         elif kind == "room-joined":
@@ -229,7 +231,7 @@ class Client:
         elif kind == "error":
             self._on_error(frame)
         elif kind in ABOUT_PEOPLE and room not in {**self.joined, **self.doubtful}:
-            self.world.fault(f"{self.name} is told {kind} of {room}, where it is not")
+            self.world.fault(f"{self.name} receives {kind} of {room}, where it is not")
 
     def _on_change(self, room: str, change: Frame) -> None:
         if room in self.doubtful:
@@ -242,14 +244,14 @@ class Client:
             self.world.fault(f"{self.name} is at {log.position} of {room} and gets {change}: doubled, or out of order")
         if new and change["seq"] in log.texts:
             self.world.fault(f"{self.name} has message {change['seq']} of {room} and gets it as a new one: {change}")
-        self.world.hold_told(room, change)
+        self.world.check_received(room, change)
         log.apply(change)
 
     def _on_history(self, room: str, messages: list[Frame]) -> None:
         joined = self._joins.pop(room)
         self._asked.pop(room, None)
         for message in messages:
-            self.world.hold_told(room, message)
+            self.world.check_received(room, message)
         log = self.logs.setdefault(room, Log())
         log.epoch = joined["epoch"]
         if joined.get("recovered"):
@@ -269,7 +271,7 @@ class Client:
             self.world.fault(f"{self.name}'s {client_id} was acknowledged as {self.acked[client_id]}, now as {answer}")
         if ack["roomId"] not in {**self.joined, **self.doubtful}:
             self.world.fault(f"{self.name} was let out of {ack['roomId']} before {client_id} was acknowledged")
-        self.world.hold_acknowledged(self.user_id, client_id, ack["seq"])
+        self.world.check_acknowledged(self.user_id, client_id, ack["seq"])
         self.pending.pop(client_id, None)
 
     def _on_error(self, error: Frame) -> None:

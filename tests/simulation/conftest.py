@@ -11,5 +11,5 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     for counts in worlds:
         totals.update(counts)
     if worlds:
-        told = ", ".join(f"{count} {name}" for name, count in totals.items())
-        terminalreporter.write_line(f"{len(worlds)} simulated worlds: {told}")
+        summary = ", ".join(f"{count} {name}" for name, count in totals.items())
+        terminalreporter.write_line(f"{len(worlds)} simulated worlds: {summary}")

@@ -1,7 +1,7 @@
 """A whole world from one seed: machines, clients, moderators, and a network with bad weather.
 
 `World.run` lets it live until enough messages between machines were lost, heals everything, and lets it settle.
-`faults` has what was wrong at any time, `trace` everything that clients said and were told.
+`faults` has what was wrong at any time, `trace` everything that clients sent and received.
 """
 
 import asyncio
@@ -59,7 +59,7 @@ class World:
         self._names = iter(range(1_000_000))
         self._heads: dict[str, int] = {}
         self.changes: dict[str, set[int]] = {}  # room → seqs that edits and deletions took
-        self._told: dict[tuple[str, int], tuple[str, int, str | None]] = {}
+        self._received: dict[tuple[str, int], tuple[str, int, str | None]] = {}
         self._loop = VirtualLoop()
         self._over = False
 
@@ -94,19 +94,19 @@ class World:
         self.note("FAULT", text)
         self.faults.append(f"{self._loop.time():.4f} {text}")
 
-    def hold_told(self, room: str, change: Frame) -> None:
-        """Nobody is told what is not stored, and all are told the same; a new message may come with its edited text."""
+    def check_received(self, room: str, change: Frame) -> None:
+        """Nobody receives what is not stored, and all receive the same; a new message may come with its edited text."""
         seq, is_new = change["changedSeq"], change["changedSeq"] == change["seq"]
-        told = (change["messageId"], change["seq"], None if is_new else change.get("content"))
-        if self._told.setdefault((room, seq), told) != told:
-            self.fault(f"change {seq} of {room} was told as {self._told[room, seq]} and as {told}")
+        received = (change["messageId"], change["seq"], None if is_new else change.get("content"))
+        if self._received.setdefault((room, seq), received) != received:
+            self.fault(f"change {seq} of {room} was received as {self._received[room, seq]} and as {received}")
         if seq > self._heads.get(room, 0):
             with self.storage.calm():
                 self._heads[room] = Room.objects.values_list("last_seq", flat=True).get(name=room)
             if seq > self._heads[room]:
-                self.fault(f"change {seq} of {room} was told, and the room stands at {self._heads[room]}")
+                self.fault(f"change {seq} of {room} was received, and the room stands at {self._heads[room]}")
 
-    def hold_acknowledged(self, user_id: int, client_id: str, seq: int) -> None:
+    def check_acknowledged(self, user_id: int, client_id: str, seq: int) -> None:
         with self.storage.calm():
             stored = Message.objects.filter(author=user_id, client_id=client_id).values_list("seq", flat=True)
             if list(stored) != [seq]:
@@ -114,7 +114,7 @@ class World:
 
     # --- Life ---------------------------------------------------------------------------------------------------------
     def run(self, drops: int) -> None:
-        """Lives until so many messages between machines were lost, settles, and compares."""
+        """Lives until this many messages between machines were lost, settles, and compares."""
         asyncio.set_event_loop(self._loop)
         self._loop.set_exception_handler(self._on_unhandled)
         with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""A Redis channel layer that loses what it is told to lose, and tells neither the sender nor the reader."""
+"""A Redis channel layer that loses a set share of its messages, without an error for the sender or the reader."""
 
 from collections.abc import Iterator
 from itertools import count
