@@ -73,7 +73,7 @@ class Client:
     async def enter(self, room: Room, head: int = 0) -> None:
         topic = topics.of_room(room.pk)
         self.node.hub.subscribe(topic, self.connection)
-        await self.node.bus.sync_group(topic)
+        await self.node.bus.sync_subscription(topic)
         self.node.hub.activate(topic, self.connection, head)
         self.connection.rooms[room.name] = make_access(room.pk, room.name)
 

@@ -373,7 +373,7 @@ async def test_a_connection_cut_while_joining_is_not_counted(
         await asyncio.Event().wait()
 
     with monkeypatch.context() as patch:
-        patch.setattr(node.bus, "sync_group", hang)
+        patch.setattr(node.bus, "sync_subscription", hang)
         joining = asyncio.ensure_future(alice.join("hall"))
         await entering.wait()
         joining.cancel()
@@ -393,7 +393,7 @@ async def test_a_connection_cut_while_leaving_is_not_counted(
         leaving_begun.set()
         await go_on.wait()
 
-    monkeypatch.setattr(node.bus, "sync_group", slow)
+    monkeypatch.setattr(node.bus, "sync_subscription", slow)
     leaving = asyncio.ensure_future(alice.leave("hall"))
     await leaving_begun.wait()
     leaving.cancel()
