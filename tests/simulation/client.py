@@ -212,10 +212,8 @@ class Client:
 
     def _on_frame(self, frame: Frame) -> None:
         kind, room = frame["type"], frame.get("roomId")
-        seen = {
-            name: frame[name] for name in ("id", "roomId", "seq", "changedSeq", "headSeq", "code") if name in frame
-        }
-        self.world.note(self.name, f"gets {kind} {shown}")
+        seen = {name: frame[name] for name in ("id", "roomId", "seq", "changedSeq", "headSeq", "code") if name in frame}
+        self.world.note(self.name, f"gets {kind} {seen}")
         if kind in CHANGES:
             self._on_change(room, frame)
         elif kind == "room-joined":
