@@ -13,8 +13,8 @@ from tests.flows.frames import enter
 from tests.support.client import ChatClient
 from tests.support.servers import ServerProcess
 
-SENDERS, EACH, ROOMS = 4, 500, ["burst-a", "burst-b"]
-ENOUGH = 100  # acks of one sender, after which the server is killed
+SENDERS, EACH, ROOMS = 4, 1_500, ["burst-a", "burst-b"]
+ENOUGH = 20  # acks of one sender, after which the server is killed
 
 
 @pytest.mark.parametrize("database", ["sqlite_url", "postgres_url"])
