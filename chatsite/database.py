@@ -11,7 +11,7 @@ from functools import cache, partial
 from typing import Any, ParamSpec, TypeVar
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connections
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
 
 from chatsite.errors import Unavailable
 
@@ -105,7 +105,7 @@ def _guarded(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     except (OperationalError, InterfaceError) as error:
         raise Unavailable("The database does not answer") from error
     finally:
-        for connection in connections.all(initialized_only=True):
-            connection.queries_log.clear()  # with DEBUG Django keeps 9,000 statements with their texts
-            if connection.errors_occurred:
-                connection.close_if_unusable_or_obsolete()
+        connection = connections[DEFAULT_DB_ALIAS]
+        connection.queries_log.clear()  # with DEBUG Django keeps 9,000 statements with their texts
+        if connection.errors_occurred:
+            connection.close_if_unusable_or_obsolete()

@@ -6,11 +6,12 @@ settings, transactions and test databases are the same.
 
 import sqlite3
 from collections import Counter
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import cast
 
-from django.db import connection, transaction
+from django.db import connection
 
 from rooms.models import Message, Room
 from rooms.storage import reads
@@ -40,9 +41,24 @@ STORE = (
 )
 
 
-def posting() -> AbstractContextManager[object]:
-    """One transaction, which is SQLite's lock: what `lookup` saw still holds when `store` writes."""
-    return transaction.atomic()
+@contextmanager
+def posting() -> Iterator[None]:
+    """One transaction, which is SQLite's lock: what `lookup` saw still holds when `store` writes.
+
+    Django's own `atomic` took a seventh of a commit's CPU; where there is one already, this is a part of it.
+    """
+    if connection.in_atomic_block:
+        yield
+        return
+    with connection.wrap_database_errors:
+        plain = _plain()
+        plain.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            plain.execute("ROLLBACK")
+            raise
+        plain.execute("COMMIT")
 
 
 def lookup(messages: list[NewMessage]) -> list[PostContext]:
