@@ -96,8 +96,7 @@ class WriteQueue(Generic[T, R]):
             self._commit(self._store, batch, self._stored)
 
     def _stored(self, batch: list[Entry[T, R]], answers: list[R | ChatError]) -> None:
-        """Broadcasts and answers; what can be read then without waiting is stored with what waits already."""
-        self._broadcast(answers)
+        """Answers; what can be read after that without waiting is stored with what waits already."""
         for entry, answer in zip(batch, answers, strict=True):
             if isinstance(answer, Held):
                 self._hold(entry)
@@ -122,7 +121,6 @@ class WriteQueue(Generic[T, R]):
         self._commit(self._store_held, batch, partial(self._held_stored, lane))
 
     def _held_stored(self, lane: Hashable, batch: list[Entry[T, R]], answers: list[R | ChatError]) -> None:
-        self._broadcast(answers)
         for entry, answer in zip(batch, answers, strict=True):
             self._answer(entry, answer)
         self._store_next_held(lane)
@@ -141,6 +139,7 @@ class WriteQueue(Generic[T, R]):
                 then(batch, [outcome] * len(batch))
             elif not isinstance(outcome, Exception):
                 metrics.stored(sum(not isinstance(answer, Held) for answer in outcome), perf_counter() - start)
+                self._broadcast(outcome)
                 then(batch, outcome)
             elif len(batch) > 1:
                 self._commit_alone(batch, [], then)
