@@ -16,10 +16,10 @@ PRODUCTION := DEBUG=0 CHAT_HTTPS=1 CHAT_ENV_FILE= SECRET_KEY=only-for-the-check-
 	JWT_SECRET=another-one-for-the-same-check-0123456789
 
 .DEFAULT_GOAL := help
-.PHONY: help install run serve test check format bench reliability soak docs
+.PHONY: help install run serve test test-pythons check format bench reliability soak docs
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "  PORT=$(PORT)       run, serve: where to listen"
 	@echo "  WORKERS=$(WORKERS)       serve: processes; more than one needs REDIS_URL"
@@ -52,6 +52,16 @@ serve: install ## the production server; needs SECRET_KEY and JWT_SECRET (docs/c
 
 test: install ## every test, on all cores
 	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+test-pythons: ## the tests of modules and flows on each newer Python that is installed
+	@for version in 3.12 3.13; do \
+		if python$$version $(NEW_ENOUGH) 2>/dev/null; then \
+			echo "Python $$version"; \
+			test -x .venv-$$version/bin/pytest || { python$$version -m venv .venv-$$version && \
+				.venv-$$version/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt; } || exit 1; \
+			.venv-$$version/bin/python -m pytest -n auto tests/rooms tests/accounts tests/chatsite tests/monitoring tests/flows || exit 1; \
+		else echo "Python $$version is not installed here: not tested with it."; fi; \
+	done
 
 check: install ## format, lint, types, import directions, migrations, templates, settings, catalogues
 	$(BIN)/ruff format --check .

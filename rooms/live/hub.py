@@ -13,7 +13,7 @@ from rooms.live.batches import Batch, CallLater
 from rooms.live.broadcast import Recipient, broadcast
 from rooms.live.events import Encoded, Event
 
-MAX_EARLY = 10_000  # events held back for one topic; what is beyond is read from the database like any other gap
+MAX_EARLY = 10_000  # events held back for one topic, or for one joiner of it; a gap is read from the database
 
 
 class Topic:
@@ -201,8 +201,13 @@ class Hub:
             self._hold_or_offer(topic, list(zip(changes, frames, strict=True)))
 
     def _hold_or_offer(self, topic: Topic, changes: list[tuple[Event, Encoded]]) -> None:
-        for held in topic.joining.values():
+        for recipient, held in list(topic.joining.items()):
             held.extend(changes)
+            if len(held) > MAX_EARLY:  # it reads its snapshot too slowly: the bound of its outbox decides
+                del topic.joining[recipient]
+                topic.add(recipient)
+                for _, frame in held:
+                    recipient.offer(frame)
         for recipient, head in list(topic.ahead.items()):
             for frame in [frame for event, frame in changes if event.seq > head]:
                 recipient.offer(frame)

@@ -380,3 +380,17 @@ def test_in_any_interleaving_every_member_gets_everything_once_and_in_order(choi
     if any(reader.state == "member" for reader in world.readers):
         world.settle()
     assert {reader.seq for reader in world.readers if reader.state == "member"} <= {world.last_seq}
+
+
+def test_what_is_held_back_for_one_joiner_is_bounded(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_module, "MAX_EARLY", 3)
+    member_at(hub, 0, "other")
+    slow = Member("slow")
+    hub.subscribe(ROOM, slow)
+    deliver(hub, 1, 2, 3)
+    assert slow.got == []
+    deliver(hub, 4, 5)
+    assert slow.got == [1, 2, 3, 4, 5], "from here on the bound of its outbox counts"
+    hub.activate(ROOM, slow, 3)
+    deliver(hub, 6)
+    assert slow.got == [1, 2, 3, 4, 5, 6]
