@@ -55,10 +55,11 @@ def posting() -> Iterator[None]:
         plain.execute("BEGIN IMMEDIATE")
         try:
             yield
+            plain.execute("COMMIT")
         except BaseException:
-            plain.execute("ROLLBACK")
+            if plain.in_transaction:  # a commit that a constraint refuses leaves it open
+                plain.execute("ROLLBACK")
             raise
-        plain.execute("COMMIT")
 
 
 def lookup(messages: list[NewMessage]) -> list[PostContext]:

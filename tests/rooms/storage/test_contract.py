@@ -295,3 +295,10 @@ def test_storing_leaves_no_transaction_open(run: Run, world: World, writers: Wri
 
     assert not run(store_and_look)
     assert writers().run(store, world.new())[0].seq == 2, "another writer is not locked out"
+
+
+def test_a_commit_that_a_constraint_refuses_leaves_no_transaction_open(run: Run, world: World) -> None:
+    with pytest.raises(IntegrityError):
+        run(lambda: store(world.new(author_id=99_999)))
+    [placed] = run(lambda: store(world.new()))
+    assert placed == Placed(world.room.pk, 1, placed.id)
