@@ -1,6 +1,6 @@
-"""Makes docs/reliability.md: runs every fault with its full length, and writes down what came of each.
+"""Writes docs/reliability.md: runs every fault at its full length and records the result.
 
-`make reliability`. A fault whose test fails is written down as failed, and the command ends with pytest's status.
+`make reliability`. A fault whose test fails is recorded as failed, and the command ends with pytest's status.
 """
 
 import os
@@ -18,17 +18,17 @@ COUNTS = ("sent", "acknowledged", "stored", "lost", "doubled", "out_of_order")
 WAIT_S = 180  # for one test; the longest outage is 20 s
 INTRODUCTION = """# Reliability
 
-What happens when the parts that the chat stands on break, measured with real server processes over a real PostgreSQL
-and a real Redis-compatible server, while people talk through all of the processes. `make reliability` made this page;
+What happens when the chat's dependencies fail, measured with real server processes over a real PostgreSQL and a real
+Redis-compatible server, while clients post through all of the processes. `make reliability` writes this page;
 `make test` does the same with shorter outages.
 
 - **acknowledged**: the sender was given `ack`. **stored**: rows in the database at the end; a message can be stored
   though its `ack` was cut off, and is then sent again under the same `clientId` and acknowledged, not stored twice.
 - **lost**: acknowledged and not stored, or stored and not shown to one of the members. **doubled**: stored or shown
-  twice. **out of order**: holes in a room's `seq`, or shown out of turn. These three must be 0.
+  twice. **out of order**: holes in a room's `seq`, or shown in another order. These three must be 0.
 - The clients reconnect, resume after the last `seq` they saw and send again what was not acknowledged
-  (`tests/support/durable.py`). For them every send comes to a good end: each waits for its `ack` before the next.
-- Rows without counts are about who is there and who may do what; `–` stands for what was not counted.
+  (`tests/support/durable.py`). Each waits for its `ack` before it sends the next.
+- Rows without counts are about presence and authorization; `–` stands for what was not counted.
 - Intervals are shorter than the defaults, so that the tests need not wait: the sweep for lost events runs every second
   (default 5), a dead process counts for 2 s (15), a page that is reloaded may be away for 1 s (2).
 """
@@ -59,7 +59,7 @@ def main() -> int:
 
 def _page(found: Rows) -> str:
     made = f"Made on {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {os.cpu_count()} cores."
-    heading = "| fault | processes | " + " | ".join(name.replace("_", " ") for name in COUNTS) + " | what was seen |"
+    heading = "| fault | processes | " + " | ".join(name.replace("_", " ") for name in COUNTS) + " | result |"
     line = "|---|" + "--:|" * (1 + len(COUNTS)) + "---|"
     rows = [*map(_row, found.rows), *(f"| {name} |{' – |' * (1 + len(COUNTS))} **failed** |" for name in found.failed)]
     return "\n".join([INTRODUCTION, made, "", heading, line, *rows, ""])

@@ -49,7 +49,7 @@ async def test_the_first_socket_comes_and_the_last_one_goes(processes: Processes
         await again.socket.close()
         await witness.expect("user-left", user={"id": str(bob.id), "username": "bob"})
         assert await _counted(witness, "hall") == 1
-    record("a page is reloaded, and served by another process", 2, "nobody is told; the count stays")
+    record("a page is reloaded, and served by another process", 2, "no one is notified; the count stays")
 
 
 async def test_a_killed_process_takes_its_own_people_with_it_and_nobody_else(

@@ -20,7 +20,7 @@ async def test_a_process_is_killed_under_load(processes: Processes, record: Call
         counts = await traffic.end(servers[0].database)
         counts.check()
         assert sum(client.connections for client in traffic.clients) == len(traffic.clients) + 2, "two were cut off"
-    record("kill -9 of one process under load", 3, "its people go on at the others, without a gap", counts)
+    record("kill -9 of one process under load", 3, "its clients go on with the others, without a gap", counts)
 
 
 async def test_two_processes_are_replaced_one_after_the_other(

@@ -44,7 +44,7 @@ async def test_redis_is_killed_under_load(
         await _nobody_is_deaf(witnesses)
         counts = (await traffic.end(servers[0].database)).check()
         assert [client.connections for client in traffic.clients] == [1] * 6, "nobody was cut off"
-    record(f"Redis killed for {away_s} s", 3, "local members at once, others by the sweep; nobody deaf after", counts)
+    record(f"Redis killed for {away_s} s", 3, "local members at once, others by the sweep; all receive again", counts)
 
 
 async def _newcomers_are_let_in(server: ServerProcess, token: str) -> None:

@@ -1,4 +1,4 @@
-"""Six writers of one SQLite file: each waits for its turn, none is told that the database is locked."""
+"""Six writers of one SQLite file: each waits for its turn, none fails because the database is locked."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,7 +24,7 @@ async def test_six_writers(sqlite_url: str, django_db_blocker: Any, record: Call
     counts = Counts(sent, len(acknowledged), len(seqs), lost, len(acknowledged) - len(set(acknowledged)), 0)
     counts.check()
     assert sent == len(acknowledged) == len(seqs)
-    record("SQLite with six writers", 6, "none was told `database is locked`", counts)
+    record("SQLite with six writers", 6, "none failed with `database is locked`", counts)
 
 
 def _room_and_author() -> tuple[int, int]:
