@@ -95,6 +95,7 @@ class Node:
             await self._broadcast_departures(await self.presence.withdraw())
         await self.presence.close()
         await self.bus.stop()
+        self._checkpoints.stop()
 
     async def drain(self) -> None:
         """Closes every connection over CHAT_DRAIN_S seconds; what they sent is stored, new ones are refused."""

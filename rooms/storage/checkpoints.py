@@ -18,7 +18,7 @@ LOG_PAGES = 2_000  # of 4 KiB: beyond that the writer takes part
 
 class Checkpoints:
     def __init__(self) -> None:
-        self._due = Event()
+        self._due, self._stopped = Event(), False
         self._thread: Thread | None = None
         self._writer: Any = None  # the connection that makes no checkpoints on its own any more
         self._commits = 0
@@ -40,6 +40,11 @@ class Checkpoints:
             self._start()
             self._due.set()
 
+    def stop(self) -> None:
+        """Ends the thread after what it is doing now."""
+        self._stopped = True
+        self._due.set()
+
     def _start(self) -> None:
         if self._thread is None:
             name = str(connection.settings_dict["NAME"])
@@ -48,7 +53,7 @@ class Checkpoints:
 
     def _run(self, name: str) -> None:
         with closing(sqlite3.connect(name, isolation_level=None)) as plain:
-            while self._due.wait():
+            while self._due.wait() and not self._stopped:
                 self._due.clear()
                 self._log_pages = checkpoint(plain)
 

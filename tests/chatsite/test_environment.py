@@ -107,6 +107,24 @@ def test_postgresql_gets_a_pool_and_no_lasting_connections(given) -> None:
     assert settings["OPTIONS"]["sslmode"] == "require"
 
 
+@pytest.mark.parametrize(("value", "is_prepared"), [("", True), ("1", True), ("0", False)])
+def test_postgresql_prepares_statements_unless_that_is_turned_off(
+    given, monkeypatch: pytest.MonkeyPatch, value: str, is_prepared: bool
+) -> None:
+    given("postgres://chat:pass@db.example/chat")
+    monkeypatch.setenv("CHAT_PREPARED_STATEMENTS", value)
+    assert ("prepare_threshold" in environment.database(VARIABLE, default="")["OPTIONS"]) is is_prepared
+
+
+@pytest.mark.parametrize(("value", "pragma"), [("", "NORMAL"), ("full", "FULL")])
+def test_sqlite_waits_for_the_disk_where_that_is_asked(
+    given, monkeypatch: pytest.MonkeyPatch, value: str, pragma: str
+) -> None:
+    given("sqlite:///chat.sqlite3")
+    monkeypatch.setenv("CHAT_SQLITE_SYNCHRONOUS", value)
+    assert f"synchronous={pragma};" in environment.database(VARIABLE, default="")["OPTIONS"]["init_command"]
+
+
 def test_another_kind_of_database_is_refused_by_name(given) -> None:
     given("mysql://localhost/chat")
     with pytest.raises(ImproperlyConfigured, match=f"^{VARIABLE} must begin with sqlite:/// or postgres://"):
