@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from django.db import connection
 
 from rooms.models import Membership, Message, Room
@@ -23,6 +24,7 @@ from rooms.storage.rows import (
     StoredMessage,
     column,
     columns,
+    json_columns,
     read,
 )
 
@@ -43,6 +45,7 @@ LIST = f"""
     AND {NAME} > %s ORDER BY {NAME}
 """
 HEAD = f"SELECT {columns(RoomHead, HEAD_SOURCES)} FROM {ROOM} WHERE {REMOVED} IS NULL AND {ROOM_ID} = %s"
+SELECT_JSON = f"SELECT json_group_array(json_array({json_columns(StoredMessage, MESSAGE_SOURCES)}))"
 SELECT_MESSAGES = f"SELECT {columns(StoredMessage, MESSAGE_SOURCES)}"
 JOINS = f"""
     JOIN {ROOM} ON {ROOM_ID} = {column(Message, "room")}
@@ -103,6 +106,8 @@ def _messages(condition: str, values: Sequence[Any], *, order: str, limit: int |
     """
     bound = (LIMIT, [limit]) if limit is not None else ("", [])
     chosen = f"(SELECT * FROM {MESSAGE} WHERE {condition} ORDER BY {order}{bound[0]}) AS {MESSAGE}"
+    if connection.vendor == "sqlite":
+        return _decoded(f"{SELECT_JSON} FROM {chosen} {JOINS}", [*values, *bound[1]])
     return _rows(StoredMessage, f"{SELECT_MESSAGES} FROM {chosen} {JOINS}", [*values, *bound[1]])
 
 
@@ -110,6 +115,15 @@ def _rows(row: type[R], statement: str, values: Sequence[Any]) -> list[R]:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
         return read(row, cursor.fetchall())
+
+
+def _decoded(statement: str, values: Sequence[Any]) -> list[StoredMessage]:
+    """Messages by one row of JSON. Between any two rows SQLite's driver lets other threads run, and then waits for
+    them: 1,350 -> 2,150 pages a second with 16 clients.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return msgspec.json.decode(cursor.fetchone()[0], type=list[StoredMessage])
 
 
 def _first(row: type[R], statement: str, values: Sequence[Any]) -> R | None:

@@ -130,6 +130,13 @@ def columns(row: type[Row], sources: Mapping[str, str]) -> str:
     return ", ".join([f"{sources[field]}{_ALIASES.get(field, '')}" for field in row.__struct_fields__])
 
 
+def json_columns(row: type[Row], sources: Mapping[str, str]) -> str:
+    """The same as arguments of SQLite's json_array: its moments are texts in UTC that do not say so."""
+    return ", ".join(
+        [f"{sources[field]} || 'Z'" if field in _MOMENTS else sources[field] for field in row.__struct_fields__]
+    )
+
+
 def read(row: type[R], rows: Iterable[Any]) -> list[R]:
     """Rows of the database as these; msgspec.ValidationError when the database answers something else."""
     return msgspec.convert(rows, list[row])  # type: ignore[valid-type]  # a type that is known when it runs
