@@ -78,7 +78,7 @@ format: install ## format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format .
 
-bench: install ## measure beside a plain Node server and write docs/performance.md; half an hour on a quiet machine
+bench: install ## measure beside a plain Node server and write docs/performance.md; 20 minutes on a quiet machine
 	@QUICK=$(QUICK) $(BIN)/python -m benchmarks
 
 reliability: install ## break the chat's dependencies on purpose and write the results to docs/reliability.md; five minutes
