@@ -1,6 +1,5 @@
 """Signing in over HTTP: tokens for those who are right, a clear refusal for everything else."""
 
-import sys
 import time
 from datetime import timedelta
 from typing import Any
@@ -17,8 +16,6 @@ from accounts.models import SignIn, User
 from tests.support.factories import PASSWORD, make_user
 
 pytestmark = pytest.mark.django_db
-# Newer Pythons leave more of the stack to C: what was too deep to read is then an object without the fields.
-TOO_DEEP = "bad-json" if sys.version_info < (3, 12) else "bad-frame"
 POSTS = ("/api/auth", "/api/auth/refresh", "/api/auth/logout", "/api/auth/register")
 
 
@@ -113,7 +110,7 @@ def test_a_field_outside_its_rule_is_refused(alice: User, path: str, field: str,
         (b'{"username": "\\ud800", "refresh": "\\ud800"}', 400, "bad-json"),
         (b"[" * 5000, 400, "bad-json"),
         (b"[" * 20_000 + b"]" * 20_000, 400, "bad-json"),
-        (b'{"a":' * 5000 + b"1" + b"}" * 5000, 400, TOO_DEEP),
+        (b'{"a":' * 10_500 + b"1" + b"}" * 10_500, 400, "bad-json"),  # Python 3.13 reads 10,000
         (b"NaN", 400, "bad-json"),
         (b"[]", 400, "bad-frame"),
         (b"1", 400, "bad-frame"),

@@ -43,7 +43,7 @@ BAD = [
     Bad("a lone surrogate", '{"type": "chat", "message": "\\ud800"}', "bad-json"),
     Bad("a swapped pair of surrogates", '{"type": "chat", "message": "\\udc00\\ud800"}', "bad-json"),
     Bad("a raw control character", '{"type": "chat", "message": "\x01"}', "bad-json"),
-    Bad("deep objects", '{"type": "ping", "x": ' + '{"a":' * 9_000 + "1" + "}" * 9_001, "bad-json"),
+    Bad("deep objects", '{"type": "ping", "x": ' + '{"a":' * 10_500 + "1" + "}" * 10_501, "bad-json"),
     # JSON, but no frame
     Bad("binary", b'{"type": "ping"}', "bad-frame", "binary"),
     Bad("an array", "[]", "bad-frame", "object"),
