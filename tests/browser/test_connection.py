@@ -7,8 +7,8 @@ from django.utils import timezone
 from playwright.async_api import expect
 
 from accounts.models import User
-from rooms.models import Membership, Message, Room
-from rooms.services import changes
+from rooms.models import Message, Room
+from rooms.services import changes, moderation
 from tests.browser.test_chat import Enter, in_room, say
 from tests.support.factories import make_message, make_user
 from tests.support.servers import ServerProcess
@@ -132,7 +132,7 @@ async def test_a_ban_from_a_room_is_shown_in_it(enter: Enter, uvicorn_server: Se
 def _ban(username: str) -> None:
     until = timezone.now() + timedelta(hours=1)
     room, user = Room.objects.get(name="general"), User.objects.get(username=username)
-    Membership.objects.create(room=room, user=user, banned_until=until)
+    moderation.ban(room_id=room.pk, user_id=user.pk, until=until)
 
 
 async def test_nothing_is_sent_in_the_name_of_another_account(enter: Enter, uvicorn_server: ServerProcess) -> None:

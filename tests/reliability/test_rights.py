@@ -23,7 +23,8 @@ from datetime import timedelta
 from django.utils import timezone
 from accounts import services
 from accounts.models import User
-from rooms.models import Membership, Room
+from rooms.models import Room
+from rooms.services import moderation
 print(flush=True)
 for line in sys.stdin:
     start = time.time()
@@ -55,7 +56,7 @@ class Operator:
         self.process.stdin.write(statement + "\n")
         self.process.stdin.flush()
         while not (answer := await asyncio.to_thread(self._answer)).replace(".", "").isdigit():
-            pass  # shell tells what it imports
+            pass  # the shell prints what it imports
         return float(answer)
 
     def close(self) -> None:
@@ -85,8 +86,8 @@ async def test_what_an_operator_changes_acts_on_open_sockets(
             await enter(client, "hall")
             await enter(client, "yard")
 
-        ban = "banned_until=timezone.now() + timedelta(hours=1)"
-        start = await operator.do(f"Membership.objects.create(room=Room.objects.get(name='hall'), user={bob}, {ban})")
+        hall, until = "Room.objects.get(name='hall').pk", "timezone.now() + timedelta(hours=1)"
+        start = await operator.do(f"moderation.ban(room_id={hall}, user_id={person.id}, until={until})")
         seconds["ban in a room"] = await _all(clients, start, _is_put_out)
 
         start = await operator.do(f"user = {bob}; user.is_superuser = True; user.save()")
@@ -107,7 +108,7 @@ async def test_what_an_operator_changes_acts_on_open_sockets(
     record("rights changed in a process of no sockets", 2, f"acts in both after: {seen}")
 
 
-async def test_what_the_bus_does_not_tell_is_found_in_the_database(
+async def test_what_the_bus_loses_is_found_in_the_database(
     servers: list[ServerProcess], record: Callable[..., None]
 ) -> None:
     person = servers[0].person("bob")
