@@ -165,9 +165,8 @@ async def disconnect(node: Node, connection: Connection) -> None:
 
 async def _uncount_later(node: Node, identity: Identity, rooms: list[RoomAccess]) -> None:
     await asyncio.sleep(settings.CHAT_LEAVE_DELAY_S)
-    await node.finish(
-        _uncount_all(node, identity, rooms)
-    )  # else one who is not counted any more is announced to nobody
+    # Finished even when the node stops: else one who is not counted any more would be announced to nobody.
+    await node.finish(_uncount_all(node, identity, rooms))
 
 
 async def _uncount_all(node: Node, identity: Identity, rooms: list[RoomAccess]) -> None:

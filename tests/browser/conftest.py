@@ -107,7 +107,7 @@ class Line:
         return [frame for frame in self.received if frame["type"] == type_]
 
     async def until_sent(self, type_: str, count: int = 1) -> None:
-        """Waits until the client has sent so many commands of a type."""
+        """Waits until the client has sent this number of commands of a type."""
         while len(self.of(type_)) < count:
             await self.page.evaluate("null")
 

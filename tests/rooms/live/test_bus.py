@@ -491,7 +491,7 @@ async def test_without_redis_local_members_are_served_and_the_failures_counted(
 async def test_after_a_restart_of_redis_events_arrive_again(redis: Redis, here: Process, there: Process) -> None:
     far = await there.enter(ROOM)
     redis.restart()
-    await eventually(lambda: subscribers(redis, ROOM) == 1, what="the layer subscribes by itself")
+    await eventually(lambda: subscribers(redis, ROOM) == 1, what="the layer subscribes again")
     here.bus.publish([change(1)])
     await eventually(lambda: far.got)
     assert far.got == ["1"]
