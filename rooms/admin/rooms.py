@@ -1,5 +1,6 @@
 """Rooms: created, closed, reopened, removed."""
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -103,19 +104,21 @@ class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when
     @admin.action(description=gettext_lazy("Close selected rooms"), permissions=["change"])
     def close(self, request: HttpRequest, queryset: QuerySet[Room]) -> None:
         rooms = list(queryset.filter(closed_at=None))
-        for room in rooms:
-            close_room(room_id=room.pk)
-            self.log_change(request, room, _("Closed."))
         done = ngettext("%(count)d room was closed.", "%(count)d rooms were closed.", len(rooms))
-        self.message_user(request, done % {"count": len(rooms)}, messages.SUCCESS if rooms else messages.WARNING)
+        self._change_each(request, rooms, close_room, _("Closed."), done)
 
     @admin.action(description=gettext_lazy("Reopen selected rooms"), permissions=["change"])
     def reopen(self, request: HttpRequest, queryset: QuerySet[Room]) -> None:
         rooms = list(queryset.exclude(closed_at=None))
-        for room in rooms:
-            reopen_room(room_id=room.pk)
-            self.log_change(request, room, _("Reopened."))
         done = ngettext("%(count)d room was reopened.", "%(count)d rooms were reopened.", len(rooms))
+        self._change_each(request, rooms, reopen_room, _("Reopened."), done)
+
+    def _change_each(
+        self, request: HttpRequest, rooms: list[Room], change: Callable[..., object], logged: str, done: str
+    ) -> None:
+        for room in rooms:
+            change(room_id=room.pk)
+            self.log_change(request, room, logged)
         self.message_user(request, done % {"count": len(rooms)}, messages.SUCCESS if rooms else messages.WARNING)
 
     @admin.action(description=gettext_lazy("Remove selected rooms with all their messages"), permissions=["remove"])
