@@ -3,11 +3,9 @@
 `python -m benchmarks.batches [--members 200] [--rate 200] [--seconds 5] [--rounds 5]`
 """
 
-import argparse
-
 from benchmarks.goals import CPU, P50, P99, PEER, Row
 from benchmarks.servers import Bench
-from benchmarks.sides import Talk, at_rate, compare, in_rooms, our_stores
+from benchmarks.sides import Talk, at_rate, compare, in_rooms, our_stores, run_alone
 
 BATCH = "message-batch"
 QUIET_RATE = 4.0  # messages a second; by then a room is quiet: the peer's batches wait for 100 ms
@@ -30,16 +28,5 @@ def run(bench: Bench, members: int, rate: float, seconds: float, rounds: int) ->
         return compare(bench, sides, [quiet, busy], rounds=rounds, command=command)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--members", type=int, default=200)
-    parser.add_argument("--rate", type=float, default=200, help="messages a second")
-    parser.add_argument("--seconds", type=float, default=5, help="of one round")
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    with Bench(people=options.members) as bench:
-        print(*run(bench, **vars(options)), sep="\n")
-
-
 if __name__ == "__main__":
-    main()
+    run_alone(run, __doc__, members=200, rate=200, seconds=5)

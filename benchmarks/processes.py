@@ -3,11 +3,9 @@
 `python -m benchmarks.processes [--members 400] [--rate 100] [--seconds 4] [--rounds 5]`
 """
 
-import argparse
-
 from benchmarks.goals import CPU, P50, P99, Row, row
 from benchmarks.servers import Bench
-from benchmarks.sides import Talk, at_rate, in_rooms, take
+from benchmarks.sides import Talk, at_rate, in_rooms, run_alone, take
 
 ONE, TWO = "one process", "two processes"
 METRICS = (CPU.with_goal(1.3), P50.with_goal(5, absolute=True), P99.with_goal(15, absolute=True))
@@ -34,16 +32,5 @@ def run(bench: Bench, *, members: int, rate: float, seconds: float, rounds: int)
     return [row(found, metric, TWO, ONE) for metric in METRICS]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--members", type=int, default=400)
-    parser.add_argument("--rate", type=float, default=100, help="messages a second")
-    parser.add_argument("--seconds", type=float, default=4, help="of one round")
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    with Bench(people=options.members) as bench:
-        print(*run(bench, **vars(options)), sep="\n")
-
-
 if __name__ == "__main__":
-    main()
+    run_alone(run, __doc__, members=400, rate=100, seconds=4)

@@ -1,6 +1,7 @@
 """One side of a comparison: a server with its load client; and how several sides are led through the same loads."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import argparse
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -96,3 +97,15 @@ def compare(
 def our_stores(bench: Bench) -> Servers:
     """Our server on each store; in a quick run on SQLite alone."""
     return {store: bench.ours(store) for store in (bench.stores[:1] if bench.quick else bench.stores)}
+
+
+def run_alone(run: Callable[..., list[Row]], doc: str | None, *, members: int, rate: float, seconds: float) -> None:
+    """A benchmark of one room from the command line, with these defaults; prints its rows."""
+    parser = argparse.ArgumentParser(description=doc)
+    parser.add_argument("--members", type=int, default=members)
+    parser.add_argument("--rate", type=float, default=rate, help="messages a second")
+    parser.add_argument("--seconds", type=float, default=seconds, help="of one round")
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    with Bench(people=options.members) as bench:
+        print(*run(bench, **vars(options)), sep="\n")

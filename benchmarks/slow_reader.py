@@ -3,7 +3,6 @@
 `python -m benchmarks.slow_reader [--members 200] [--rate 100] [--seconds 5] [--rounds 5]`
 """
 
-import argparse
 from itertools import count
 
 from benchmarks import floor
@@ -11,7 +10,7 @@ from benchmarks.goals import P99, SQLITE, Goal, Metric, Row
 from benchmarks.load import Result
 from benchmarks.rounds import Figure, Rounds, take_turns
 from benchmarks.servers import Bench
-from benchmarks.sides import Side, side
+from benchmarks.sides import Side, run_alone, side
 
 WITH, WITHOUT = "with a slow reader", "without one"
 SIZE = 3_900  # characters of a message: a round fills the slow one's buffers, the kernel's too
@@ -90,16 +89,5 @@ class Trial:
         return found | {"client_busy": found["client_cpu_s"] / found["seconds"], "mib": most / 2**20}
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--members", type=int, default=200)
-    parser.add_argument("--rate", type=float, default=100, help="messages a second")
-    parser.add_argument("--seconds", type=float, default=5, help="of one round")
-    parser.add_argument("--rounds", type=int, default=5)
-    options = parser.parse_args()
-    with Bench(people=options.members) as bench:
-        print(*run(bench, **vars(options)), sep="\n")
-
-
 if __name__ == "__main__":
-    main()
+    run_alone(run, __doc__, members=200, rate=100, seconds=5)
