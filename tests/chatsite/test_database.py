@@ -140,7 +140,7 @@ async def test_callers_who_ask_before_a_shared_call_begins_get_its_answer_and_la
     early = [ask(shared, counter) for _ in range(3)]
     await eventually(lambda: counter.calls == 1)
     late = [ask(shared, counter) for _ in range(3)]
-    await asyncio.sleep(0)
+    await asyncio.ensure_future(shared.call("another", int))  # begins after they would have
     assert counter.calls == 1, "one runs at a time"
     counter.go_on.set()
     assert await asyncio.gather(*early, *late) == [1, 1, 1, 2, 2, 2]
