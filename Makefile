@@ -69,9 +69,9 @@ check: install ## format, lint, types, import directions, migrations, templates,
 	DEBUG=1 $(BIN)/mypy
 	$(BIN)/lint-imports
 	DEBUG=1 $(MANAGE) makemigrations --check --dry-run
-	$(BIN)/djlint --lint --quiet templates
+	$(BIN)/djlint --lint --quiet templates accounts monitoring rooms
 	$(PRODUCTION) $(MANAGE) check --deploy --fail-level WARNING
-	@for catalogue in $$(find locale -name '*.po'); do \
+	@for catalogue in $$(find locale accounts monitoring rooms -name '*.po'); do \
 		echo "msgfmt --check $$catalogue"; msgfmt --check --output-file=/dev/null $$catalogue || exit 1; done
 
 format: install ## format the code and fix what ruff can fix

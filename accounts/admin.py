@@ -113,7 +113,7 @@ class SignInAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic wh
         return False
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("accounts.change_signin")
+        return request.user.has_perm("chat_accounts.change_signin")
 
     @admin.action(description=gettext_lazy("Revoke selected sign-ins"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[SignIn]) -> None:

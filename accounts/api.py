@@ -19,8 +19,8 @@ from accounts import services
 from accounts.authentication import bearer, caller
 from accounts.models import User
 from accounts.services import SignedIn
-from chatsite import rest
-from chatsite.openapi import responses
+from rooms import rest
+from rooms.openapi import responses
 
 Username = Annotated[str, msgspec.Meta(min_length=1, max_length=150, pattern=r"^[^\x00]*$")]
 Password = Annotated[str, msgspec.Meta(min_length=1, max_length=1024, pattern=r"^[^\x00]*$")]

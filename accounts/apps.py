@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 class AccountsConfig(AppConfig):
     name = "accounts"
+    label = "chat_accounts"
     verbose_name = _("Accounts")
 
     def ready(self) -> None:

@@ -20,7 +20,7 @@ from rest_framework.request import Request
 from accounts import tokens
 from accounts.models import EndedSession, SignIn, User
 from accounts.signals import SESSION_ID
-from chatsite.errors import AuthRequired, Banned
+from rooms.errors import AuthRequired, Banned
 
 # Keys of every engine that Django has. Those of signed cookies are the session itself, as long as a cookie can be.
 SESSION_COOKIE = re.compile(r"[\w:.=-]{8,4096}", re.ASCII)

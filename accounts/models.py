@@ -12,7 +12,7 @@ from django.db import models
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
-from chatsite import names
+from rooms import names
 
 MAX_USERNAME = 150  # characters, of the name and of its key
 

@@ -23,8 +23,8 @@ from django.utils import timezone
 from accounts import tokens
 from accounts.models import AccessChange, SignIn, User
 from accounts.signals import announce
-from chatsite import names
-from chatsite.errors import AuthRequired
+from rooms import names
+from rooms.errors import AuthRequired
 
 RETRY_GRACE = timedelta(seconds=10)  # a client whose answer got lost asks again within its usual time-out
 ROWS_PER_INSERT = 1000

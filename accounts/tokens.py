@@ -13,7 +13,7 @@ from typing import Any
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
-from chatsite.errors import AuthExpired, AuthRequired
+from rooms.errors import AuthExpired, AuthRequired
 
 MAX_CHARS = 4096  # issued ones have about 500; longer ones are not worth a signature check
 # What claims of a wrong kind or size raise, here and in simplejwt: a text as `exp`, a time after the year 9999.

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.views import LoginView, LogoutView, RedirectURLMixin
 from django.core.exceptions import ValidationError
@@ -36,7 +37,7 @@ class RegisterView(RedirectURLMixin, FormView):  # type: ignore[type-arg]  # the
 
     template_name = "accounts/register.html"
     form_class = RegisterForm
-    next_page = "chat"
+    next_page = settings.LOGIN_REDIRECT_URL
 
     def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
         if request.user.is_authenticated:

@@ -27,11 +27,12 @@ NUMBERS = {
     "PostgreSQL": "(SELECT i FROM generate_series(1, {count}) AS i)",
 }
 INSERT = """
-    INSERT INTO rooms_message (room_id, seq, changed_seq, kind, author_id, content, created_at)
-    SELECT rooms_room.id, n.i, n.i, 'chat-message', author.id, 'About fifty characters, the message of number ' || n.i,
+    INSERT INTO chat_rooms_message (room_id, seq, changed_seq, kind, author_id, content, created_at)
+    SELECT chat_rooms_room.id, n.i, n.i, 'chat-message', author.id,
+        'About fifty characters, the message of number ' || n.i,
         CURRENT_TIMESTAMP
-    FROM {numbers} AS n, rooms_room, (SELECT min(id) AS id FROM accounts_user) AS author
-    WHERE rooms_room.name = '{room}'
+    FROM {numbers} AS n, chat_rooms_room, (SELECT min(id) AS id FROM chat_accounts_user) AS author
+    WHERE chat_rooms_room.name = '{room}'
 """
 
 
@@ -82,7 +83,7 @@ def _resume(one: Side, after: int) -> Result:
 def _fill(store: Store, url: str, count: int) -> None:
     """Straight into the tables, and the room's head with it, while nobody is in the room."""
     insert = INSERT.format(numbers=NUMBERS[store].format(count=count), room=ROOM)
-    head = f"UPDATE rooms_room SET last_seq = {count} WHERE name = '{ROOM}'"  # noqa: S608 - a number and our own name
+    head = f"UPDATE chat_rooms_room SET last_seq = {count} WHERE name = '{ROOM}'"  # noqa: S608 - a number and our own name
     if store == "SQLite":
         with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
             connection.execute(insert)
@@ -92,7 +93,7 @@ def _fill(store: Store, url: str, count: int) -> None:
         with psycopg.connect(url, autocommit=True) as postgres:
             postgres.execute(insert)
             postgres.execute(head)
-            postgres.execute("VACUUM ANALYZE rooms_message")
+            postgres.execute("VACUUM ANALYZE chat_rooms_message")
 
 
 def main() -> None:

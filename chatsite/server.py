@@ -19,7 +19,7 @@ from websockets.frames import Frame
 from websockets.http11 import Request
 
 from chatsite import environment
-from chatsite.closes import SHUTDOWN
+from rooms.closes import SHUTDOWN
 
 quiet = logging.getLogger("uvicorn.websockets")
 quiet.setLevel(logging.WARNING)

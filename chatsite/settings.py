@@ -141,10 +141,10 @@ TEMPLATES = [
 ]
 
 # --- People and security ----------------------------------------------------------------------------------------------
-AUTH_USER_MODEL = "accounts.User"
-LOGIN_URL = "sign-in"
-LOGIN_REDIRECT_URL = "chat"
-LOGOUT_REDIRECT_URL = "sign-in"
+AUTH_USER_MODEL = "chat_accounts.User"
+LOGIN_URL = "chat_accounts:sign-in"
+LOGIN_REDIRECT_URL = "chat:home"
+LOGOUT_REDIRECT_URL = "chat_accounts:sign-in"
 PASSWORD_HASHERS = [
     "accounts.hashers.Argon2Hasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -181,9 +181,9 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["chatsite.rest.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["rooms.rest.JSONParser"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "chatsite.middleware.rest_error",
+    "EXCEPTION_HANDLER": "rooms.refusals.rest_error",
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS = {

@@ -6,4 +6,5 @@ from django.utils.translation import gettext_lazy as _
 
 class MonitoringConfig(AppConfig):
     name = "monitoring"
+    label = "chat_monitoring"
     verbose_name = _("Monitoring")

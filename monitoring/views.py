@@ -10,10 +10,10 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_safe
 
-from chatsite.errors import ChatError
 from monitoring import health as process_health
 from monitoring import metrics as instruments
 from monitoring.dashboard import collect
+from rooms.errors import ChatError
 from rooms.live import node
 
 JSON_TYPE = "application/json"
@@ -82,7 +82,7 @@ def _wants_text(request: HttpRequest) -> bool:
 def dashboard(request: HttpRequest) -> HttpResponse:
     """The page has no numbers in it; its script fetches them from `dashboard_data`."""
     context = admin.site.each_context(request) | {"title": _("Monitoring")}
-    return TemplateResponse(request, "admin/monitoring/dashboard.html", context)
+    return TemplateResponse(request, "monitoring/dashboard.html", context)
 
 
 @never_cache

@@ -8,8 +8,8 @@ from typing import Any, cast
 
 from django.utils import timezone
 
-from chatsite.errors import Banned, ChatError, Forbidden, Muted, NoSuchRoom
 from rooms import storage
+from rooms.errors import Banned, ChatError, Forbidden, Muted, NoSuchRoom
 from rooms.models import Room
 from rooms.protocol.rules import room_name
 from rooms.storage import RoomAccess, RoomEntry

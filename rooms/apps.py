@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 class RoomsConfig(AppConfig):
     name = "rooms"
+    label = "chat_rooms"
     verbose_name = _("Rooms")
 
     def ready(self) -> None:

@@ -69,7 +69,7 @@ class MessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic w
         return False
 
     def has_moderate_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("rooms.delete_message")
+        return request.user.has_perm("chat_rooms.delete_message")
 
     @admin.display(description=gettext_lazy("message"))
     def place(self, message: Message) -> str:

@@ -18,8 +18,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.admin import IsSetFilter
-from chatsite.errors import ChatError
 from rooms.admin.messages import ROOM_PARAMETER
+from rooms.errors import ChatError
 from rooms.live import node
 from rooms.models import Membership, Room
 from rooms.protocol.rules import room_name
@@ -71,7 +71,7 @@ class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when
         return False
 
     def has_remove_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("rooms.delete_room")
+        return request.user.has_perm("chat_rooms.delete_room")
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return RoomList
@@ -98,7 +98,7 @@ class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when
 
     @admin.display(description=gettext_lazy("messages"))
     def message_list(self, room: Room) -> str:
-        url = reverse("admin:rooms_message_changelist", query={ROOM_PARAMETER: room.pk})
+        url = reverse("admin:chat_rooms_message_changelist", query={ROOM_PARAMETER: room.pk})
         return format_html('<a href="{}">{}</a>', url, _("Show"))
 
     @admin.action(description=gettext_lazy("Close selected rooms"), permissions=["change"])
@@ -139,7 +139,7 @@ class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when
             "title": _("Remove rooms"),
             "opts": self.opts,
             "rooms": rooms,
-            "rooms_url": reverse("admin:rooms_room_changelist"),
+            "rooms_url": reverse("admin:chat_rooms_room_changelist"),
             "action_checkbox_name": ACTION_CHECKBOX_NAME,
         }
-        return TemplateResponse(request, "admin/rooms/remove.html", context)
+        return TemplateResponse(request, "rooms/admin/remove.html", context)

@@ -10,9 +10,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import caller
-from chatsite import rest
-from chatsite.openapi import parameters, responses
-from rooms import access
+from rooms import access, rest
+from rooms.openapi import parameters, responses
 from rooms.protocol.commands.base import Id, Seq
 from rooms.protocol.commands.history import HISTORY_DEFAULT
 from rooms.protocol.frames.posting import ChatMessage, RoomMessage

@@ -6,9 +6,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from chatsite import rest
-from chatsite.openapi import responses
+from rooms import rest
 from rooms.live import node
+from rooms.openapi import responses
 from rooms.protocol.frames.presence import OnlineUser
 from rooms.protocol.rules import timestamp
 

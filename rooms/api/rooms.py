@@ -10,10 +10,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import caller
-from chatsite import rest
-from chatsite.openapi import parameters, responses
-from rooms import access
+from rooms import access, rest
 from rooms.live import node
+from rooms.openapi import parameters, responses
 from rooms.protocol.rules import timestamp
 from rooms.services import rooms
 from rooms.storage import RoomEntry

@@ -15,13 +15,12 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 from rest_framework.exceptions import UnsupportedMediaType
 
-from chatsite import database, rest
-from chatsite.errors import BadFrame, TooLarge
-from chatsite.middleware import refusal
-from rooms import access
+from rooms import access, database, rest
 from rooms.api.messages import MessagePage, MessagesQuery, PostMessage, status_of
 from rooms.api.rooms import RoomsQuery, entries, room_page
+from rooms.errors import BadFrame, TooLarge
 from rooms.protocol.rules import text_content
+from rooms.refusals import refusal
 from rooms.services.changes import message_frame
 from rooms.services.history import page
 from rooms.sockets import session

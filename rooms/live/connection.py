@@ -10,8 +10,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
-from chatsite.closes import SLOW_CONSUMER, Close
 from monitoring import metrics
+from rooms.closes import SLOW_CONSUMER, Close
 from rooms.live.broadcast import Write
 from rooms.live.events import Encoded
 from rooms.protocol.codec import encode

@@ -16,10 +16,10 @@ from asgiref.sync import async_to_sync
 from django.conf import settings
 from django.utils import timezone
 
-from chatsite import database
-from chatsite.closes import SHUTDOWN
-from chatsite.errors import ChatError, Unavailable
 from monitoring import metrics
+from rooms import database
+from rooms.closes import SHUTDOWN
+from rooms.errors import ChatError, Unavailable
 from rooms.live import control, topics
 from rooms.live.bus import Bus, publish
 from rooms.live.connection import Connection

@@ -5,8 +5,8 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from chatsite import database
-from chatsite.errors import ChatError
+from rooms import database
+from rooms.errors import ChatError
 from rooms.live import topics
 from rooms.live.connection import Connection
 from rooms.live.hub import Hub

@@ -12,7 +12,7 @@ from typing import Any
 from accounts import authentication
 from accounts import services as accounts
 from accounts.authentication import Identity
-from chatsite import database
+from rooms import database
 from rooms.live import control
 from rooms.live.connection import Connection
 from rooms.live.control import RoomChanged, UsersChanged

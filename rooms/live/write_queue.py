@@ -13,8 +13,8 @@ from typing import Generic, NamedTuple, TypeVar
 
 import structlog
 
-from chatsite.errors import ChatError, Internal, Unavailable
 from monitoring import metrics
+from rooms.errors import ChatError, Internal, Unavailable
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

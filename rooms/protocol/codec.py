@@ -10,7 +10,7 @@ from typing import Any, Union, cast
 import msgspec
 from django.conf import settings
 
-from chatsite.errors import BadFrame, BadJson, ChatError, TooLarge, UnknownType
+from rooms.errors import BadFrame, BadJson, ChatError, TooLarge, UnknownType
 from rooms.protocol.commands import COMMANDS
 from rooms.protocol.commands.base import Command
 from rooms.protocol.commands.session import CompressedCommand

@@ -6,8 +6,8 @@ from functools import lru_cache
 
 from django.conf import settings
 
-from chatsite import names
-from chatsite.errors import BadFrame, TooLarge
+from rooms import names
+from rooms.errors import BadFrame, TooLarge
 
 # Beyond the base protocol, and sent only to a client that accepts them.
 ADDITIONS = frozenset({"compressed", "heads", "message-batch"})

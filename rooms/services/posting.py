@@ -6,9 +6,9 @@ import msgspec
 from django.db import IntegrityError
 from django.utils import timezone
 
-from chatsite.errors import ChatError, Conflict, Unavailable
 from rooms import storage
 from rooms.access import Action, refusal
+from rooms.errors import ChatError, Conflict, Unavailable
 from rooms.live.events import Event
 from rooms.live.write_queue import Held
 from rooms.protocol.rules import text_content

@@ -1,7 +1,7 @@
 """The answers that every command can have."""
 
-from chatsite.errors import ChatError, Internal, Unavailable
 from monitoring import metrics
+from rooms.errors import ChatError, Internal, Unavailable
 from rooms.live.connection import Connection
 from rooms.protocol.commands.base import Command
 from rooms.protocol.frames.session import Ack, Error

@@ -1,7 +1,7 @@
 """One socket: a lean receive loop, decode, dispatch, reply, clean up. What a command does is in sockets.commands.
 
 The loop takes the place of Channels' dispatch, which visits a thread before every frame and every event (100-180 us):
-here events come through the hub, and all ORM work goes through chatsite.database.
+here events come through the hub, and all ORM work goes through rooms.database.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts import authentication
-from chatsite.closes import OVERLOADED, TOO_BIG
-from chatsite.errors import AuthRequired, BadFrame, ChatError, Internal, TooLarge, Unavailable
 from monitoring import metrics
+from rooms.closes import OVERLOADED, TOO_BIG
+from rooms.errors import AuthRequired, BadFrame, ChatError, Internal, TooLarge, Unavailable
 from rooms.live.connection import Connection, FrameSocket
 from rooms.live.node import Node
 from rooms.protocol.codec import CommandError, decode

@@ -10,8 +10,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.authentication import Identity
-from chatsite import database
-from chatsite.errors import Forbidden, NotInRoom, Unavailable
+from rooms import database
+from rooms.errors import Forbidden, NotInRoom, Unavailable
 from rooms.live import topics
 from rooms.live.connection import Connection
 from rooms.live.events import Event

@@ -9,10 +9,9 @@ from django.utils import timezone
 
 from accounts import authentication
 from accounts.authentication import Identity
-from chatsite import database
-from chatsite.closes import AUTH_FAILED, BANNED, SIGNED_OUT, TOKEN_EXPIRED
-from chatsite.errors import AuthRequired, Banned, ChatError, Forbidden, NoSuchRoom, Unavailable
-from rooms import access
+from rooms import access, database
+from rooms.closes import AUTH_FAILED, BANNED, SIGNED_OUT, TOKEN_EXPIRED
+from rooms.errors import AuthRequired, Banned, ChatError, Forbidden, NoSuchRoom, Unavailable
 from rooms.live import node as process
 from rooms.live import topics
 from rooms.live.connection import Connection

@@ -5,14 +5,14 @@ from typing import cast
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import render, resolve_url
 from django.urls import reverse
 from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
-from chatsite.errors import BadFrame
+from rooms.errors import BadFrame
 from rooms.protocol.rules import room_name
 from rooms.web.texts import TEXTS
 
@@ -32,7 +32,7 @@ def chat(request: HttpRequest, name: str | None = None) -> HttpResponse:
         "room": room,
         "language": get_language(),
         "maxContentChars": settings.CHAT_MAX_CONTENT_CHARS,
-        "urls": {"chat": reverse("chat"), "signIn": reverse("sign-in")},
+        "urls": {"chat": reverse("chat:home"), "signIn": resolve_url(settings.LOGIN_URL)},
         "texts": TEXTS,
     }
     return render(request, "rooms/chat.html", {"page": page})

@@ -15,7 +15,7 @@ from accounts.models import SignIn, User
 from tests.support.factories import PASSWORD, make_user
 
 pytestmark = pytest.mark.django_db
-USERS, SIGN_INS = "/admin/accounts/user/", "/admin/accounts/signin/"
+USERS, SIGN_INS = "/admin/chat_accounts/user/", "/admin/chat_accounts/signin/"
 NEW_PASSWORD = "quite-another-one"
 
 

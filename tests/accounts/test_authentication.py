@@ -23,7 +23,7 @@ from accounts import authentication, services
 from accounts.authentication import Identity
 from accounts.models import EndedSession, SignIn, User
 from accounts.signals import access_changed
-from chatsite.errors import AuthExpired, AuthRequired, Banned
+from rooms.errors import AuthExpired, AuthRequired, Banned
 from tests.support.factories import make_user
 
 pytestmark = pytest.mark.django_db

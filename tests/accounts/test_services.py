@@ -19,7 +19,7 @@ from accounts import authentication, services, tokens
 from accounts.models import SignIn, User
 from accounts.services import SignedIn
 from accounts.signals import access_changed, announce
-from chatsite.errors import AuthExpired, AuthRequired
+from rooms.errors import AuthExpired, AuthRequired
 from tests.support.factories import PASSWORD, make_user
 
 pytestmark = pytest.mark.django_db

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts import tokens
-from chatsite.errors import AuthExpired, AuthRequired
+from rooms.errors import AuthExpired, AuthRequired
 
 SIGN_IN = uuid.uuid4()
 LEEWAY_S = 30

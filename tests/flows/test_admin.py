@@ -36,7 +36,7 @@ async def _post(server: ServerProcess, person: Person, path: str, form: dict[str
     def post() -> str:
         cookies = {"Cookie": f"csrftoken={CSRF}; sessionid={server.database.run(session_key)}"}
         data = urlencode(form | {"csrfmiddlewaretoken": CSRF}, doseq=True).encode()
-        request = urllib.request.Request(f"{server.url}/admin/rooms/{path}", data, cookies)  # noqa: S310 - our own address
+        request = urllib.request.Request(f"{server.url}/admin/chat_rooms/{path}", data, cookies)  # noqa: S310 - our own address
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
         with opener.open(request, timeout=10) as answer:
             return answer.read().decode()

@@ -8,9 +8,9 @@ from django.db import OperationalError, connection
 from django.test import Client
 
 from accounts.models import User
-from chatsite.errors import Unavailable
 from monitoring import health
 from monitoring.health import RoomTotal
+from rooms.errors import Unavailable
 from rooms.live import node
 from rooms.live.presence import Online
 from tests.support.factories import make_room, make_user

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from django.core.management import call_command
 
-from chatsite import closes, errors
-from rooms.management.commands.protocol_docs import PAGE
+from chatsite.management.commands.protocol_docs import PAGE
+from rooms import closes, errors
 from rooms.protocol.codec import CommandError, decode
 from rooms.protocol.commands import COMMANDS
 from rooms.protocol.frames import FRAMES

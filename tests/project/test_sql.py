@@ -63,10 +63,10 @@ def test_storage_would_be_found() -> None:
         'cursor.execute("x")',
         'Room.objects.raw("x")',
         'RawSQL("x", [])',
-        'TEXT = "SELECT 1 FROM rooms_room WHERE id = %s"',
+        'TEXT = "SELECT 1 FROM chat_rooms_room WHERE id = %s"',
         'TEXT = f"UPDATE {table} SET last_seq = 1"',
         'TEXT = """\\n  WITH new(room) AS (SELECT 1)"""',
-        'TEXT = "DELETE FROM rooms_room"',
+        'TEXT = "DELETE FROM chat_rooms_room"',
     ],
 )
 def test_sql_is_found_in_any_form(line: str, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from tests.support.services import Postgres
 Processes = Callable[..., list[ServerProcess]]
 SLOW = """
     CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1.5); RETURN NEW; END $$;
-    CREATE TRIGGER slow BEFORE INSERT ON rooms_message FOR EACH STATEMENT EXECUTE FUNCTION slow();
+    CREATE TRIGGER slow BEFORE INSERT ON chat_rooms_message FOR EACH STATEMENT EXECUTE FUNCTION slow();
 """
 
 
@@ -101,7 +101,7 @@ async def test_storing_takes_its_time(
 def _held(server: ServerProcess, room: str) -> Iterator[None]:
     """Somebody else's transaction has the room's row."""
     with psycopg.connect(server.database.url) as connection:
-        connection.execute("SELECT 1 FROM rooms_room WHERE name = %s FOR UPDATE", [room])
+        connection.execute("SELECT 1 FROM chat_rooms_room WHERE name = %s FOR UPDATE", [room])
         yield
 
 

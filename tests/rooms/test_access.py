@@ -9,9 +9,9 @@ import pytest
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from chatsite.errors import BadFrame, Banned, ChatError, Forbidden, Muted, NoSuchRoom
 from rooms import access
 from rooms.access import Action, refusal
+from rooms.errors import BadFrame, Banned, ChatError, Forbidden, Muted, NoSuchRoom
 from rooms.models import Membership, Room
 from rooms.storage import RoomAccess
 from tests.support.factories import make_room, make_user

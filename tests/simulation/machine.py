@@ -13,7 +13,8 @@ from django.conf import settings
 from django.db import OperationalError, connections
 from django.db.utils import load_backend
 
-from chatsite import database, environment
+from chatsite import environment
+from rooms import database
 from rooms.live import bus
 from rooms.live.node import Node
 from rooms.live.presence import SIGNED_IN, Change, Departure, MemoryPresence, Online
@@ -150,7 +151,7 @@ class Storage:
         self._connection.close()
 
     async def run(self, _threads: Any, function: Callable[..., R], *args: Any, **kwargs: Any) -> R:
-        """Stands in for `chatsite.database._run`: one call, from the machine whose context this is."""
+        """Stands in for `rooms.database._run`: one call, from the machine whose context this is."""
         machine = here.get()
         assert machine is not None
         await asyncio.sleep(self._network.delay(self._network.weather.database_s))
@@ -165,7 +166,7 @@ class Storage:
                 await for_ever()
 
     def store(self, function: Callable[[Any], Any], items: Any, done: Callable[[Any], None]) -> None:
-        """Stands in for `chatsite.database.store` and `store_held`."""
+        """Stands in for `rooms.database.store` and `store_held`."""
 
         async def store() -> None:
             try:

@@ -19,8 +19,8 @@ from django.test import override_settings
 
 from accounts import tokens
 from accounts.models import User
-from chatsite import database
-from chatsite.errors import ChatError
+from rooms import database
+from rooms.errors import ChatError
 from rooms.live import bus, node
 from rooms.models import Message, Room
 from rooms.services import changes, posting

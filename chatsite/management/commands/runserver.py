@@ -12,7 +12,7 @@ from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from django.conf import settings
 from twisted.internet.defer import Deferred
 
-from chatsite.closes import SHUTDOWN
+from rooms.closes import SHUTDOWN
 from rooms.live import node
 
 

@@ -1,6 +1,6 @@
 """Messages to everybody signed in."""
 
-from chatsite.errors import BadFrame
+from rooms.errors import BadFrame
 from rooms.protocol.commands.base import Command
 from rooms.protocol.rules import text_content
 

@@ -2,7 +2,7 @@
 
 from django.utils import timezone
 
-from chatsite.errors import Forbidden
+from rooms.errors import Forbidden
 from rooms.live import topics
 from rooms.live.connection import Connection
 from rooms.live.events import Event

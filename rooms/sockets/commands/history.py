@@ -1,6 +1,6 @@
 """Reading older messages."""
 
-from chatsite import database
+from rooms import database
 from rooms.live.connection import Connection
 from rooms.live.node import Node
 from rooms.protocol.commands.history import GetHistory

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from chatsite.errors import ChatError, NotInRoom
+from rooms.errors import ChatError, NotInRoom
 from rooms.live.connection import Connection
 from rooms.live.node import Node
 from rooms.models import Message

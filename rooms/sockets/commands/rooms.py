@@ -1,8 +1,7 @@
 """Creating, joining, leaving and listing rooms."""
 
-from chatsite import database
 from monitoring import metrics
-from rooms import access
+from rooms import access, database
 from rooms.live.connection import Connection
 from rooms.live.node import Node
 from rooms.protocol.commands.rooms import CreateRoom, GetRooms, JoinRoom, LeaveRoom

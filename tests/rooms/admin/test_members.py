@@ -11,7 +11,7 @@ from rooms.models import Membership
 from tests.support.factories import make_room, make_user
 
 pytestmark = pytest.mark.django_db
-MEMBERSHIPS = "/admin/rooms/membership/"
+MEMBERSHIPS = "/admin/chat_rooms/membership/"
 Commits = Callable[..., Any]
 
 

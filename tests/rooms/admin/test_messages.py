@@ -12,7 +12,7 @@ from rooms.models import Message
 from tests.support.factories import make_message, make_room, make_user
 
 pytestmark = pytest.mark.django_db
-MESSAGES = "/admin/rooms/message/"
+MESSAGES = "/admin/chat_rooms/message/"
 Staff = Callable[..., Client]
 Act = Callable[..., str]
 
@@ -68,7 +68,7 @@ def test_no_query_of_the_list_reads_further_back(
     query = {"q": "nowhere", "deleted_at__isempty": "0"} | ({"room__id__exact": str(room.pk)} if in_one_room else {})
     with django_assert_max_num_queries(8) as queries:
         moderator.get(MESSAGES, query)
-    read = [query["sql"] for query in queries.captured_queries if 'FROM "rooms_message"' in query["sql"]]
+    read = [query["sql"] for query in queries.captured_queries if 'FROM "chat_rooms_message"' in query["sql"]]
     edge = '"seq" > 2 ' if in_one_room else f'"id" > {Message.objects.get(seq=2).pk} '
     assert len(read) >= 2
     assert all(edge in sql or "LIMIT 1 OFFSET 3" in sql for sql in read)
@@ -153,10 +153,10 @@ def test_deleting_a_user_keeps_their_messages_and_reads_none_of_them(
 ) -> None:
     author = make_user()
     message = make_message(make_room(), author, "as it was")
-    path = f"/admin/accounts/user/{author.pk}/delete/"
+    path = f"/admin/chat_accounts/user/{author.pk}/delete/"
     with django_assert_max_num_queries(40) as queries:
         assert "as it was" not in admin_client.get(path).content.decode()
         assert admin_client.post(path, {"post": "yes"}).status_code == 302
-    assert not [query["sql"] for query in queries.captured_queries if 'FROM "rooms_message"' in query["sql"]]
+    assert not [query["sql"] for query in queries.captured_queries if 'FROM "chat_rooms_message"' in query["sql"]]
     message.refresh_from_db()
     assert (message.author_id, message.content) == (None, "as it was")

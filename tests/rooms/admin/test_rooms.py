@@ -9,14 +9,14 @@ from django.contrib.admin.models import DELETION, LogEntry
 from django.test import Client
 from django.utils import timezone
 
-from chatsite.errors import Unavailable
+from rooms.errors import Unavailable
 from rooms.live import node
 from rooms.models import Membership, Message, Room
 from rooms.services.rooms import removed_rooms
 from tests.support.factories import make_message, make_room, make_user
 
 pytestmark = pytest.mark.django_db
-ROOMS = "/admin/rooms/room/"
+ROOMS = "/admin/chat_rooms/room/"
 Staff = Callable[..., Client]
 Act = Callable[..., str]
 
@@ -68,7 +68,7 @@ def test_closed_rooms_are_found_by_a_filter(moderator: Client) -> None:
 
 def test_the_list_leads_to_the_messages_of_each_room(moderator: Client) -> None:
     room = make_room("garden")
-    assert f'href="/admin/rooms/message/?room__id__exact={room.pk}"' in moderator.get(ROOMS).content.decode()
+    assert f'href="/admin/chat_rooms/message/?room__id__exact={room.pk}"' in moderator.get(ROOMS).content.decode()
 
 
 # --- Creating and changing --------------------------------------------------------------------------------------------
@@ -148,7 +148,7 @@ def test_the_question_looks_as_the_admins_own_pages_do(moderator: Client, act: A
     assert "<title>Remove rooms | " in page
     assert f'<a class="button cancel-link" href="{ROOMS}">No, take me back</a>' in page
     breadcrumbs = page[page.index('class="breadcrumbs"') :]
-    assert 'href="/admin/rooms/"' in breadcrumbs[:500]
+    assert 'href="/admin/chat_rooms/"' in breadcrumbs[:500]
     assert f'href="{ROOMS}"' in breadcrumbs[:500]
 
 

@@ -129,7 +129,7 @@ async def alices(token: str, room: Room) -> AsyncIterator[Caller]:
 
 async def in_thread(function: Callable[..., Any], *args: Any, **fields: Any) -> Any:
     """Django's ORM, from an async test."""
-    from chatsite import database
+    from rooms import database
 
     return await database.call(function, *args, **fields)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from chatsite.closes import AUTH_FAILED, BANNED, SLOW_CONSUMER, TOKEN_EXPIRED
+from rooms.closes import AUTH_FAILED, BANNED, SLOW_CONSUMER, TOKEN_EXPIRED
 from rooms.live import connection as connection_module
 from rooms.live.broadcast import Write, broadcast
 from rooms.live.connection import Connection

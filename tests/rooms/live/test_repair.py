@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from chatsite import database
-from chatsite.errors import Unavailable
+from rooms import database
+from rooms.errors import Unavailable
 from rooms.live import repair as repair_module
 from rooms.live import topics
 from rooms.live.connection import Connection

@@ -14,7 +14,7 @@ from accounts import authentication
 from accounts import services as accounts
 from accounts.authentication import Identity
 from accounts.models import AccessChange, User
-from chatsite import database
+from rooms import database
 from rooms.live import control
 from rooms.live import rights as rights_module
 from rooms.live.connection import Connection

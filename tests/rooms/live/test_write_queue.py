@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from chatsite.errors import ChatError, Internal, Muted, Unavailable
+from rooms.errors import ChatError, Internal, Muted, Unavailable
 from rooms.live import write_queue as write_queue_module
 from rooms.live.write_queue import Held, WriteQueue
 from tests.support.machine import eventually

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatsite.errors import BadFrame
+from rooms.errors import BadFrame
 from rooms.protocol.codec import decode
 from rooms.protocol.commands import COMMANDS
 from rooms.protocol.commands.announcements import SendChat

@@ -8,7 +8,7 @@ from django.conf import LazySettings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatsite.errors import BadFrame, ChatError, TooLarge
+from rooms.errors import BadFrame, ChatError, TooLarge
 from rooms.protocol.rules import room_name, text_content, timestamp
 
 

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 from django.utils import timezone
 
-from chatsite.errors import BadFrame
 from rooms import storage
+from rooms.errors import BadFrame
 from rooms.live.events import Event
 from rooms.models import Message, Room
 from rooms.protocol.frames.base import UserRef

@@ -8,7 +8,7 @@ from django.conf import LazySettings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from chatsite.errors import Banned, NoSuchRoom
+from rooms.errors import Banned, NoSuchRoom
 from rooms.models import Message, Room
 from rooms.services.changes import delete_message, edit_message
 from rooms.services.history import Snapshot, page, snapshot
@@ -53,7 +53,7 @@ def test_a_page_that_has_an_edit_already_is_complete_up_to_it(run: Run, world: W
     edits = []
 
     def edit_once(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-        if sql.strip().startswith("SELECT") and "rooms_message" in sql and not edits:
+        if sql.strip().startswith("SELECT") and "chat_rooms_message" in sql and not edits:
             edits.append(sql)
             edit_message(message_id=message.id, content="edited")
         return execute(sql, params, many, context)
@@ -88,7 +88,7 @@ def test_a_thousand_missed_messages_are_read_by_one_statement(run: Run, world: W
         room = world.access()
         with CaptureQueriesContext(connection) as queries:
             read = snapshot(room=room, after=1)
-        return read, [query["sql"] for query in queries if "rooms_message" in query["sql"]]
+        return read, [query["sql"] for query in queries if "chat_rooms_message" in query["sql"]]
 
     read, statements = run(resume)
     assert (read.head, read.recovered) == (1001, True)

@@ -9,8 +9,8 @@ from django.db import transaction
 
 from accounts.models import AccessChange
 from accounts.signals import access_changed
-from chatsite.errors import Banned, Muted
 from rooms import access
+from rooms.errors import Banned, Muted
 from rooms.models import Membership, Room
 from rooms.services.moderation import ban, mute, remove_member, set_membership
 from rooms.services.posting import post_message

@@ -10,7 +10,8 @@ import pytest
 from django.db import IntegrityError, OperationalError
 from django.utils import timezone
 
-from chatsite.errors import (
+from rooms import storage
+from rooms.errors import (
     BadFrame,
     Banned,
     ChatError,
@@ -21,7 +22,6 @@ from chatsite.errors import (
     TooLarge,
     Unavailable,
 )
-from rooms import storage
 from rooms.live.events import Event
 from rooms.live.write_queue import Held
 from rooms.models import Membership, Message, Room
@@ -335,7 +335,7 @@ def test_rooms_are_locked_in_the_order_of_their_keys(run: Run, world: World, wri
     """One transaction holds the first room and then takes the others, while a list waits that is for all of them."""
     rooms = sorted(run(make_room).pk for _ in range(8))
     run(lambda: Room.objects.filter(pk=rooms[0]).update(title="its row is now the last one of the table"))
-    lock = "SELECT 1 FROM rooms_room WHERE id = ANY(%s) FOR NO KEY UPDATE"
+    lock = "SELECT 1 FROM chat_rooms_room WHERE id = ANY(%s) FOR NO KEY UPDATE"
     with psycopg.connect(url) as other, ThreadPoolExecutor(1) as threads:
         other.execute(lock, [rooms[:1]])
         posting = threads.submit(writers().run, post_messages, [world.new(room_id=room) for room in rooms[::-1]])
@@ -358,7 +358,8 @@ def test_lists_with_each_others_client_ids_do_not_wait_for_each_other(
     with psycopg.connect(url) as other, ThreadPoolExecutor(2) as threads:
         for seq, client_id in enumerate(("m", "n"), start=1):
             other.execute(
-                "INSERT INTO rooms_message (room_id, seq, changed_seq, kind, author_id, content, client_id, created_at)"
+                "INSERT INTO chat_rooms_message"
+                " (room_id, seq, changed_seq, kind, author_id, content, client_id, created_at)"
                 " VALUES (%s, %s, %s, 'chat-message', %s, '', %s, now())",
                 [third.pk, seq, seq, world.alice.pk, client_id],
             )

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from django.utils import timezone
 
-from chatsite.errors import BadFrame, Banned, Forbidden, NoSuchRoom
 from rooms import access
+from rooms.errors import BadFrame, Banned, Forbidden, NoSuchRoom
 from rooms.live import control, topics
 from rooms.live.control import RoomChanged
 from rooms.live.events import Event

@@ -11,8 +11,8 @@ import pytest
 from django.conf import LazySettings
 from django.utils import timezone
 
-from chatsite import database
-from chatsite.errors import Banned, Forbidden, NotInRoom, Unavailable
+from rooms import database
+from rooms.errors import Banned, Forbidden, NotInRoom, Unavailable
 from rooms.live import node as node_module
 from rooms.live import topics
 from rooms.live.node import Node

@@ -14,8 +14,8 @@ from django.utils import timezone
 from accounts import authentication, tokens
 from accounts.authentication import Identity
 from accounts.models import User
-from chatsite import database
-from chatsite.errors import Forbidden, Unavailable
+from rooms import database
+from rooms.errors import Forbidden, Unavailable
 from rooms.live import control, topics
 from rooms.live.control import UsersChanged
 from rooms.live.node import Node

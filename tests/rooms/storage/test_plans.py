@@ -14,7 +14,7 @@ from tests.support.rooms import Run, World
 
 NEW = [NewMessage(1, 1, "hi", "c"), NewMessage(2, 1, "hi", "d"), NewMessage(1, 1, "hi")]
 MOMENT = datetime(2026, 1, 2, tzinfo=UTC)
-TABLES = ("rooms_room", "rooms_message", "rooms_membership", "accounts_user")
+TABLES = ("chat_rooms_room", "chat_rooms_message", "chat_rooms_membership", "chat_accounts_user")
 
 
 def lookup() -> None:
@@ -80,14 +80,14 @@ def test_storing_messages_uses_indexes(run: Run, world: World, wait: bool) -> No
 def test_a_statement_without_an_index_would_be_noticed(run: Run, world: World) -> None:
     def read() -> None:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM rooms_message WHERE content = 'hi' ORDER BY content")
+            cursor.execute("SELECT 1 FROM chat_rooms_message WHERE content = 'hi' ORDER BY content")
 
     [plan] = run(explained, read)
     assert whole_tables(plan)
 
     def read_sorted() -> None:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM rooms_message WHERE room_id = 1 ORDER BY content")
+            cursor.execute("SELECT 1 FROM chat_rooms_message WHERE room_id = 1 ORDER BY content")
 
     [plan] = run(explained, read_sorted)
     assert not whole_tables(plan)

@@ -19,15 +19,15 @@ from rooms.storage.rows import (
 
 def test_names_are_those_of_the_models() -> None:
     assert (table(Room), name(Message, "author"), column(Message, "room")) == (
-        '"rooms_room"',
+        '"chat_rooms_room"',
         '"author_id"',
-        '"rooms_message"."room_id"',
+        '"chat_rooms_message"."room_id"',
     )
 
 
 def test_a_statement_selects_the_fields_of_its_row_in_their_order() -> None:
     assert columns(RoomHead, HEAD_SOURCES) == ", ".join(
-        f'"rooms_room"."{field}"' for field in ("last_seq", "pruned_seq", "epoch")
+        f'"chat_rooms_room"."{field}"' for field in ("last_seq", "pruned_seq", "epoch")
     )
 
 

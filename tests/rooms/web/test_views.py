@@ -11,7 +11,7 @@ from django.template.loader import render_to_string
 from django.test import Client
 from django.utils import translation
 
-from chatsite import errors
+from rooms import errors
 from rooms.web.texts import ERRORS, TEXTS
 
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from chatsite.errors import Forbidden
+from rooms.errors import Forbidden
 from rooms.live.node import Node
 from rooms.protocol.commands.announcements import AdminBroadcast, SendChat
 from tests.support.connections import Client

@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 from django.utils import timezone
 
-from chatsite import database
-from chatsite.errors import BadFrame, NotInRoom
+from rooms import database
+from rooms.errors import BadFrame, NotInRoom
 from rooms.models import Message, Room
 from rooms.protocol.commands.posting import SendChatMessage, SendMessage, SendRoomMessage
 from rooms.services import moderation

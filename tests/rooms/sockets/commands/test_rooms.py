@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from chatsite import database
-from chatsite.errors import NotInRoom
+from rooms import database
+from rooms.errors import NotInRoom
 from rooms.models import Room
 from rooms.protocol.commands.rooms import CreateRoom, GetRooms, JoinRoom, LeaveRoom
 from rooms.services.posting import post_message

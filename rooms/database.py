@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
 
-from chatsite.errors import Unavailable
+from rooms.errors import Unavailable
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from django.core.management.base import CommandError
 
-from rooms.management.commands.protocol_docs import table_of_fields
+from chatsite.management.commands.protocol_docs import table_of_fields
 from rooms.protocol.frames.base import Frame, UserRef
 
 

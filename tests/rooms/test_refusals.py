@@ -10,8 +10,8 @@ from django.test import Client
 from rest_framework import exceptions as drf
 from structlog.testing import capture_logs
 
-from chatsite import errors
-from chatsite.middleware import rest_error
+from rooms import errors
+from rooms.refusals import rest_error
 
 
 def catalogue() -> list[type[errors.ChatError]]:

@@ -8,7 +8,7 @@ from django.conf import settings
 from rest_framework.parsers import BaseParser
 from rest_framework.response import Response
 
-from chatsite.errors import BadFrame, BadJson, TooLarge
+from rooms.errors import BadFrame, BadJson, TooLarge
 
 S = TypeVar("S", bound=msgspec.Struct)
 PAGE_MAX = 200

@@ -10,8 +10,8 @@ from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from accounts.models import User
-from chatsite import database
-from chatsite.errors import NoSuchRoom, Unavailable
+from rooms import database
+from rooms.errors import NoSuchRoom, Unavailable
 from tests.support.machine import eventually
 from tests.support.servers import Database
 from tests.support.services import Postgres

@@ -21,8 +21,8 @@ from rest_framework.exceptions import (
 )
 from rest_framework.response import Response
 
-from chatsite.errors import AuthRequired, BadFrame, BadJson, ChatError, Forbidden, Internal, RateLimited, Unavailable
-from chatsite.rest import Refusal
+from rooms.errors import AuthRequired, BadFrame, BadJson, ChatError, Forbidden, Internal, RateLimited, Unavailable
+from rooms.rest import Refusal
 
 log = structlog.get_logger(__name__)
 

@@ -9,7 +9,7 @@ from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import Direction, OpenApiParameter
 
-from chatsite.rest import Refusal
+from rooms.rest import Refusal
 
 REFERENCE = "#/components/schemas/{name}"
 

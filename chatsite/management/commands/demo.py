@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from accounts.models import User
-from chatsite import names
+from rooms import names
 from rooms.models import Message, Room
 from rooms.services.posting import post_messages
 from rooms.services.rooms import create_room

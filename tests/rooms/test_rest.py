@@ -7,8 +7,8 @@ import msgspec
 import pytest
 from django.http import QueryDict
 
-from chatsite import rest
-from chatsite.errors import BadFrame, BadJson, TooLarge
+from rooms import rest
+from rooms.errors import BadFrame, BadJson, TooLarge
 
 
 class Person(msgspec.Struct, rename="camel"):

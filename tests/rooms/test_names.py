@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatsite import names
+from rooms import names
 
 INVISIBLE = {
     "zero width space": "\u200b",

@@ -10,9 +10,9 @@ import msgspec.inspect as inspect_types
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from chatsite import errors
-from chatsite.closes import CLOSES
-from chatsite.errors import ChatError
+from rooms import errors
+from rooms.closes import CLOSES
+from rooms.errors import ChatError
 from rooms.protocol.commands import COMMANDS
 from rooms.protocol.frames import FRAMES
 
@@ -20,7 +20,7 @@ PAGE = Path(settings.BASE_DIR) / "docs" / "protocol.md"
 INTRODUCTION = """\
 # The wire protocol
 
-<!-- Written by `make docs` from rooms/protocol, chatsite/errors.py and chatsite/closes.py: edit those. -->
+<!-- Written by `make docs` from rooms/protocol, rooms/errors.py and rooms/closes.py: edit those. -->
 
 JSON text frames over one WebSocket, at `/ws` or `/chat`, with or without a trailing slash; any other path is answered
 with HTTP 404 (by `manage.py runserver` with 403). Every frame is an object with a `type`. Unknown fields of a command

@@ -1,0 +1,23 @@
+"""The chat's pages and its REST interface, to be included under any prefix. REST paths may end with a slash."""
+
+from django.urls import include, path, re_path
+
+from rooms.api.messages import MessagesView
+from rooms.api.presence import OnlineView
+from rooms.api.rooms import RoomsView, RoomView
+from rooms.refusals import not_found
+from rooms.web import views
+
+app_name = "chat"
+api = [
+    re_path(r"^online/?$", OnlineView.as_view(), name="api-online"),
+    re_path(r"^rooms/?$", RoomsView.as_view(), name="api-rooms"),
+    re_path(r"^rooms/(?P<name>[^/]+)/messages/?$", MessagesView.as_view(), name="api-messages"),
+    re_path(r"^rooms/(?P<name>[^/]+?)/?$", RoomView.as_view(), name="api-room"),
+    re_path(r"", not_found),
+]
+urlpatterns = [
+    path("", views.chat, name="home"),
+    path("rooms/<str:name>/", views.chat, name="room"),
+    path("api/", include(api)),
+]
