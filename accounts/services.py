@@ -8,7 +8,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.contrib.auth import authenticate
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import update_last_login
@@ -24,6 +23,7 @@ from accounts import tokens
 from accounts.models import AccessChange, SignIn, User
 from accounts.signals import announce
 from rooms import names
+from rooms.conf import conf
 from rooms.errors import AuthRequired
 
 RETRY_GRACE = timedelta(seconds=10)  # a client whose answer got lost asks again within its usual time-out
@@ -178,4 +178,4 @@ def _address(text: str) -> str | None:
 
 
 def _end(now: datetime) -> datetime:
-    return now + timedelta(days=settings.CHAT_REFRESH_DAYS)
+    return now + timedelta(days=conf.CHAT_REFRESH_DAYS)

@@ -1,18 +1,19 @@
 """Writes and reads signed tokens. Knows no records: whether a token's user may still come in is not decided here.
 
-The only module that imports simplejwt. Algorithm, secret, lifetimes and leeway are in settings.SIMPLE_JWT; the leeway
-holds for `exp`, `nbf` and `iat` alike.
+The only module that imports simplejwt. Algorithm, secret and leeway are in settings.SIMPLE_JWT; the leeway holds for
+`exp`, `nbf` and `iat` alike.
 """
 
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rest_framework_simplejwt.exceptions import ExpiredTokenError, TokenError
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
+from rooms.conf import conf
 from rooms.errors import AuthExpired, AuthRequired
 
 MAX_CHARS = 4096  # issued ones have about 500; longer ones are not worth a signature check
@@ -47,6 +48,7 @@ def issue_access(
     *, user_id: int, username: str, roles: Sequence[str], stamp: str, sign_in: uuid.UUID | None = None
 ) -> str:
     token = AccessToken()
+    token.set_exp(lifetime=timedelta(minutes=conf.CHAT_ACCESS_MINUTES))
     token.payload.update(userId=str(user_id), username=username, roles=list(roles), stamp=stamp)
     if sign_in:
         token["signIn"] = str(sign_in)
@@ -55,6 +57,7 @@ def issue_access(
 
 def issue_refresh(*, user_id: int, stamp: str, sign_in: uuid.UUID, generation: int) -> str:
     token = RefreshToken()
+    token.set_exp(lifetime=timedelta(days=conf.CHAT_REFRESH_DAYS))
     token.payload.update(userId=str(user_id), stamp=stamp, signIn=str(sign_in), generation=generation)
     return str(token)
 

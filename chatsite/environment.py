@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from rooms import conf
+
 DEVELOPMENT_SECRET = "development-only-secret-of-32-characters-or-more"  # noqa: S105 - only with DEBUG
 POOL_SIZE = 20  # PostgreSQL connections of one process; processes x 20 must stay under the server's max_connections
 # With PostgreSQL away a caller gets an error after this. The pool's attempts to reconnect end then too, and the next
@@ -74,6 +76,22 @@ def choice(name: str, *, default: str, options: list[str]) -> str:
     if value not in options:
         raise ImproperlyConfigured(f"{name} must be one of {', '.join(options)}, not {value!r}.")
     return value
+
+
+def chat() -> dict[str, Any]:
+    """The settings of the chat that the environment sets, by name."""
+    return {name: _setting(name, setting) for name, setting in conf.SETTINGS.items() if text(name, default="")}
+
+
+def _setting(name: str, setting: conf.Setting[Any]) -> Any:
+    match setting:
+        case conf.Number():
+            return number(name, default=setting.default, minimum=setting.minimum, maximum=setting.maximum)
+        case conf.Words():
+            return words(name, default=[])
+        case conf.Text() | conf.Function():
+            return text(name, default="")
+    return flag(name, default=setting.default)
 
 
 def secret(name: str, *, debug: bool) -> str:

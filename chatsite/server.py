@@ -20,6 +20,7 @@ from websockets.http11 import Request
 
 from chatsite import environment
 from rooms.closes import SHUTDOWN
+from rooms.conf import conf
 
 quiet = logging.getLogger("uvicorn.websockets")
 quiet.setLevel(logging.WARNING)
@@ -170,7 +171,7 @@ def main() -> None:
     """Starts WORKERS processes (default 1) on CHAT_HOST (default 127.0.0.1) and PORT; more than one needs Redis."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsite.settings")
     workers = environment.number("WORKERS", default=1, minimum=1)
-    if workers > 1 and not settings.REDIS_URL:
+    if workers > 1 and not conf.CHAT_REDIS_URL:
         sys.exit("WORKERS is over 1: set REDIS_URL (or REDIS_HOST), by which the processes reach each other.")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again when all is done, to end with 143
     uvicorn.run(
@@ -181,9 +182,9 @@ def main() -> None:
         loop="uvloop",
         http="chatsite.server:HttpProtocol",
         ws="chatsite.server:ChatProtocol",
-        ws_max_size=settings.CHAT_MAX_FRAME_BYTES or sys.maxsize,
-        ws_ping_interval=settings.CHAT_HEARTBEAT_S,
-        ws_ping_timeout=settings.CHAT_HEARTBEAT_S,
+        ws_max_size=conf.CHAT_MAX_FRAME_BYTES or sys.maxsize,
+        ws_ping_interval=conf.CHAT_HEARTBEAT_S,
+        ws_ping_timeout=conf.CHAT_HEARTBEAT_S,
         ws_per_message_deflate=False,  # 37 KB a socket, and the same frame deflated for each recipient
         timeout_graceful_shutdown=GRACE_S,
         forwarded_allow_ips=environment.networks("CHAT_TRUSTED_PROXIES", default=["127.0.0.1", "::1"]),

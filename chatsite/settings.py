@@ -4,7 +4,6 @@ A wrong value stops the start with a message that names the variable.
 """
 
 import os
-from datetime import timedelta
 from pathlib import Path
 
 import environ
@@ -27,67 +26,24 @@ ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", default=["localhost", "127.0.
 CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS", default=[])
 PORT = environment.number("PORT", default=8000, minimum=1, maximum=65535)
 
-# --- Limits of the chat: the unit is in the name or the comment, 0 turns a limit off ---------------------------------
-CHAT_MAX_CONNECTIONS = environment.number("CHAT_MAX_CONNECTIONS", default=10_000)  # sockets of one process
-CHAT_MAX_FRAME_BYTES = environment.number("CHAT_MAX_FRAME_BYTES", default=65_536)  # 64 KiB: 16 x the longest message
-CHAT_MAX_CONTENT_CHARS = environment.number("CHAT_MAX_CONTENT_CHARS", default=4_000)  # about two printed pages
-CHAT_MAX_ROOMS_PER_CONNECTION = environment.number("CHAT_MAX_ROOMS_PER_CONNECTION", default=100)
-CHAT_MAX_PENDING_MESSAGES = environment.number(
-    "CHAT_MAX_PENDING_MESSAGES", default=64
-)  # sent, unstored, one connection
-CHAT_RESUME_MESSAGES = environment.number("CHAT_RESUME_MESSAGES", default=1_000)  # a larger gap gets the newest page
-CHAT_HISTORY_LIMIT = environment.number("CHAT_HISTORY_LIMIT", default=0)  # messages `prune_history` leaves in a room
-CHAT_HEADS_INTERVAL_S = environment.number("CHAT_HEADS_INTERVAL_S", default=5, minimum=1)  # finds lost events
-CHAT_WRITE_QUEUE_MESSAGES = environment.number(
-    "CHAT_WRITE_QUEUE_MESSAGES", default=10_000, minimum=1
-)  # waiting to be stored, one process
-CHAT_WRITE_QUEUE_MESSAGES_PER_USER = environment.number(
-    "CHAT_WRITE_QUEUE_MESSAGES_PER_USER", default=1_000
-)  # of these from one user, so that one who floods is refused alone
-CHAT_OUTBOX_BYTES = environment.number("CHAT_OUTBOX_BYTES", default=524_288)  # unsent to one slow reader
-CHAT_HEARTBEAT_S = environment.number("CHAT_HEARTBEAT_S", default=30, minimum=1)  # ping; no pong by the next one: cut
-CHAT_BATCH_SIZE = environment.number("CHAT_BATCH_SIZE", default=20)  # events in one frame at most; 0 or 1: no batches
-CHAT_BATCH_INTERVAL_MS = environment.number(
-    "CHAT_BATCH_INTERVAL_MS", default=100, minimum=1
-)  # events that follow within it share a frame
-CHAT_COMPRESS_MIN_BYTES = environment.number("CHAT_COMPRESS_MIN_BYTES", default=1_024)  # shorter frames hardly shrink
-CHAT_MAX_NOTICED_MEMBERS = environment.number("CHAT_MAX_NOTICED_MEMBERS", default=100)  # above: only counts
-CHAT_LEAVE_DELAY_S = environment.number("CHAT_LEAVE_DELAY_S", default=2)  # a page that is reloaded has not left
-CHAT_DRAIN_S = environment.number("CHAT_DRAIN_S", default=5)  # a stopping process closes its sockets over this time
-CHAT_PRESENCE_LEASE_S = environment.number(
-    "CHAT_PRESENCE_LEASE_S", default=15, minimum=2
-)  # the users of a dead process count as present until it expires
-CHAT_DATABASE_THREADS = environment.number(
-    "CHAT_DATABASE_THREADS", default=4, minimum=1
-)  # parallel reads of one process
-CHAT_WARNING_MEMORY_MB = environment.number(
-    "CHAT_WARNING_MEMORY_MB", default=500
-)  # resident; /health says warning above
-CHAT_WARNING_CONNECTIONS = environment.number("CHAT_WARNING_CONNECTIONS", default=8_000)  # 80 % of CHAT_MAX_CONNECTIONS
-CHAT_CRITICAL_FAILED_PERCENT = environment.number(
-    "CHAT_CRITICAL_FAILED_PERCENT", default=10, maximum=100
-)  # of a minute
-CHAT_ALLOWED_ORIGINS = environment.words(
-    "CHAT_ALLOWED_ORIGINS", default=[]
-)  # besides the page's own, for cookie sockets
+# --- The chat: what is not set here has the default of rooms.conf -----------------------------------------------------
+globals().update(environment.chat())
+CHAT_TOKEN_READER = "accounts.authentication.by_token"  # noqa: S105 - names a function
+CHAT_SIGN_OUT_URL = "chat_accounts:sign-out"
 
 # --- Tokens -----------------------------------------------------------------------------------------------------------
-CHAT_ACCESS_MINUTES = environment.number("CHAT_ACCESS_MINUTES", default=60, minimum=1)
-CHAT_REFRESH_DAYS = environment.number("CHAT_REFRESH_DAYS", default=14, minimum=1)
 SIMPLE_JWT = {
     "SIGNING_KEY": JWT_SECRET,
     "ALGORITHM": "HS256",
-    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=CHAT_ACCESS_MINUTES),
-    "REFRESH_TOKEN_LIFETIME": timedelta(days=CHAT_REFRESH_DAYS),
     "LEEWAY": 30,  # seconds by which the clocks of the machines that sign and read a token may differ
     "USER_ID_CLAIM": "userId",
 }
 
 # --- Dependencies: SQLite and the in-process layer by default; PostgreSQL and Redis by one variable each --------------
 DATABASES = {"default": environment.database("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
-REDIS_URL = environment.redis_url()
+CHAT_REDIS_URL = environment.redis_url()
 CHAT_REDIS_PREFIX = environment.redis_prefix()
-CHANNEL_LAYERS = {"default": environment.channel_layer(REDIS_URL, CHAT_REDIS_PREFIX)}
+CHANNEL_LAYERS = {"default": environment.channel_layer(CHAT_REDIS_URL, CHAT_REDIS_PREFIX)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Django -----------------------------------------------------------------------------------------------------------

@@ -10,11 +10,11 @@ from typing import Any
 
 import structlog
 from django import db
-from django.conf import settings
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from monitoring import metrics
+from rooms.conf import conf
 from rooms.models import Room
 
 FAILED_MINIMUM = 5  # in a minute: fewer failures are no outage
@@ -96,12 +96,12 @@ def report() -> Report:
 def _reasons(numbers: dict[str, Any]) -> Iterator[Reason]:
     """Each limit of 0 is none."""
     received, failed = metrics.last_minute()
-    failed_percent = settings.CHAT_CRITICAL_FAILED_PERCENT
+    failed_percent = conf.CHAT_CRITICAL_FAILED_PERCENT
     if failed_percent and failed >= FAILED_MINIMUM and failed * 100 > failed_percent * received:
         yield Reason.FAILED
-    if 0 < settings.CHAT_WARNING_MEMORY_MB * MB < numbers["memory"]["residentBytes"]:
+    if 0 < conf.CHAT_WARNING_MEMORY_MB * MB < numbers["memory"]["residentBytes"]:
         yield Reason.MEMORY
-    if 0 < settings.CHAT_WARNING_CONNECTIONS < numbers["connections"]["active"]:
+    if 0 < conf.CHAT_WARNING_CONNECTIONS < numbers["connections"]["active"]:
         yield Reason.CONNECTIONS
 
 

@@ -10,9 +10,9 @@ from contextlib import suppress
 from functools import cache, partial
 from typing import Any, ParamSpec, TypeVar
 
-from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
 
+from rooms.conf import conf
 from rooms.errors import Unavailable
 
 P = ParamSpec("P")
@@ -82,7 +82,7 @@ class Shared:
 
 @cache
 def _callers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(settings.CHAT_DATABASE_THREADS, "database")
+    return ThreadPoolExecutor(conf.CHAT_DATABASE_THREADS, "database")
 
 
 @cache

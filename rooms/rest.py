@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import IO, Annotated, Any, TypeVar
 
 import msgspec
-from django.conf import settings
 from rest_framework.parsers import BaseParser
 from rest_framework.response import Response
 
+from rooms.conf import conf
 from rooms.errors import BadFrame, BadJson, TooLarge
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -35,7 +35,7 @@ class JSONParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> Any:  # noqa: ARG002 - its shape is DRF's
-        limit = settings.CHAT_MAX_FRAME_BYTES
+        limit = conf.CHAT_MAX_FRAME_BYTES
         body = stream.read(limit + 1 if limit else -1)
         if limit and len(body) > limit:
             raise TooLarge(f"The body is over {limit} bytes")

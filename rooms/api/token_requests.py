@@ -18,6 +18,7 @@ from rest_framework.exceptions import UnsupportedMediaType
 from rooms import access, database, rest
 from rooms.api.messages import MessagePage, MessagesQuery, PostMessage, status_of
 from rooms.api.rooms import RoomsQuery, entries, room_page
+from rooms.conf import conf
 from rooms.errors import BadFrame, TooLarge
 from rooms.protocol.rules import text_content
 from rooms.refusals import refusal
@@ -116,7 +117,7 @@ async def _body(scope: Scope, receive: Receive) -> bytes:
     kind = _header(scope, b"content-type").partition(";")[0].strip().lower()
     if kind != rest.JSONParser.media_type:
         raise UnsupportedMediaType(kind)
-    limit = settings.CHAT_MAX_FRAME_BYTES
+    limit = conf.CHAT_MAX_FRAME_BYTES
     body = b""
     while True:
         event = await receive()

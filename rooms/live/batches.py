@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import msgspec
-from django.conf import settings
 from django.utils import timezone
 
 from monitoring import metrics
+from rooms.conf import conf
 from rooms.live.broadcast import Recipient, broadcast
 from rooms.live.events import Encoded
 from rooms.protocol.codec import encode
@@ -35,7 +35,7 @@ class Batch:
     def add(self, frames: list[Encoded]) -> None:
         """Sends events, alone or with others; at most CHAT_BATCH_SIZE share a frame."""
         self._waiting += frames
-        if self._timer is None or len(self._waiting) >= settings.CHAT_BATCH_SIZE:
+        if self._timer is None or len(self._waiting) >= conf.CHAT_BATCH_SIZE:
             self.flush()
             self._wait()
 
@@ -50,7 +50,7 @@ class Batch:
     def flush(self) -> None:
         """Sends what waits. A new member must not get what was said before: flush first."""
         waiting, self._waiting = self._waiting, []
-        size = settings.CHAT_BATCH_SIZE
+        size = conf.CHAT_BATCH_SIZE
         for start in range(0, len(waiting), size):
             self._send_together(waiting[start : start + size])
 
@@ -60,7 +60,7 @@ class Batch:
 
     def _wait(self) -> None:
         self.close()
-        self._timer = self._call_later(settings.CHAT_BATCH_INTERVAL_MS / 1000, self._tick)
+        self._timer = self._call_later(conf.CHAT_BATCH_INTERVAL_MS / 1000, self._tick)
 
     def _tick(self) -> None:
         self._timer = None

@@ -6,9 +6,8 @@ Synchronous and without I/O, clock or models. It reports what is missing by `on_
 from collections.abc import Callable, Iterable
 from itertools import chain
 
-from django.conf import settings
-
 from monitoring import metrics
+from rooms.conf import conf
 from rooms.live.batches import Batch, CallLater
 from rooms.live.broadcast import Recipient, broadcast
 from rooms.live.events import Encoded, Event
@@ -95,9 +94,7 @@ class Hub:
         """
         found = self._topics.get(topic)
         if found is None:
-            batch = (
-                Batch(room, self._call_later) if room and self._call_later and settings.CHAT_BATCH_SIZE > 1 else None
-            )
+            batch = Batch(room, self._call_later) if room and self._call_later and conf.CHAT_BATCH_SIZE > 1 else None
             found = self._topics[topic] = Topic(batch)
         found.drop(recipient)
         found.joining[recipient] = []

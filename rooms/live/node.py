@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 
 import structlog
 from asgiref.sync import async_to_sync
-from django.conf import settings
 from django.utils import timezone
 
 from monitoring import metrics
 from rooms import database
 from rooms.closes import SHUTDOWN
+from rooms.conf import conf
 from rooms.errors import ChatError, Unavailable
 from rooms.live import control, topics
 from rooms.live.bus import Bus, publish
@@ -63,25 +63,25 @@ class Node:
         self._checkpoints = Checkpoints()
         self.write_queue: WriteQueue[NewMessage, StoredMessage] = WriteQueue(
             partial(database.store, self._store),
-            capacity=settings.CHAT_WRITE_QUEUE_MESSAGES,
-            share=settings.CHAT_WRITE_QUEUE_MESSAGES_PER_USER,
+            capacity=conf.CHAT_WRITE_QUEUE_MESSAGES,
+            share=conf.CHAT_WRITE_QUEUE_MESSAGES_PER_USER,
             lane=lambda message: message.room_id,
             owner=lambda message: message.author_id,
             store_held=partial(database.store_held, store_messages),
             on_stored=lambda answers: self.bus.publish(new_events(answers)),
         )
         self.snapshots = database.Shared()
-        self.presence: Presence = _redis_presence() if settings.REDIS_URL else MemoryPresence()
+        self.presence: Presence = _redis_presence() if conf.CHAT_REDIS_URL else MemoryPresence()
         self._pending_member_counts: set[int] = set()  # large rooms whose members will be sent the count
         self._tasks: set[asyncio.Task[None]] = set()
         self._unfinished: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         self.bus.start()
-        self.spawn(_repeat(self._upkeep, settings.CHAT_PRESENCE_LEASE_S / 3))
-        self.spawn(_repeat(self._sweep, settings.CHAT_HEADS_INTERVAL_S))
-        self.spawn(_repeat(self.rights.poll, settings.CHAT_HEADS_INTERVAL_S))
-        self.spawn(_repeat(self._remove_rooms, settings.CHAT_HEADS_INTERVAL_S))
+        self.spawn(_repeat(self._upkeep, conf.CHAT_PRESENCE_LEASE_S / 3))
+        self.spawn(_repeat(self._sweep, conf.CHAT_HEADS_INTERVAL_S))
+        self.spawn(_repeat(self.rights.poll, conf.CHAT_HEADS_INTERVAL_S))
+        self.spawn(_repeat(self._remove_rooms, conf.CHAT_HEADS_INTERVAL_S))
 
     async def stop(self) -> None:
         """Stores what was submitted, broadcasts who leaves with this process, and releases its lease."""
@@ -101,10 +101,10 @@ class Node:
         """Closes every connection over CHAT_DRAIN_S seconds; what they sent is stored, new ones are refused."""
         self.draining = True
         for connection in list(self.connections.values()):
-            delay_s = random.uniform(0, settings.CHAT_DRAIN_S)  # noqa: S311 - spreads a load, hides nothing
+            delay_s = random.uniform(0, conf.CHAT_DRAIN_S)  # noqa: S311 - spreads a load, hides nothing
             connection.send(ServerDraining(reconnect_in_ms=int(delay_s * 1000)))
             self.loop.call_later(delay_s, connection.close, SHUTDOWN)
-        end = self.loop.time() + settings.CHAT_DRAIN_S + DISCONNECT_S
+        end = self.loop.time() + conf.CHAT_DRAIN_S + DISCONNECT_S
         while self.connections and self.loop.time() < end:  # noqa: ASYNC110 - once in a process's life
             await asyncio.sleep(0.05)
         await self.write_queue.flush()
@@ -287,7 +287,7 @@ def _ask(question: Callable[[Presence], Coroutine[Any, Any, R]]) -> R:
 
 
 async def _ask_alone(question: Callable[[Presence], Awaitable[R]]) -> R:
-    if not settings.REDIS_URL:
+    if not conf.CHAT_REDIS_URL:
         return await question(MemoryPresence())
     presence = _redis_presence()
     try:
@@ -297,4 +297,4 @@ async def _ask_alone(question: Callable[[Presence], Awaitable[R]]) -> R:
 
 
 def _redis_presence() -> RedisPresence:
-    return RedisPresence(settings.REDIS_URL, lease_s=settings.CHAT_PRESENCE_LEASE_S, prefix=settings.CHAT_REDIS_PREFIX)
+    return RedisPresence(conf.CHAT_REDIS_URL, lease_s=conf.CHAT_PRESENCE_LEASE_S, prefix=conf.CHAT_REDIS_PREFIX)

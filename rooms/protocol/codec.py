@@ -8,8 +8,8 @@ import zlib
 from typing import Any, Union, cast
 
 import msgspec
-from django.conf import settings
 
+from rooms.conf import conf
 from rooms.errors import BadFrame, BadJson, ChatError, TooLarge, UnknownType
 from rooms.protocol.commands import COMMANDS
 from rooms.protocol.commands.base import Command
@@ -88,7 +88,7 @@ def _find_id(text: str | bytes) -> str | None:
 
 def inflate(data: str) -> bytes:
     """Opens base64 of gzip; never makes more than CHAT_MAX_FRAME_BYTES of it, and raises TooLarge instead."""
-    limit = settings.CHAT_MAX_FRAME_BYTES
+    limit = conf.CHAT_MAX_FRAME_BYTES
     stream = zlib.decompressobj(wbits=31)
     try:
         opened = stream.decompress(base64.b64decode(data, validate=True), limit + 1 if limit else 0)

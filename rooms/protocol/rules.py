@@ -4,9 +4,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 
-from django.conf import settings
-
 from rooms import names
+from rooms.conf import conf
 from rooms.errors import BadFrame, TooLarge
 
 # Beyond the base protocol, and sent only to a client that accepts them.
@@ -34,8 +33,8 @@ def text_content(value: str) -> str:
         value.encode()
     except UnicodeEncodeError:
         raise BadFrame("Message content is not valid Unicode") from None
-    if 0 < settings.CHAT_MAX_CONTENT_CHARS < len(value):
-        raise TooLarge(f"Message content is over {settings.CHAT_MAX_CONTENT_CHARS} characters")
+    if 0 < conf.CHAT_MAX_CONTENT_CHARS < len(value):
+        raise TooLarge(f"Message content is over {conf.CHAT_MAX_CONTENT_CHARS} characters")
     return value
 
 

@@ -2,10 +2,10 @@
 
 from typing import Any, NamedTuple
 
-from django.conf import settings
 from django.db import transaction
 
 from rooms import access, storage
+from rooms.conf import conf
 from rooms.live.events import Encoded
 from rooms.models import Room
 from rooms.protocol.codec import encode
@@ -52,7 +52,7 @@ def _head(room: RoomAccess) -> RoomHead | None:
 
 
 def _can_resume(head: RoomHead, after: int, epoch: str | None) -> bool:
-    missed, limit = head.last_seq - after, settings.CHAT_RESUME_MESSAGES
+    missed, limit = head.last_seq - after, conf.CHAT_RESUME_MESSAGES
     return epoch in (None, head.epoch) and missed >= 0 and (not limit or missed <= limit)
 
 

@@ -12,12 +12,12 @@ from urllib.parse import parse_qs
 
 import structlog
 from channels.consumer import AsyncConsumer
-from django.conf import settings
 from django.utils import timezone
 
 from accounts import authentication
 from monitoring import metrics
 from rooms.closes import OVERLOADED, TOO_BIG
+from rooms.conf import conf
 from rooms.errors import AuthRequired, BadFrame, ChatError, Internal, TooLarge, Unavailable
 from rooms.live.connection import Connection, FrameSocket
 from rooms.live.node import Node
@@ -72,7 +72,7 @@ class ChatConsumer(AsyncConsumer):
 
     async def _open(self, scope: Scope) -> None:
         self._log("socket.opened", address=self.connection.address)
-        if 0 < settings.CHAT_MAX_CONNECTIONS < len(self.node.connections):
+        if 0 < conf.CHAT_MAX_CONNECTIONS < len(self.node.connections):
             refusal = Unavailable(OVERLOADED.reason)  # not counted as failed: too many clients are no server error
             self.connection.send(Error(message=refusal.message, code=refusal.code, retryable=True))
             self.connection.close(OVERLOADED)
@@ -160,7 +160,7 @@ class ChatConsumer(AsyncConsumer):
     def _decode(self, text: str | None) -> Command:
         if text is None:
             raise BadFrame("Frames are text; binary ones are not served")
-        limit = settings.CHAT_MAX_FRAME_BYTES
+        limit = conf.CHAT_MAX_FRAME_BYTES
         if 0 < limit < len(text) or (0 < limit < 3 * len(text) and len(text.encode()) > limit):
             # The project's own servers close before this; it is for any other ASGI server.
             self.connection.close(TOO_BIG)
@@ -176,9 +176,9 @@ def _connection(scope: Scope, send: Send, socket: FrameSocket | None) -> Connect
     task = cast("asyncio.Task[None]", asyncio.current_task())
     return Connection(
         send,
-        limit_bytes=settings.CHAT_OUTBOX_BYTES,
-        compress_bytes=settings.CHAT_COMPRESS_MIN_BYTES,
-        max_pending=settings.CHAT_MAX_PENDING_MESSAGES,
+        limit_bytes=conf.CHAT_OUTBOX_BYTES,
+        compress_bytes=conf.CHAT_COMPRESS_MIN_BYTES,
+        max_pending=conf.CHAT_MAX_PENDING_MESSAGES,
         on_cut=task.cancel,
         socket=socket,
         address=(scope.get("client") or ("", 0))[0],

@@ -10,6 +10,8 @@ from typing import Any
 from django.conf import settings
 from django.http import parse_cookie
 
+from rooms.conf import conf
+
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 _ORIGIN = re.compile(r"(https?)://([^][/?#@\\:\s]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.IGNORECASE)
 _PORTS = {"http": 80, "https": 443}
@@ -40,8 +42,12 @@ def is_allowed_origin(headers: Mapping[str, str]) -> bool:
     if origin is None:
         return False
     scheme = origin[0]
-    own = _parsed(f"{scheme}://{headers.get('host', '')}") if scheme == "https" or not settings.HTTPS else None
-    return origin == own or origin in map(_parsed, (*settings.CHAT_ALLOWED_ORIGINS, *settings.CSRF_TRUSTED_ORIGINS))
+    own = (
+        _parsed(f"{scheme}://{headers.get('host', '')}")
+        if scheme == "https" or not settings.SESSION_COOKIE_SECURE
+        else None
+    )
+    return origin == own or origin in map(_parsed, (*conf.CHAT_ALLOWED_ORIGINS, *settings.CSRF_TRUSTED_ORIGINS))
 
 
 def _parsed(origin: str) -> tuple[str, str, int] | None:

@@ -6,11 +6,11 @@ A joiner misses nothing: the hub holds events back for them from before their sn
 import asyncio
 from contextlib import suppress
 
-from django.conf import settings
 from django.utils import timezone
 
 from accounts.authentication import Identity
 from rooms import database
+from rooms.conf import conf
 from rooms.errors import Forbidden, NotInRoom, Unavailable
 from rooms.live import topics
 from rooms.live.connection import Connection
@@ -40,7 +40,7 @@ async def join(
     The caller sends these and then calls `activate`; until then the hub holds events back. After a failure the
     connection is in the room if it was before.
     """
-    limit = settings.CHAT_MAX_ROOMS_PER_CONNECTION
+    limit = conf.CHAT_MAX_ROOMS_PER_CONNECTION
     if 0 < limit <= len(connection.rooms) and name not in connection.rooms:
         raise Forbidden(f"One connection can be in {limit} rooms at most")
     for _ in range(TRIES):
@@ -144,7 +144,7 @@ async def _uncount(node: Node, identity: Identity, room: RoomAccess) -> None:
 
 def _notify(node: Node, room: RoomAccess, kind: Notice, identity: Identity, *, count: int, skip: str = "") -> None:
     """Broadcasts who joined or left, or in a large room the number of members."""
-    if 0 < settings.CHAT_MAX_NOTICED_MEMBERS < count:
+    if 0 < conf.CHAT_MAX_NOTICED_MEMBERS < count:
         node.members_changed(room)
         return
     frame = kind(room_id=room.name, user=user_ref(identity), timestamp=timestamp(timezone.now()))
@@ -164,7 +164,7 @@ async def disconnect(node: Node, connection: Connection) -> None:
 
 
 async def _uncount_later(node: Node, identity: Identity, rooms: list[RoomAccess]) -> None:
-    await asyncio.sleep(settings.CHAT_LEAVE_DELAY_S)
+    await asyncio.sleep(conf.CHAT_LEAVE_DELAY_S)
     # Finished even when the node stops: else one who is not counted any more would be announced to nobody.
     await node.finish(_uncount_all(node, identity, rooms))
 

@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from accounts.models import User
+from rooms.conf import conf
 from rooms.errors import BadFrame
 from rooms.protocol.rules import room_name
 from rooms.web.texts import TEXTS
@@ -31,7 +32,7 @@ def chat(request: HttpRequest, name: str | None = None) -> HttpResponse:
         "me": {"id": str(user.pk), "username": user.username},
         "room": room,
         "language": get_language(),
-        "maxContentChars": settings.CHAT_MAX_CONTENT_CHARS,
+        "maxContentChars": conf.CHAT_MAX_CONTENT_CHARS,
         "urls": {"chat": reverse("chat:home"), "signIn": resolve_url(settings.LOGIN_URL)},
         "texts": TEXTS,
     }

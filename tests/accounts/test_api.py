@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from rest_framework.request import Request
 
 from accounts import authentication, services, tokens
 from accounts.models import SignIn, User
+from rooms.conf import conf
 from tests.support.factories import PASSWORD, make_user
 
 pytestmark = pytest.mark.django_db
@@ -117,7 +117,7 @@ def test_a_field_outside_its_rule_is_refused(alice: User, path: str, field: str,
         (b'"text"', 400, "bad-frame"),
         (b"null", 400, "bad-frame"),
         (b'{"username": 1, "refresh": 1}', 400, "bad-frame"),
-        (b'{"username": "' + b"x" * settings.CHAT_MAX_FRAME_BYTES + b'"}', 413, "too-large"),
+        (b'{"username": "' + b"x" * conf.CHAT_MAX_FRAME_BYTES + b'"}', 413, "too-large"),
     ],
     ids=lambda value: str(value)[:24],
 )
@@ -169,7 +169,7 @@ def test_a_token_of_the_wrong_kind_is_not_exchanged(alice: User) -> None:
 
 def test_an_expired_refresh_token_says_so(alice: User) -> None:
     token = services.open_sign_in(user=alice).refresh
-    with time_machine.travel(time.time() + timedelta(days=settings.CHAT_REFRESH_DAYS).total_seconds() + 60):
+    with time_machine.travel(time.time() + timedelta(days=conf.CHAT_REFRESH_DAYS).total_seconds() + 60):
         assert refused(post("/api/auth/refresh", {"refresh": token}), 401, "auth-expired")
 
 
@@ -251,7 +251,7 @@ def test_nobody_is_refused(header: str) -> None:
 
 def test_an_expired_token_says_so(alice: User) -> None:
     token = services.open_sign_in(user=alice).access
-    with time_machine.travel(time.time() + settings.CHAT_ACCESS_MINUTES * 60 + 60):
+    with time_machine.travel(time.time() + conf.CHAT_ACCESS_MINUTES * 60 + 60):
         assert refused(me(token), 401, "auth-expired")
 
 

@@ -23,6 +23,7 @@ from accounts import authentication, services
 from accounts.authentication import Identity
 from accounts.models import EndedSession, SignIn, User
 from accounts.signals import access_changed
+from rooms.conf import conf
 from rooms.errors import AuthExpired, AuthRequired, Banned
 from tests.support.factories import make_user
 
@@ -68,7 +69,7 @@ def test_a_token_gives_its_user_and_its_end(alice: User, token: str) -> None:
     identity = authentication.by_token(token)
     assert (identity.user_id, identity.username, identity.roles) == (alice.pk, "alice", ("user",))
     assert identity.sign_in == SignIn.objects.get().pk
-    assert identity.expires_at == pytest.approx(time.time() + settings.CHAT_ACCESS_MINUTES * 60, abs=60)
+    assert identity.expires_at == pytest.approx(time.time() + conf.CHAT_ACCESS_MINUTES * 60, abs=60)
 
 
 def test_roles_are_todays_and_not_the_tokens(alice: User, token: str) -> None:
@@ -77,7 +78,7 @@ def test_roles_are_todays_and_not_the_tokens(alice: User, token: str) -> None:
 
 
 def test_an_expired_token_says_so(token: str) -> None:
-    with time_machine.travel(time.time() + settings.CHAT_ACCESS_MINUTES * 60 + 60), pytest.raises(AuthExpired):
+    with time_machine.travel(time.time() + conf.CHAT_ACCESS_MINUTES * 60 + 60), pytest.raises(AuthExpired):
         authentication.by_token(token)
 
 

@@ -19,6 +19,7 @@ from accounts import authentication, services, tokens
 from accounts.models import SignIn, User
 from accounts.services import SignedIn
 from accounts.signals import access_changed, announce
+from rooms.conf import conf
 from rooms.errors import AuthExpired, AuthRequired
 from tests.support.factories import PASSWORD, make_user
 
@@ -219,7 +220,7 @@ def test_an_access_token_cannot_be_exchanged(alice: User) -> None:
 def test_a_refresh_token_ends(alice: User, settings: Any) -> None:
     with time_machine.travel(time.time(), tick=False) as clock:
         token = signed_in(alice).refresh
-        clock.shift(timedelta(days=settings.CHAT_REFRESH_DAYS, minutes=1))
+        clock.shift(timedelta(days=conf.CHAT_REFRESH_DAYS, minutes=1))
         with pytest.raises(AuthExpired):
             services.refresh(token=token)
 

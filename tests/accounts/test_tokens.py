@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts import tokens
+from rooms.conf import conf
 from rooms.errors import AuthExpired, AuthRequired
 
 SIGN_IN = uuid.uuid4()
@@ -60,8 +61,8 @@ def test_a_refresh_token_names_its_sign_in_and_generation() -> None:
 def test_a_token_ends_with_its_lifetime_and_the_leeway() -> None:
     with time_machine.travel(1_800_000_000, tick=False) as clock:
         token = access()
-        assert tokens.read_access(token).expires_at.timestamp() == 1_800_000_000 + settings.CHAT_ACCESS_MINUTES * 60
-        clock.shift(timedelta(minutes=settings.CHAT_ACCESS_MINUTES, seconds=LEEWAY_S - 1))
+        assert tokens.read_access(token).expires_at.timestamp() == 1_800_000_000 + conf.CHAT_ACCESS_MINUTES * 60
+        clock.shift(timedelta(minutes=conf.CHAT_ACCESS_MINUTES, seconds=LEEWAY_S - 1))
         assert tokens.read_access(token).username == "alice"
         clock.shift(timedelta(seconds=1))
         with pytest.raises(AuthExpired):
@@ -71,7 +72,7 @@ def test_a_token_ends_with_its_lifetime_and_the_leeway() -> None:
 def test_a_refresh_token_has_the_same_leeway() -> None:
     with time_machine.travel(1_800_000_000, tick=False) as clock:
         token = refresh()
-        clock.shift(timedelta(days=settings.CHAT_REFRESH_DAYS, seconds=LEEWAY_S - 1))
+        clock.shift(timedelta(days=conf.CHAT_REFRESH_DAYS, seconds=LEEWAY_S - 1))
         assert tokens.read_refresh(token).generation == 3
         clock.shift(timedelta(seconds=1))
         with pytest.raises(AuthExpired):

@@ -2,9 +2,8 @@
 
 import re
 
-from django.conf import settings
-
 from chatsite.server import GRACE_S
+from rooms.conf import conf
 from rooms.live.node import DISCONNECT_S
 from tests.support.servers import PROJECT
 
@@ -16,14 +15,14 @@ def _number(path: str, pattern: str) -> int:
 
 def test_systemd_waits_until_leave_is_taken() -> None:
     stop_s = _number("systemd/chat@.service", r"^TimeoutStopSec=(\d+)$")
-    assert stop_s > settings.CHAT_DRAIN_S + DISCONNECT_S + GRACE_S
+    assert stop_s > conf.CHAT_DRAIN_S + DISCONNECT_S + GRACE_S
 
 
 def test_systemd_grants_a_descriptor_for_each_socket() -> None:
     descriptors = _number("systemd/chat@.service", r"^LimitNOFILE=(\d+)$")
-    assert descriptors > settings.CHAT_MAX_CONNECTIONS * 1.1
+    assert descriptors > conf.CHAT_MAX_CONNECTIONS * 1.1
 
 
 def test_nginx_waits_longer_for_a_silent_socket_than_the_chat() -> None:
     for name in ("read", "send"):
-        assert _number("nginx/chat.conf", rf"^ *proxy_{name}_timeout (\d+)s;") > 2 * settings.CHAT_HEARTBEAT_S
+        assert _number("nginx/chat.conf", rf"^ *proxy_{name}_timeout (\d+)s;") > 2 * conf.CHAT_HEARTBEAT_S

@@ -12,6 +12,7 @@ import pytest
 from django.conf import settings
 
 from chatsite import environment
+from rooms.conf import conf
 from tests.flows.frames import user
 from tests.support.client import ChatClient
 from tests.support.servers import Person, ServerProcess
@@ -207,7 +208,7 @@ async def test_new_roles_reach_an_open_socket(by_redis: tuple[ServerProcess, Cal
 def by_redis(_start: Callable[..., ServerProcess], redis: Any) -> tuple[ServerProcess, Callable[..., None]]:
     """A server with Redis, and a way to change a user as another process does, that knows the server by Redis only."""
     server = _start("uvicorn", REDIS_URL=redis.url)
-    layers = {"default": environment.channel_layer(redis.url, settings.CHAT_REDIS_PREFIX)}
+    layers = {"default": environment.channel_layer(redis.url, conf.CHAT_REDIS_PREFIX)}
 
     def elsewhere(change: str, person: Person) -> None:
         server.database.run(_change, change, person.id, layers)

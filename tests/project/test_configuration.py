@@ -3,9 +3,11 @@
 import ast
 import re
 
+from rooms.conf import SETTINGS
 from tests.project.tree import ROOT, modules
 
 # `get` is os.environ.get
+NO_VARIABLES = {"CHAT_REDIS_URL"}  # set by REDIS_URL
 READERS = {"text", "flag", "number", "words", "networks", "choice", "secret", "database", "get"}
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]+")
 
@@ -17,9 +19,12 @@ def _documented() -> dict[str, str]:
 
 
 def _read() -> dict[str, object]:
-    """Variable → default, from the calls that read the environment; None where the default is no plain value."""
+    """Variable → default, from the calls that read the environment, and the settings of the chat; None where the
+    default is no plain value.
+    """
     calls = (node for path in modules() for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
-    return {name: _default(call) for call in calls if (name := _variable(call))}
+    site = {name: _default(call) for call in calls if (name := _variable(call))}
+    return site | {name: setting.default for name, setting in SETTINGS.items() if name not in NO_VARIABLES}
 
 
 def _variable(call: ast.Call) -> str | None:

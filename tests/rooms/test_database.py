@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
 
 from accounts.models import User
 from rooms import database
+from rooms.conf import conf
 from rooms.errors import NoSuchRoom, Unavailable
 from tests.support.machine import eventually
 from tests.support.servers import Database
@@ -40,8 +40,8 @@ async def test_a_call_answers_and_raises_what_the_function_does() -> None:
 
 
 async def test_calls_run_side_by_side_as_many_as_the_setting_says() -> None:
-    meeting = threading.Barrier(settings.CHAT_DATABASE_THREADS)
-    await asyncio.gather(*(database.call(meeting.wait, 10) for _ in range(settings.CHAT_DATABASE_THREADS)))
+    meeting = threading.Barrier(conf.CHAT_DATABASE_THREADS)
+    await asyncio.gather(*(database.call(meeting.wait, 10) for _ in range(conf.CHAT_DATABASE_THREADS)))
 
 
 def store(function: Callable[[Any], Any], items: Any = None, *, begin: Any = database.store) -> asyncio.Future[Any]:
@@ -53,7 +53,7 @@ def store(function: Callable[[Any], Any], items: Any = None, *, begin: Any = dat
 
 async def test_storing_waits_for_no_reader() -> None:
     stored = threading.Event()
-    reading = [asyncio.ensure_future(database.call(stored.wait, 10)) for _ in range(settings.CHAT_DATABASE_THREADS + 1)]
+    reading = [asyncio.ensure_future(database.call(stored.wait, 10)) for _ in range(conf.CHAT_DATABASE_THREADS + 1)]
     await store(lambda _: stored.set())
     assert all(await asyncio.gather(*reading))
 

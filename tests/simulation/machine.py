@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from typing import Any, TypeVar
 
-from django.conf import settings
 from django.db import OperationalError, connections
 from django.db.utils import load_backend
 
 from chatsite import environment
 from rooms import database
+from rooms.conf import conf
 from rooms.live import bus
 from rooms.live.node import Node
 from rooms.live.presence import SIGNED_IN, Change, Departure, MemoryPresence, Online
@@ -68,7 +68,7 @@ class Machine:
         """Gone, with all it had in memory; its people count until its lease has ended."""
         self.dead = True
         self.layer.die()
-        self.share.ends_at = asyncio.get_running_loop().time() + settings.CHAT_PRESENCE_LEASE_S
+        self.share.ends_at = asyncio.get_running_loop().time() + conf.CHAT_PRESENCE_LEASE_S
         self.lose_lines()
 
     def lose_lines(self) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 from daphne.management.commands.runserver import Command as DaphneCommand
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
-from django.conf import settings
 from twisted.internet.defer import Deferred
 
 from rooms.closes import SHUTDOWN
+from rooms.conf import conf
 from rooms.live import node
 
 
@@ -32,9 +32,7 @@ class ChatProtocol(WebSocketProtocol):
 
 class ChatServer(Server):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(
-            *args, ping_interval=settings.CHAT_HEARTBEAT_S, ping_timeout=settings.CHAT_HEARTBEAT_S, **kwargs
-        )
+        super().__init__(*args, ping_interval=conf.CHAT_HEARTBEAT_S, ping_timeout=conf.CHAT_HEARTBEAT_S, **kwargs)
 
     def run(self) -> None:
         WebSocketFactory.protocol = ChatProtocol
@@ -56,6 +54,6 @@ class Command(DaphneCommand):
     server_cls = ChatServer
 
     def handle(self, *args: Any, **options: Any) -> None:
-        limit = settings.CHAT_MAX_FRAME_BYTES
+        limit = conf.CHAT_MAX_FRAME_BYTES
         options["websocket_max_message_size"] = options["websocket_max_frame_size"] = limit
         super().handle(*args, **options)

@@ -4,9 +4,9 @@ import time
 from argparse import ArgumentParser
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from rooms.conf import conf
 from rooms.models import Room
 from rooms.services import retention
 
@@ -20,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--pause-ms", type=int, default=20, help="Between transactions, for other writers (20).")
 
     def handle(self, *args: Any, room: str | None, dry_run: bool, pause_ms: int, **options: Any) -> None:
-        keep = settings.CHAT_HISTORY_LIMIT
+        keep = conf.CHAT_HISTORY_LIMIT
         if not keep:
             self.stdout.write("CHAT_HISTORY_LIMIT is 0: every message is kept.")
             return
@@ -38,7 +38,7 @@ def _rooms(name: str | None) -> list[tuple[int, str]]:
     """Key and name of the rooms that may hold too many messages: a room never holds more messages than its last seq."""
     if name is not None and not Room.objects.filter(name=name).exists():
         raise CommandError(f"There is no room {name!r}.")
-    rooms = Room.objects.filter(last_seq__gt=settings.CHAT_HISTORY_LIMIT).order_by("pk")
+    rooms = Room.objects.filter(last_seq__gt=conf.CHAT_HISTORY_LIMIT).order_by("pk")
     return list((rooms if name is None else rooms.filter(name=name)).values_list("pk", "name"))
 
 

@@ -342,7 +342,7 @@ def test_without_a_node_and_without_redis_nobody_is_online() -> None:
 
 
 async def test_without_a_node_redis_is_asked(redis: Redis, settings: LazySettings) -> None:
-    settings.REDIS_URL = redis.url
+    settings.CHAT_REDIS_URL = redis.url
     other = RedisPresence(redis.url, lease_s=60)
     await other.renew()
     await other.connect(ALICE)
@@ -367,7 +367,7 @@ async def test_presence_that_does_not_answer_is_unavailable(node: Node, monkeypa
 async def test_a_room_hears_who_left_it_with_a_dead_process(
     redis: Redis, settings: LazySettings, hall: Room, rechecks: Rechecks
 ) -> None:
-    settings.REDIS_URL = redis.url
+    settings.CHAT_REDIS_URL = redis.url
     settings.CHAT_PRESENCE_LEASE_S = 0.3
     client = Client(node_module.running(rechecks))
     await client.enter(hall)

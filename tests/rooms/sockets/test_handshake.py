@@ -93,7 +93,7 @@ def test_any_header_is_read_without_a_fault(origin: str, host: str) -> None:
 
 
 def test_behind_tls_a_plain_page_is_another_one(settings: LazySettings) -> None:
-    settings.HTTPS = True
+    settings.SESSION_COOKIE_SECURE = True
     assert handshake.is_allowed_origin({"origin": "https://chat.example", "host": "chat.example"})
     assert not handshake.is_allowed_origin({"origin": "http://chat.example", "host": "chat.example"})
 
