@@ -3,12 +3,10 @@
 Staff with the permissions moderate people; only a superuser changes who is staff, and those who are.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db.models import QuerySet
 from django.forms import ModelForm
@@ -19,17 +17,11 @@ from django.utils.translation import gettext_lazy, ngettext
 from accounts import services
 from accounts.forms import AddUserForm, ChangeUserForm
 from accounts.models import SignIn, User
+from rooms.admin.filters import IsSetFilter
+from rooms.callers import roles
 
 RANK_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
 SIGN_IN_NAME = SignIn._meta.verbose_name  # noqa: SLF001 - Django documents _meta as public
-
-
-class IsSetFilter(admin.EmptyFieldListFilter):
-    """Filters by whether a moment is set, in words people use: `By revoked: Yes`."""
-
-    def choices(self, changelist: ChangeList) -> Iterator[Any]:
-        for text, choice in zip((_("All"), _("No"), _("Yes")), super().choices(changelist), strict=True):
-            yield {**choice, "display": text}
 
 
 @admin.register(User)
@@ -52,7 +44,7 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # not generic when 
 
     def _may_touch(self, request: HttpRequest, user: User | None) -> bool:
         """Whoever could set a moderator's password could become that moderator."""
-        return user is None or request.user.is_superuser or "moderator" not in user.roles
+        return user is None or request.user.is_superuser or "moderator" not in roles(user)
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest

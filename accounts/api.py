@@ -3,23 +3,23 @@
 The views are sync on purpose: Django runs them in threads, where hashing a password stops nobody.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, cast
 
 import msgspec
 from django.contrib.auth import logout
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.utils import extend_schema
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts import services
-from accounts.authentication import bearer, caller
 from accounts.models import User
 from accounts.services import SignedIn
 from rooms import rest
+from rooms.api.base import View
+from rooms.authentication import bearer
+from rooms.callers import roles
 from rooms.openapi import responses
 
 Username = Annotated[str, msgspec.Meta(min_length=1, max_length=150, pattern=r"^[^\x00]*$")]
@@ -55,15 +55,7 @@ class Tokens(msgspec.Struct):
     user: Me
 
 
-class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # spectacular is untyped here
-    target_class = "accounts.authentication.BearerAuthentication"
-    name = "bearer"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:  # noqa: ARG002 - its shape is spectacular's
-        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
-
-
-class OpenView(APIView):
+class OpenView(View):
     """For those who have not signed in yet: an old token in a header neither helps nor harms."""
 
     authentication_classes: tuple[type[BaseAuthentication], ...] = ()
@@ -108,16 +100,16 @@ class LogoutView(OpenView):
         token = rest.body(request.data, SignOut).refresh or bearer(request)
         if token:
             services.sign_out(token=token)
-        elif request.user:
+        elif request.user.is_authenticated:
             logout(request)
         return Response(status=204)
 
 
-class MeView(APIView):
+class MeView(View):
     @extend_schema(responses=responses({200: Me}, 401), tags=["accounts"])
     def get(self, request: Request) -> Response:
         """Who the caller is."""
-        return Response(msgspec.to_builtins(_me(caller(request))))
+        return Response(msgspec.to_builtins(_me(cast(User, request.user))))
 
 
 def _device(request: Request) -> dict[str, str]:
@@ -125,7 +117,7 @@ def _device(request: Request) -> dict[str, str]:
 
 
 def _me(user: User) -> Me:
-    return Me(str(user.pk), user.username, list(user.roles))
+    return Me(str(user.pk), user.username, list(roles(user)))
 
 
 def _tokens(signed_in: SignedIn, status: int = 200) -> Response:

@@ -1,4 +1,4 @@
-"""Who people are: users, their roles, and the devices they signed in on."""
+"""Who people are: users, and the devices they signed in on."""
 
 import uuid
 from collections.abc import Collection, Iterable
@@ -67,10 +67,7 @@ class Users(UserManager["User"]):
 
 
 class User(AbstractUser):
-    """A person or a program. Roles come from Django's own flags and groups, nothing else.
-
-    No two usernames differ only in case, width or spelling: `username_key` is unique.
-    """
+    """A person or a program. No two usernames differ only in case, width or spelling: `username_key` is unique."""
 
     username = models.CharField(
         _("username"),
@@ -113,14 +110,6 @@ class User(AbstractUser):
         """The name as it is stored; a form calls this for what is not a name, too."""
         return names.normalized(username) if isinstance(username, str) else username
 
-    @property
-    def roles(self) -> tuple[str, ...]:
-        """`user` always; `moderator` and `admin` by flag (staff, superuser) or by a group of that name. One query."""
-        groups: Iterable[str] = {group.name for group in self.groups.all()}
-        admin = self.is_superuser or "admin" in groups
-        moderator = admin or self.is_staff or "moderator" in groups
-        return ("user", *(("moderator",) if moderator else ()), *(("admin",) if admin else ()))
-
     def stamp(self) -> str:
         """What every token and open socket of this user carries; changes with password, epoch and `is_active`."""
         value = f"{self.pk}:{self.password}:{self.token_epoch}:{self.is_active}"
@@ -151,29 +140,3 @@ class SignIn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} · {self.created_at:%Y-%m-%d %H:%M}"
-
-
-class EndedSession(models.Model):
-    """A browser's session that was signed out: no socket opens with its cookie any more.
-
-    Not every session engine can say so: signed cookies are good until they expire. `until` is when they have.
-    """
-
-    id = models.UUIDField(primary_key=True)
-    until = models.DateTimeField(db_index=True)
-
-    def __str__(self) -> str:
-        return f"{self.id} · {self.until:%Y-%m-%d %H:%M}"
-
-
-class AccessChange(models.Model):
-    """When a user's rights were last changed: one row a user, without a tie to them, so that it outlives them.
-
-    Processes learn of a change at once over the channel layer; whoever missed that finds it here.
-    """
-
-    user_id = models.BigIntegerField(primary_key=True)
-    at = models.DateTimeField(db_index=True)
-
-    def __str__(self) -> str:
-        return f"{self.user_id} · {self.at:%Y-%m-%d %H:%M}"

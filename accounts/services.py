@@ -15,16 +15,16 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_ipv46_address
 from django.db import IntegrityError, transaction
-from django.db.models import F, prefetch_related_objects
-from django.db.models.functions import Now
+from django.db.models import F
 from django.utils import timezone
 
 from accounts import tokens
-from accounts.models import AccessChange, SignIn, User
-from accounts.signals import announce
+from accounts.models import SignIn, User
 from rooms import names
+from rooms.callers import roles
 from rooms.conf import conf
 from rooms.errors import AuthRequired
+from rooms.services.rights import announce
 
 RETRY_GRACE = timedelta(seconds=10)  # a client whose answer got lost asks again within its usual time-out
 ROWS_PER_INSERT = 1000
@@ -122,12 +122,6 @@ def revoke(*, sign_ins: Collection[SignIn]) -> None:
         announce(sign_in.user_id for sign_in in sign_ins)
 
 
-def access_changes(*, within_s: float) -> set[tuple[int, datetime]]:
-    """Whose rights were changed in the last `within_s` seconds, and when, by the database's clock."""
-    recent = AccessChange.objects.filter(at__gt=Now() - timedelta(seconds=within_s))
-    return set(recent.values_list("user_id", "at"))
-
-
 def load_test_users(*, count: int, prefix: str = "load") -> list[User]:
     """The users `<prefix>-1` to `<prefix>-<count>`; the missing ones are made, without a password."""
     wanted = {names.key(name): name for number in range(1, count + 1) if (name := f"{prefix}-{number}")}
@@ -153,10 +147,11 @@ def _problems(user: User, password: str) -> dict[str, list[ValidationError]]:
 
 
 def _tokens(user: User, sign_in_id: uuid.UUID, generation: int) -> SignedIn:
-    prefetch_related_objects([user], "groups")
     stamp = user.stamp()
     return SignedIn(
-        tokens.issue_access(user_id=user.pk, username=user.username, roles=user.roles, stamp=stamp, sign_in=sign_in_id),
+        tokens.issue_access(
+            user_id=user.pk, username=user.username, roles=roles(user), stamp=stamp, sign_in=sign_in_id
+        ),
         tokens.issue_refresh(user_id=user.pk, stamp=stamp, sign_in=sign_in_id, generation=generation),
         user,
     )

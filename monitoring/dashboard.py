@@ -33,7 +33,7 @@ def _online() -> dict[str, Any]:
         "count": len(people),
         "people": [
             {
-                "id": str(person.user_id),
+                "id": person.user_id,
                 "username": person.username,
                 "authenticatedAt": timestamp(person.authenticated_at),
                 "address": person.address,

@@ -1,7 +1,4 @@
-"""Connects rooms to the changes of rights it listens to."""
-
-from collections.abc import Iterable
-from typing import Any
+"""The app of the chat."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
@@ -11,14 +8,9 @@ class RoomsConfig(AppConfig):
     name = "rooms"
     label = "chat_rooms"
     verbose_name = _("Rooms")
+    default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts.signals import access_changed
+        from rooms import receivers  # it needs the models, which are loaded by now
 
-        access_changed.connect(_recheck_users, dispatch_uid="rooms.recheck_users")
-
-
-def _recheck_users(user_ids: Iterable[Any], **_: Any) -> None:
-    from rooms.live import node
-
-    node.recheck_users(user_ids)
+        receivers.connect()

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from drf_spectacular.extensions import OpenApiSerializerExtension
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import ResolvedComponent
 from drf_spectacular.utils import Direction, OpenApiParameter
@@ -34,6 +34,14 @@ class StructSchema(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
             )
             auto_schema.registry.register_on_missing(component)
         return schema
+
+
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # spectacular is untyped here
+    target_class = "rooms.authentication.BearerAuthentication"
+    name = "bearer"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:  # noqa: ARG002 - its shape is spectacular's
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
 
 
 def parameters(kind: type[msgspec.Struct]) -> list[OpenApiParameter]:

@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from accounts.admin import IsSetFilter
+from rooms.admin.filters import IsSetFilter
 from rooms.models import Membership
 from rooms.services import moderation
 

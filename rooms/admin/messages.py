@@ -10,7 +10,7 @@ from django.utils.text import Truncator, format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from accounts.admin import IsSetFilter
+from rooms.admin.filters import IsSetFilter
 from rooms.models import Message
 from rooms.services.changes import delete_message
 

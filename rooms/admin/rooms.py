@@ -17,7 +17,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from accounts.admin import IsSetFilter
+from rooms.admin.filters import IsSetFilter
 from rooms.admin.messages import ROOM_PARAMETER
 from rooms.errors import ChatError
 from rooms.live import node

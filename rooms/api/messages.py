@@ -7,10 +7,9 @@ import msgspec
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from accounts.authentication import caller
 from rooms import access, rest
+from rooms.api.base import View
 from rooms.openapi import parameters, responses
 from rooms.protocol.commands.base import Id, Seq
 from rooms.protocol.commands.history import HISTORY_DEFAULT
@@ -45,7 +44,7 @@ class PostMessage(msgspec.Struct, rename="camel"):
     client_id: Id | None = None
 
 
-class MessagesView(APIView):
+class MessagesView(View):
     @extend_schema(
         parameters=parameters(MessagesQuery),
         responses=responses({200: MessagePage}, 400, 401, 403, 404),
@@ -54,9 +53,7 @@ class MessagesView(APIView):
     def get(self, request: Request, name: str) -> Response:
         """A page of a room's messages: the newest, or those before or after a seq."""
         query = rest.query(request.query_params, MessagesQuery)
-        messages = page(
-            user_id=caller(request).pk, name=name, limit=query.limit, before=query.before, after=query.after
-        )
+        messages = page(user_id=request.user.pk, name=name, limit=query.limit, before=query.before, after=query.after)
         return rest.answer(MessagePage(messages))
 
     @extend_schema(
@@ -66,7 +63,7 @@ class MessagesView(APIView):
     )
     def post(self, request: Request, name: str) -> Response:
         """Posts a message to a room; it is stored when the answer is sent."""
-        new, user_id = rest.body(request.data, PostMessage), caller(request).pk
+        new, user_id = rest.body(request.data, PostMessage), request.user.pk
         room = access.room(user_id, name)
         message = post_message(room_id=room.room_id, author_id=user_id, content=new.content, client_id=new.client_id)
         return rest.answer(message_frame(message), status_of(message))

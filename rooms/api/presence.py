@@ -4,9 +4,9 @@ import msgspec
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from rooms import rest
+from rooms.api.base import View
 from rooms.live import node
 from rooms.openapi import responses
 from rooms.protocol.frames.presence import OnlineUser
@@ -19,12 +19,11 @@ class OnlinePeople(msgspec.Struct):
     users: list[OnlineUser]
 
 
-class OnlineView(APIView):
+class OnlineView(View):
     @extend_schema(responses=responses({200: OnlinePeople}, 401), tags=["rooms"])
     def get(self, request: Request) -> Response:  # noqa: ARG002 - its shape is DRF's
         """Who is online."""
         users = [
-            OnlineUser(str(person.user_id), person.username, timestamp(person.authenticated_at))
-            for person in node.online()
+            OnlineUser(person.user_id, person.username, timestamp(person.authenticated_at)) for person in node.online()
         ]
         return rest.answer(OnlinePeople(users))

@@ -7,10 +7,9 @@ import msgspec
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from accounts.authentication import caller
 from rooms import access, rest
+from rooms.api.base import View
 from rooms.live import node
 from rooms.openapi import parameters, responses
 from rooms.protocol.rules import timestamp
@@ -54,7 +53,7 @@ class RoomPage(msgspec.Struct):
     next: str | None
 
 
-class RoomsView(APIView):
+class RoomsView(View):
     @extend_schema(
         operation_id="rooms_list",
         parameters=parameters(RoomsQuery),
@@ -64,7 +63,7 @@ class RoomsView(APIView):
     def get(self, request: Request) -> Response:
         """The rooms the caller may know of."""
         query = rest.query(request.query_params, RoomsQuery)
-        found = entries(caller(request).pk, query)
+        found = entries(request.user.pk, query)
         return rest.answer(room_page(found, query, node.member_counts(room.room_id for room in found)))
 
     @extend_schema(
@@ -72,16 +71,16 @@ class RoomsView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Makes a room. 200 and the room as it is when there is one of this name that the caller may know of."""
-        wanted, user_id = rest.body(request.data, NewRoom), caller(request).pk
+        wanted, user_id = rest.body(request.data, NewRoom), request.user.pk
         room, created = rooms.create_room(user_id=user_id, name=wanted.name, title=wanted.title, kind=wanted.kind)
         return rest.answer(_detail(access.entry(user_id, room.name)), 201 if created else 200)
 
 
-class RoomView(APIView):
+class RoomView(View):
     @extend_schema(responses=responses({200: RoomDetail}, 400, 401, 403, 404), tags=["rooms"])
     def get(self, request: Request, name: str) -> Response:
         """One room."""
-        return rest.answer(_detail(access.entry(caller(request).pk, name)))
+        return rest.answer(_detail(access.entry(request.user.pk, name)))
 
 
 def entries(user_id: Any, query: RoomsQuery) -> list[RoomEntry]:

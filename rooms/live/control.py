@@ -9,7 +9,7 @@ from rooms.live.events import Event
 class UsersChanged(msgspec.Struct, tag="users"):
     """The rights of these users may have changed: their open connections are re-checked."""
 
-    user_ids: list[int]
+    keys: list[str]
 
 
 class RoomChanged(msgspec.Struct, tag="room"):

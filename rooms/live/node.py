@@ -20,10 +20,9 @@ from rooms import database
 from rooms.closes import SHUTDOWN
 from rooms.conf import conf
 from rooms.errors import ChatError, Unavailable
-from rooms.live import control, topics
-from rooms.live.bus import Bus, publish
+from rooms.live import topics
+from rooms.live.bus import Bus
 from rooms.live.connection import Connection
-from rooms.live.control import UsersChanged
 from rooms.live.events import Event
 from rooms.live.hub import Hub
 from rooms.live.presence import Departure, MemoryPresence, Online, Presence
@@ -200,7 +199,7 @@ class Node:
         now = timestamp(timezone.now())
         for room_id, person in departures:
             if room_id in names:
-                user = UserRef(str(person.user_id), person.username)
+                user = UserRef(person.user_id, person.username)
                 frame = UserLeft(room_id=names[room_id], user=user, timestamp=now)
                 self.bus.publish([Event(topics.of_room(room_id), encode(frame))])
         await self.presence.confirm(departures)
@@ -236,11 +235,6 @@ async def stop() -> None:
     node, _node = _node, None
     if node is not None:
         await node.stop()
-
-
-def recheck_users(user_ids: Iterable[Any]) -> None:
-    """Has every process re-check these users' open connections. From any thread, after the commit."""
-    publish([control.event(UsersChanged(list(user_ids)))])
 
 
 def draining() -> bool:

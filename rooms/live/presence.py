@@ -16,7 +16,7 @@ SIGNED_IN = 0  # the place of everybody who is signed in; every other place is a
 class Online(msgspec.Struct, frozen=True):
     """A signed-in user: since when and from where, by the first of their sockets."""
 
-    user_id: int
+    user_id: str
     username: str
     authenticated_at: datetime
     address: str = ""
@@ -40,16 +40,16 @@ class Presence(Protocol):
     async def connect(self, person: Online) -> Change:
         """Counts a signed-in socket of this user."""
 
-    async def disconnect(self, user_id: int) -> Change:
+    async def disconnect(self, user_id: str) -> Change:
         """Takes one socket off; no effect when it was not counted."""
 
-    async def rename(self, user_id: int, username: str) -> None:
+    async def rename(self, user_id: str, username: str) -> None:
         """A signed-in user has another name now."""
 
-    async def enter(self, room: int, user_id: int) -> Change:
+    async def enter(self, room: int, user_id: str) -> Change:
         """Counts a signed-in user's socket in this room."""
 
-    async def leave(self, room: int, user_id: int) -> Change:
+    async def leave(self, room: int, user_id: str) -> Change:
         """Takes one socket off; no effect when it was not counted."""
 
     async def counts(self, rooms: Iterable[int]) -> dict[int, int]:
@@ -86,23 +86,23 @@ class Presence(Protocol):
 
 class MemoryPresence:
     def __init__(self) -> None:
-        self.places: dict[int, dict[int, int]] = {}  # place → user → sockets
-        self.people: dict[int, Online] = {}
+        self.places: dict[int, dict[str, int]] = {}  # place → user → sockets
+        self.people: dict[str, Online] = {}
 
     async def connect(self, person: Online) -> Change:
         return self.add(SIGNED_IN, person.user_id, person)
 
-    async def disconnect(self, user_id: int) -> Change:
+    async def disconnect(self, user_id: str) -> Change:
         return self.remove(SIGNED_IN, user_id)
 
-    async def rename(self, user_id: int, username: str) -> None:
+    async def rename(self, user_id: str, username: str) -> None:
         if person := self.people.get(user_id):
             self.people[user_id] = msgspec.structs.replace(person, username=username)
 
-    async def enter(self, room: int, user_id: int) -> Change:
+    async def enter(self, room: int, user_id: str) -> Change:
         return self.add(room, user_id)
 
-    async def leave(self, room: int, user_id: int) -> Change:
+    async def leave(self, room: int, user_id: str) -> Change:
         return self.remove(room, user_id)
 
     async def counts(self, rooms: Iterable[int]) -> dict[int, int]:
@@ -138,14 +138,14 @@ class MemoryPresence:
     def reachable(self) -> bool:
         return True
 
-    def add(self, place: int, user_id: int, person: Online | None = None) -> Change:
+    def add(self, place: int, user_id: str, person: Online | None = None) -> Change:
         users = self.places.setdefault(place, {})
         users[user_id] = users.get(user_id, 0) + 1
         if person is not None:
             self.people.setdefault(user_id, person)
         return Change(users[user_id] == 1, len(users))
 
-    def remove(self, place: int, user_id: int) -> Change:
+    def remove(self, place: int, user_id: str) -> Change:
         users = self.places.get(place, {})
         if user_id not in users:  # cut off before it was counted
             return Change(False, len(users))

@@ -54,10 +54,10 @@ class RedisPresence:
         own = self._own.add(SIGNED_IN, person.user_id, person)
         return await self._count(own, SIGNED_IN, person.user_id, +1, _json(person))
 
-    async def disconnect(self, user_id: int) -> Change:
+    async def disconnect(self, user_id: str) -> Change:
         return await self._count(self._own.remove(SIGNED_IN, user_id), SIGNED_IN, user_id, -1)
 
-    async def rename(self, user_id: int, username: str) -> None:
+    async def rename(self, user_id: str, username: str) -> None:
         await self._own.rename(user_id, username)
         try:
             person = _online(await self._redis.hget(self._key("people"), str(user_id)) or "")
@@ -67,10 +67,10 @@ class RedisPresence:
         except RedisError as error:
             self._failed(error)
 
-    async def enter(self, room: int, user_id: int) -> Change:
+    async def enter(self, room: int, user_id: str) -> Change:
         return await self._count(self._own.add(room, user_id), room, user_id, +1)
 
-    async def leave(self, room: int, user_id: int) -> Change:
+    async def leave(self, room: int, user_id: str) -> Change:
         return await self._count(self._own.remove(room, user_id), room, user_id, -1)
 
     async def counts(self, rooms: Iterable[int]) -> dict[int, int]:
@@ -164,7 +164,7 @@ class RedisPresence:
         for process in self._leases.expired(counts):
             self._remember(await self._run(scripts.DROP, process, counts[process], fresh))
 
-    async def _count(self, own: Change, place: int, user_id: int, delta: int, person: str = "") -> Change:
+    async def _count(self, own: Change, place: int, user_id: str, delta: int, person: str = "") -> Change:
         self._in_flight += 1
         try:
             sockets, people, count = await self._run(scripts.CHANGE, place, user_id, delta, person)

@@ -62,6 +62,10 @@ class Room(models.Model):
     class Meta:
         verbose_name = _("room")
         verbose_name_plural = _("rooms")
+        permissions = [
+            ("moderate", _("Can moderate every room")),
+            ("administer", _("Can speak to everybody, and see how the chat is doing")),
+        ]
         constraints = [
             models.CheckConstraint(condition=~Q(name=""), name="room_has_a_name"),
             models.CheckConstraint(condition=Q(kind__in=["public", "private", "direct"]), name="room_kind_is_known"),

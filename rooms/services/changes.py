@@ -98,7 +98,7 @@ def change_event(message: StoredMessage) -> Event:
 def _frame(kind: type[F], message: StoredMessage) -> F:
     author = UserRef("0", "deleted user")
     if message.username is not None:
-        author = UserRef(str(message.author_id), message.username)
+        author = UserRef(str(message.author_id), message.username, message.avatar)
     return kind(
         room_id=message.room_name,
         user=author,

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts.signals import announce
 from rooms.models import Membership
+from rooms.services.rights import announce
 
 
 def ban(*, room_id: int, user_id: Any, until: datetime | None) -> None:

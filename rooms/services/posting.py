@@ -1,12 +1,13 @@
 """Posting a list of messages: what is stored already, who may, and then all that is new in one transaction."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 from django.db import IntegrityError
 from django.utils import timezone
 
-from rooms import storage
+from rooms import people, storage
 from rooms.access import Action, refusal
 from rooms.errors import ChatError, Conflict, Unavailable
 from rooms.live.events import Event
@@ -20,7 +21,7 @@ TRIES = 3  # of a list that meets the same client id from another process; the s
 Answer = StoredMessage | ChatError
 
 
-def post_message(*, room_id: int, author_id: int, content: str, client_id: str | None = None) -> StoredMessage:
+def post_message(*, room_id: int, author_id: Any, content: str, client_id: str | None = None) -> StoredMessage:
     """Stores one message; raises what refuses it. A repeated client id answers the first one's message."""
     [answer] = post_messages([NewMessage(room_id, author_id, text_content(content), client_id)])
     if isinstance(answer, ChatError):
@@ -101,6 +102,9 @@ def _store(accepted: list[tuple[NewMessage, PostContext]], now: datetime, *, wai
 
 
 def _stored(new: NewMessage, access: RoomAccess, place: Placed, now: datetime) -> StoredMessage:
+    author = people.Shown(access.username or "")
+    if people.by_function():
+        author = people.lookup([new.author_id]).get(new.author_id, author)
     return StoredMessage(
         id=place.id,
         room_id=new.room_id,
@@ -109,7 +113,8 @@ def _stored(new: NewMessage, access: RoomAccess, place: Placed, now: datetime) -
         changed_seq=place.seq,
         kind=new.kind,
         author_id=new.author_id,
-        username=access.username,
+        username=author.name,
+        avatar=author.avatar,
         content=new.content,
         client_id=new.client_id,
         created_at=now,

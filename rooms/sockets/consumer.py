@@ -14,8 +14,8 @@ import structlog
 from channels.consumer import AsyncConsumer
 from django.utils import timezone
 
-from accounts import authentication
 from monitoring import metrics
+from rooms import callers
 from rooms.closes import OVERLOADED, TOO_BIG
 from rooms.conf import conf
 from rooms.errors import AuthRequired, BadFrame, ChatError, Internal, TooLarge, Unavailable
@@ -93,7 +93,7 @@ class ChatConsumer(AsyncConsumer):
         if scheme.lower() == "bearer":
             await session.authenticate(self.node, self.connection, token.strip())
         elif (key := handshake.session_key(headers)) and handshake.is_allowed_origin(headers):
-            await session.sign_in_by(self.node, self.connection, authentication.by_session, key)
+            await session.sign_in_by(self.node, self.connection, callers.by_session, key)
 
     async def _serve(self, receive: Receive) -> int:
         """Handles one frame after the other until the socket closes; answers with the close code."""

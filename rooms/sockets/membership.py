@@ -8,8 +8,8 @@ from contextlib import suppress
 
 from django.utils import timezone
 
-from accounts.authentication import Identity
 from rooms import database
+from rooms.callers import Identity
 from rooms.conf import conf
 from rooms.errors import Forbidden, NotInRoom, Unavailable
 from rooms.live import topics
@@ -29,7 +29,7 @@ TRIES = 3  # a room made by joining can disappear while somebody joins it; they 
 
 
 def user_ref(identity: Identity) -> UserRef:
-    return UserRef(str(identity.user_id), identity.username)
+    return UserRef(identity.key, identity.username)
 
 
 async def join(
@@ -76,7 +76,7 @@ async def _subscribe(node: Node, connection: Connection, room: RoomAccess, was_m
         counts = await node.presence.counts([room.room_id])
         return counts[room.room_id]
     await node.bus.sync_subscription(topic)
-    is_first, count = await node.presence.enter(room.room_id, connection.identity.user_id)
+    is_first, count = await node.presence.enter(room.room_id, connection.identity.key)
     if is_first:
         _notify(node, room, UserJoined, connection.identity, count=count, skip=connection.id)
     return count
@@ -134,7 +134,7 @@ async def _unsubscribe(node: Node, connection: Connection, room: RoomAccess) -> 
 
 
 async def _uncount(node: Node, identity: Identity, room: RoomAccess) -> None:
-    is_last, count = await node.presence.leave(room.room_id, identity.user_id)
+    is_last, count = await node.presence.leave(room.room_id, identity.key)
     if is_last and count:
         _notify(node, room, UserLeft, identity, count=count)
     if room.transient and not count:
@@ -172,4 +172,4 @@ async def _uncount_later(node: Node, identity: Identity, rooms: list[RoomAccess]
 async def _uncount_all(node: Node, identity: Identity, rooms: list[RoomAccess]) -> None:
     for room in rooms:
         await _uncount(node, identity, room)
-    await node.presence.disconnect(identity.user_id)
+    await node.presence.disconnect(identity.key)

@@ -7,11 +7,10 @@ from time import time
 import structlog
 from django.utils import timezone
 
-from accounts import authentication
-from accounts.authentication import Identity
-from rooms import access, database
-from rooms.closes import AUTH_FAILED, BANNED, SIGNED_OUT, TOKEN_EXPIRED
-from rooms.errors import AuthRequired, Banned, ChatError, Forbidden, NoSuchRoom, Unavailable
+from rooms import access, callers, database
+from rooms.callers import Identity
+from rooms.closes import AUTH_FAILED, BANNED, SIGNED_OUT, TOKEN_EXPIRED, Close
+from rooms.errors import AuthExpired, AuthRequired, Banned, ChatError, Forbidden, NoSuchRoom, Unavailable
 from rooms.live import node as process
 from rooms.live import topics
 from rooms.live.connection import Connection
@@ -30,7 +29,7 @@ RECHECK_RETRY_S = 1.0  # while the database is away
 async def authenticate(node: Node, connection: Connection, token: str, command_id: str | None = None) -> None:
     """Signs a connection in by a token; a bad one is answered with the reason and a close."""
     try:
-        await sign_in_by(node, connection, authentication.by_token, token, command_id)
+        await sign_in_by(node, connection, callers.by_token, token, command_id)
     except AuthRequired as error:
         code = error.code if error.code == "auth-expired" else None
         connection.send(AuthFailed(id=command_id, message=error.message, code=code))
@@ -50,7 +49,7 @@ async def sign_in_by(
     if identity is None:
         return
     await _sign_in(node, connection, identity)
-    user = SignedInUser(str(identity.user_id), identity.username, list(identity.roles))
+    user = SignedInUser(identity.key, identity.username, list(identity.roles))
     connection.send(AuthSuccess(id=command_id, user=user))
     if node.rights.changes != changes:  # somebody's rights changed after the proof was read: maybe this user's
         await recheck(node, connection)
@@ -58,7 +57,7 @@ async def sign_in_by(
 
 async def _sign_in(node: Node, connection: Connection, identity: Identity) -> None:
     """Makes the connection this user's, or replaces its token in place; Forbidden when it is another user's already."""
-    if connection.identity is not None and connection.identity.user_id != identity.user_id:
+    if connection.identity is not None and connection.identity.key != identity.key:
         raise Forbidden("This connection belongs to another user")
     is_new = connection.identity is None
     connection.identity = identity
@@ -70,7 +69,7 @@ async def _sign_in(node: Node, connection: Connection, identity: Identity) -> No
 
 
 def _online(connection: Connection, identity: Identity) -> Online:
-    return Online(identity.user_id, identity.username, timezone.now(), connection.address)
+    return Online(identity.key, identity.username, timezone.now(), connection.address)
 
 
 def _watch_expiry(connection: Connection, identity: Identity) -> None:
@@ -102,21 +101,27 @@ async def recheck(node: Node, connection: Connection) -> None:
             log.warning("connection.recheck_put_off", user=connection.identity.user_id)
             await asyncio.sleep(RECHECK_RETRY_S)
         except ChatError as error:
-            connection.close(BANNED if isinstance(error, Banned) else SIGNED_OUT)
+            connection.close(_why(error))
         else:
             return
+
+
+def _why(error: ChatError) -> Close:
+    if isinstance(error, AuthExpired):
+        return TOKEN_EXPIRED
+    return BANNED if isinstance(error, Banned) else SIGNED_OUT
 
 
 async def _recheck(node: Node, connection: Connection) -> None:
     identity = None
     while connection.identity is not identity:  # another re-check was faster, maybe with older data
         identity = connection.identity
-        today = await database.call(authentication.refreshed, identity)
+        today = await database.call(callers.refreshed, identity)
         if connection.identity is identity:
             is_renamed = today.username != identity.username
             connection.identity = identity = today
             if is_renamed:
-                await node.presence.rename(today.user_id, today.username)
+                await node.presence.rename(today.key, today.username)
     for name in list(connection.rooms):
         await _recheck_room(node, connection, name)
 

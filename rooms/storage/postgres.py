@@ -7,10 +7,12 @@ from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from django.db import connection
 
+from rooms import people
 from rooms.models import Membership, Message, Room
 from rooms.storage import reads
 from rooms.storage.rows import (
@@ -29,6 +31,7 @@ from rooms.storage.rows import (
     column,
     columns,
     name,
+    named,
     read,
 )
 
@@ -41,7 +44,7 @@ class Asked(RoomAccess, frozen=True):
 
 
 LOOKUP = f"""
-    WITH asked(n, room, author, client) AS (SELECT * FROM unnest(%s::int[], %s::bigint[], %s::bigint[], %s::text[]))
+    WITH asked(n, room, author, client) AS (SELECT * FROM unnest(%s::int[], %s::bigint[], %s::{{key}}[], %s::text[]))
     SELECT {columns(Asked, ACCESS_SOURCES | {"n": "n", "repeated": reads.MESSAGE_ID})}
     FROM asked JOIN {ROOM} ON {reads.ROOM_ID} = room AND {reads.REMOVED} IS NULL
     LEFT JOIN {USER} ON {USER_ID} = author
@@ -55,7 +58,7 @@ FIELDS = ("room", "seq", "changed_seq", "kind", "author", "content", "client_id"
 PLACED = columns(Placed, {"room_id": name(Message, "room"), "seq": name(Message, "seq"), "id": name(Message, "id")})
 STORE = f"""
     WITH new(room, kind, author, content, client, n) AS (
-        SELECT * FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[]) WITH ORDINALITY
+        SELECT * FROM unnest(%s::bigint[], %s::text[], %s::{{key}}[], %s::text[], %s::text[]) WITH ORDINALITY
     ),
     wanted AS (SELECT room, count(*) AS messages FROM new GROUP BY room),
     locked AS (
@@ -73,7 +76,21 @@ STORE = f"""
     SELECT room, seq, seq, kind, author, content, client, %s FROM numbered
     ORDER BY author, client RETURNING {PLACED}
 """
-WAIT, SKIP = STORE.format(skip=""), STORE.format(skip="SKIP LOCKED")
+
+
+class Statements(NamedTuple):
+    """They name the type of a user's key, which only the connected database knows."""
+
+    lookup: str
+    wait: str
+    skip: str
+
+
+@cache
+def statements() -> Statements:
+    key = people.key_field().rel_db_type(connection)
+    lookup = LOOKUP.format(key=key)
+    return Statements(lookup, STORE.format(key=key, skip=""), STORE.format(key=key, skip="SKIP LOCKED"))
 
 
 def posting() -> AbstractContextManager[object]:
@@ -85,9 +102,9 @@ def lookup(messages: list[NewMessage]) -> list[PostContext]:
     if not messages:
         return []
     rows = [(n, new.room_id, new.author_id, new.client_id) for n, new in enumerate(messages)]
-    asked = {row.n: row for row in _execute(Asked, LOOKUP, _columns(rows))}
+    asked = {row.n: row for row in _execute(Asked, statements().lookup, _columns(rows))}
     repeated_ids = [row.repeated for row in asked.values() if row.repeated is not None]
-    repeated = {row.id: row for row in _execute(Repeated, REPEATED, [repeated_ids])} if repeated_ids else {}
+    repeated = {row.id: row for row in named(_execute(Repeated, REPEATED, [repeated_ids]))} if repeated_ids else {}
     found = [asked.get(n) for n in range(len(messages))]
     return [PostContext(row, repeated.get(row.repeated or 0) if row else None) for row in found]
 
@@ -100,8 +117,9 @@ def store(messages: list[NewMessage], moment: datetime, *, wait: bool) -> list[P
     Raises IntegrityError when another process has just stored one of the client ids.
     """
     rows = [(new.room_id, new.kind, new.author_id, new.content, new.client_id) for new in messages]
+    statement = statements().wait if wait else statements().skip
     places: defaultdict[int, list[Placed]] = defaultdict(list)
-    for placed in _execute(Placed, WAIT if wait else SKIP, [*_columns(rows), moment]):
+    for placed in _execute(Placed, statement, [*_columns(rows), moment]):
         places[placed.room_id].append(placed)
     for room in places.values():
         room.sort(key=lambda placed: -placed.seq)

@@ -25,6 +25,7 @@ from rooms.storage.rows import (
     column,
     columns,
     json_columns,
+    named,
     read,
 )
 
@@ -80,7 +81,8 @@ def room_head(*, room_id: int) -> RoomHead | None:
 
 
 def message(*, message_id: int) -> StoredMessage | None:
-    return _first(StoredMessage, f"{MESSAGES} WHERE {MESSAGE_ID} = %s", [message_id])
+    found = named(_rows(StoredMessage, f"{MESSAGES} WHERE {MESSAGE_ID} = %s", [message_id]))
+    return found[0] if found else None
 
 
 def page(*, room_id: int, limit: int, before: int | None = None, after: int | None = None) -> list[StoredMessage]:
@@ -107,8 +109,8 @@ def _messages(condition: str, values: Sequence[Any], *, order: str, limit: int |
     bound = (LIMIT, [limit]) if limit is not None else ("", [])
     chosen = f"(SELECT * FROM {MESSAGE} WHERE {condition} ORDER BY {order}{bound[0]}) AS {MESSAGE}"
     if connection.vendor == "sqlite":
-        return _decoded(f"{SELECT_JSON} FROM {chosen} {JOINS}", [*values, *bound[1]])
-    return _rows(StoredMessage, f"{SELECT_MESSAGES} FROM {chosen} {JOINS}", [*values, *bound[1]])
+        return named(_decoded(f"{SELECT_JSON} FROM {chosen} {JOINS}", [*values, *bound[1]]))
+    return named(_rows(StoredMessage, f"{SELECT_MESSAGES} FROM {chosen} {JOINS}", [*values, *bound[1]]))
 
 
 def _rows(row: type[R], statement: str, values: Sequence[Any]) -> list[R]:

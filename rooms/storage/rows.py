@@ -5,29 +5,33 @@ hand. Knows the models' names; decides nothing.
 """
 
 import sqlite3
+import uuid
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from django.contrib.auth import get_user_model
 from django.db.models import Model
 
+from rooms import people
 from rooms.models import Membership, Message, Room
+
+if TYPE_CHECKING:
+    UserKey = Any
+else:
+    UserKey = people.key_type()  # a struct's field has the type of the project's own model
 
 
 class Row(msgspec.Struct, frozen=True, array_like=True):
     """What a statement answers."""
 
 
-R = TypeVar("R", bound=Row)
-
-
 class NewMessage(msgspec.Struct, frozen=True):
     """A message of checked content that is to be stored."""
 
     room_id: int
-    author_id: int
+    author_id: UserKey
     content: str
     client_id: str | None = None
     kind: str = Message.Kind.CHAT.value
@@ -42,13 +46,18 @@ class StoredMessage(Row, frozen=True):
     seq: int
     changed_seq: int
     kind: str
-    author_id: int | None
+    author_id: UserKey | None
     username: str | None
     content: str
     client_id: str | None
     created_at: datetime
     edited_at: datetime | None = None
     deleted_at: datetime | None = None
+    avatar: str | None = None
+
+
+R = TypeVar("R", bound=Row)
+M = TypeVar("M", bound=StoredMessage)
 
 
 class Repeated(StoredMessage, frozen=True):
@@ -112,6 +121,10 @@ def name(model: type[Model], field: str) -> str:
     return f'"{found.column}"'
 
 
+def has_field(model: type[Model], field: str) -> bool:
+    return field in {found.name for found in model._meta.concrete_fields}  # noqa: SLF001 - the same
+
+
 def column(model: type[Model], field: str) -> str:
     """The same, qualified by its table."""
     return f"{table(model)}.{name(model, field)}"
@@ -119,7 +132,21 @@ def column(model: type[Model], field: str) -> str:
 
 User = get_user_model()
 ROOM, MEMBER, MESSAGE, USER = table(Room), table(Membership), table(Message), table(User)
-USER_ID, USERNAME = column(User, "id"), column(User, User.USERNAME_FIELD)
+USER_ID = column(User, User._meta.pk.name)  # noqa: SLF001 - the same
+# Where names come from functions, the column shows only that there is such a user.
+USERNAME = column(User, people.NAME_FIELD) if people.NAME_FIELD else f"CAST({USER_ID} AS text)"
+IS_ACTIVE = column(User, "is_active") if has_field(User, "is_active") else f"{USER_ID} IS NOT NULL"
+
+
+def named(messages: list[M]) -> list[M]:
+    """The same messages with their authors' names and pictures, where the project's functions give them."""
+    if not people.by_function():
+        return messages
+    shown = people.lookup(message.author_id for message in messages if message.author_id is not None)
+    return [
+        msgspec.structs.replace(message, username=author.name, avatar=author.avatar) if author else message
+        for message, author in ((message, shown.get(message.author_id)) for message in messages)
+    ]
 
 
 def columns(row: type[Row], sources: Mapping[str, str]) -> str:
@@ -145,6 +172,7 @@ def read(row: type[R], rows: Iterable[Any]) -> list[R]:
 _MOMENTS = ("created_at", "edited_at", "deleted_at", "banned_until", "muted_until")
 _ALIASES = {field: f' AS "{field} [utc]"' for field in _MOMENTS}
 _ALIASES |= {field: f' AS "{field} [bool]"' for field in ("closed", "active", "transient")}
+sqlite3.register_adapter(uuid.UUID, lambda key: key.hex)  # as Django stores it
 sqlite3.register_converter("utc", lambda text: datetime.fromisoformat(text.decode()).replace(tzinfo=UTC))
 
 MESSAGE_SOURCES = {
@@ -155,6 +183,7 @@ MESSAGE_SOURCES = {
     "room_name": column(Room, "name"),
     "author_id": column(Message, "author"),
     "username": USERNAME,
+    "avatar": "NULL",
 }
 ACCESS_SOURCES = {
     "room_id": column(Room, "id"),
@@ -163,7 +192,7 @@ ACCESS_SOURCES = {
     "last_seq": column(Room, "last_seq"),
     "transient": column(Room, "transient"),
     "closed": f"{column(Room, 'closed_at')} IS NOT NULL",
-    "active": f"COALESCE({column(User, 'is_active')}, FALSE)",
+    "active": f"COALESCE({IS_ACTIVE}, FALSE)",
     "username": USERNAME,
     "role": column(Membership, "role"),
     "banned_until": column(Membership, "banned_until"),

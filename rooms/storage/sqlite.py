@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 from django.db import connection
 
@@ -25,6 +25,7 @@ from rooms.storage.rows import (
     RoomAccess,
     column,
     name,
+    named,
     read,
 )
 
@@ -63,7 +64,7 @@ def posting() -> Iterator[None]:
 
 
 def lookup(messages: list[NewMessage]) -> list[PostContext]:
-    known: dict[tuple[int, int], RoomAccess | None] = {}
+    known: dict[tuple[int, Any], RoomAccess | None] = {}
     contexts = []
     with connection.wrap_database_errors:
         run = _plain().execute
@@ -74,7 +75,7 @@ def lookup(messages: list[NewMessage]) -> list[PostContext]:
                 known[key] = rows[0] if rows else None
             repeated = None
             if new.client_id is not None:
-                found = read(Repeated, run(REPEATED, (new.author_id, new.client_id)).fetchall())
+                found = named(read(Repeated, run(REPEATED, (new.author_id, new.client_id)).fetchall()))
                 repeated = found[0] if found else None
             contexts.append(PostContext(known[key], repeated))
     return contexts

@@ -1,7 +1,5 @@
 """The chat page. It carries what the script needs at its start; rooms and messages come over the socket."""
 
-from typing import cast
-
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
@@ -11,7 +9,7 @@ from django.utils.translation import get_language
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from accounts.models import User
+from rooms import people
 from rooms.conf import conf
 from rooms.errors import BadFrame
 from rooms.protocol.rules import room_name
@@ -27,9 +25,8 @@ def chat(request: HttpRequest, name: str | None = None) -> HttpResponse:
         room = room_name(name) if name is not None else None
     except BadFrame as error:
         raise Http404 from error
-    user = cast(User, request.user)
     page = {
-        "me": {"id": str(user.pk), "username": user.username},
+        "me": {"id": str(request.user.pk), "username": people.shown(request.user).name},
         "room": room,
         "language": get_language(),
         "maxContentChars": conf.CHAT_MAX_CONTENT_CHARS,

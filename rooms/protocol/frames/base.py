@@ -3,9 +3,12 @@
 import msgspec
 
 
-class UserRef(msgspec.Struct, rename="camel", frozen=True):
+class UserRef(msgspec.Struct, rename="camel", frozen=True, omit_defaults=True):
+    """`avatar` is the address of a picture, where the site has pictures."""
+
     id: str
     username: str
+    avatar: str | None = None
 
 
 class Frame(msgspec.Struct, tag_field="type", rename="camel", kw_only=True, omit_defaults=True):

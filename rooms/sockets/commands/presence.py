@@ -9,7 +9,7 @@ from rooms.protocol.rules import timestamp
 
 async def get_online_users(node: Node, connection: Connection, command: GetOnlineUsers) -> None:
     people = await node.presence.online()
-    users = [OnlineUser(str(person.user_id), person.username, timestamp(person.authenticated_at)) for person in people]
+    users = [OnlineUser(person.user_id, person.username, timestamp(person.authenticated_at)) for person in people]
     connection.send(OnlineUsers(id=command.id, users=users))
 
 

@@ -1,0 +1,28 @@
+"""How REST knows its caller: by a token, as the socket does, or by the browser's session."""
+
+from typing import Any
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from rooms.callers import Caller, read_token
+
+
+class BearerAuthentication(BaseAuthentication):
+    """`Authorization: Bearer <token>`; any other header is left to others. `request.auth` has the caller."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
+        token = bearer(request)
+        if token is None:
+            return None
+        caller = read_token(token)
+        return caller.user, caller
+
+    def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - its name is DRF's
+        return "Bearer"
+
+
+def bearer(request: Request) -> str | None:
+    """The token of an `Authorization: Bearer` header, or None when there is no such header."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else None

@@ -1,0 +1,137 @@
+"""Who is calling: from a session or a token to the user as the database knows them now.
+
+All that the chat asks of a project's users: Django's sessions and permissions, and one function for tokens.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Optional
+
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model, load_backend
+from django.contrib.sessions.backends.base import SessionBase
+from django.core.exceptions import ValidationError
+from django.utils.crypto import constant_time_compare
+
+from rooms import people
+from rooms.conf import conf
+from rooms.errors import AuthRequired, Banned
+from rooms.models import EndedSession
+
+SESSION_ID = "chat_session_id"  # in every signed-in session: names it whatever its key, which some engines change
+# Keys of every engine that Django has. Those of signed cookies are the session itself, as long as a cookie can be.
+SESSION_COOKIE = re.compile(r"[\w:.=-]{8,4096}", re.ASCII)
+MODERATE, ADMINISTER = "chat_rooms.moderate", "chat_rooms.administer"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """What CHAT_TOKEN_READER answers: a user, and when the token ends, in unix seconds; None: it has no end."""
+
+    user: Any
+    expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A caller: who they are, what they may be, and how to read the proof they came with again."""
+
+    user_id: Any  # the key, as the database has it
+    username: str  # as others see it
+    roles: tuple[str, ...]
+    expires_at: float | None = None  # unix seconds
+    read: Callable[[str], Optional["Identity"]] | None = field(default=None, repr=False, compare=False)
+    proof: str = field(default="", repr=False, compare=False)
+
+    @property
+    def key(self) -> str:
+        """The user's key as frames and processes write it."""
+        return str(self.user_id)
+
+
+def roles(user: Any) -> tuple[str, ...]:
+    """`user` always; `moderator` and `admin` by the permissions of the chat, of which a superuser has all."""
+    may = getattr(user, "has_perm", lambda _: False)
+    admin = may(ADMINISTER)
+    moderator = admin or may(MODERATE)
+    return ("user", *(("moderator",) if moderator else ()), *(("admin",) if admin else ()))
+
+
+def read_token(token: str) -> Caller:
+    """Whose token this is; raises AuthRequired or AuthExpired."""
+    if conf.CHAT_TOKEN_READER is None:
+        raise AuthRequired("Tokens are not accepted here")
+    caller: Caller = conf.CHAT_TOKEN_READER(token)
+    return caller
+
+
+def by_token(token: str) -> Identity:
+    """The caller with this token; raises AuthRequired or AuthExpired. Roles are today's, not the token's."""
+    caller = read_token(token)
+    return _identity(caller.user, by_token, token, caller.expires_at)
+
+
+def by_session(session_key: str) -> Identity | None:
+    """The caller with this session cookie, or None when it is nobody's. Reads every session engine of Django."""
+    user = _user_of(_session(session_key))
+    return _identity(user, by_session, session_key) if user is not None else None
+
+
+def refreshed(identity: Identity) -> Identity:
+    """The same caller as the database knows them now.
+
+    Raises Banned when the user was deactivated, AuthRequired when they signed out here or everywhere, changed their
+    password, or are no more.
+    """
+    today = None
+    try:
+        today = identity.read(identity.proof) if identity.read else None
+    except AuthRequired:
+        if _is_deactivated(identity.user_id):
+            raise Banned("This account is deactivated") from None
+        raise
+    if today is None or today.user_id != identity.user_id:
+        raise Banned("This account is deactivated") if _is_deactivated(identity.user_id) else AuthRequired("Signed out")
+    return today
+
+
+def _identity(
+    user: Any, read: Callable[[str], Identity | None], proof: str, expires_at: float | None = None
+) -> Identity:
+    return Identity(user.pk, people.shown(user).name, roles(user), expires_at, read, proof)
+
+
+def _is_deactivated(user_id: Any) -> bool:
+    user = get_user_model()._base_manager.filter(pk=user_id).first()  # noqa: SLF001 - Django's own, of all users
+    return user is not None and not user.is_active
+
+
+# --- Sessions ---------------------------------------------------------------------------------------------------------
+def _session(key: str) -> SessionBase:
+    """The session of this cookie, read when somebody looks into it; an empty one for what is no key of any engine."""
+    engine = import_module(settings.SESSION_ENGINE)
+    session: SessionBase = engine.SessionStore(key if SESSION_COOKIE.fullmatch(key) else None)
+    return session
+
+
+def _user_of(session: SessionBase) -> Any:
+    """Whose session this is, by the backend that signed them in; None: nobody's, or not any more."""
+    path, session_id = session.get(BACKEND_SESSION_KEY), session.get(SESSION_ID)
+    if path is None or path not in settings.AUTHENTICATION_BACKENDS:
+        return None
+    try:
+        user_id = get_user_model()._meta.pk.to_python(session.get(SESSION_KEY))  # noqa: SLF001 - Django documents _meta as public
+    except ValidationError:
+        return None
+    user: Any = load_backend(path).get_user(user_id)
+    if user is None or not user.is_active or not _has_hash(user, session.get(HASH_SESSION_KEY, "")):
+        return None
+    return None if session_id and EndedSession.objects.filter(pk=session_id).exists() else user
+
+
+def _has_hash(user: Any, text: str) -> bool:
+    """Whether the session began after the last change of the password; also by a SECRET_KEY that is being replaced."""
+    hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
+    return any(constant_time_compare(text, each) for each in hashes)
