@@ -48,6 +48,22 @@ _OURS: list[structlog.typing.Processor] = [
 _THEIRS: list[structlog.typing.Processor] = [*_CHAIN, structlog.stdlib.ExtraAdder(allow=["status_code"])]
 
 
+def use_the_projects_logging() -> None:
+    """Where nobody has configured structlog, its events become records of the project's own logging."""
+    if structlog.is_configured():
+        return
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            guard,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["event"]),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+
+
 def configure(*, debug: bool, level: str, directory: str) -> None:
     """Sends all records to the console and, if a directory is named, to its combined.log and error.log.
 

@@ -98,6 +98,10 @@ class Instruments:
         )
         self._unpublished = Counter("chat_publish_failures", "Events other processes missed.", registry=self.registry)
         self._unread = Counter("chat_relay_failures", "Messages of other processes unread.", registry=self.registry)
+        self._hooks = Counter(
+            "chat_hook_calls", "Calls of the project's hooks.", ["hook", "outcome"], registry=self.registry
+        )
+        self._signals = Counter("chat_signals_dropped", "Messages no receiver was called for.", registry=self.registry)
         self._gauge("chat_messages_rate", "Commands received a second, over the last minute.", self._rate)
 
     def _measure_process(self) -> None:
@@ -144,6 +148,14 @@ class Instruments:
     def relay_failed(self) -> None:
         """A message of another process could not be read or handled."""
         self._unread.inc()
+
+    def hook_called(self, hook: str, outcome: str) -> None:
+        """A hook of the project was called, and this came of it."""
+        self._hooks.labels(hook, outcome).inc()
+
+    def signal_dropped(self) -> None:
+        """The receivers of a signal are too slow: they were not called for a message."""
+        self._signals.inc()
 
     def rooms_active(self, count: int) -> None:
         """`count` rooms have somebody of this process in them."""
@@ -206,6 +218,8 @@ failed = _process.failed
 stored = _process.stored
 publish_failed = _process.publish_failed
 relay_failed = _process.relay_failed
+hook_called = _process.hook_called
+signal_dropped = _process.signal_dropped
 rooms_active = _process.rooms_active
 active = _process.active
 last_minute = _process.last_minute

@@ -1,0 +1,32 @@
+"""A real-time chat for Django. What a project's code calls is here, and loaded when it is called."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rooms.callers import Caller
+    from rooms.errors import AuthExpired, AuthRequired, ChatError, Refused
+    from rooms.project import (
+        anotify,
+        apost_message,
+        arecheck,
+        aroom_for,
+        notify,
+        post_message,
+        recheck,
+        room_for,
+    )
+
+__all__ = [
+    "AuthExpired", "AuthRequired", "Caller", "ChatError", "Refused", "anotify", "apost_message", "arecheck",
+    "aroom_for", "notify", "post_message", "recheck", "room_for",
+]  # fmt: skip
+__version__ = "2.0.0"
+_MODULES = {"Caller": "callers", **dict.fromkeys(("AuthExpired", "AuthRequired", "ChatError", "Refused"), "errors")}
+
+
+def __getattr__(name: str) -> Any:
+    """Not at the import of the package, which comes before Django's models are loaded."""
+    if name not in __all__:
+        raise AttributeError(f"module 'rooms' has no attribute {name!r}")
+    return getattr(import_module(f"rooms.{_MODULES.get(name, 'project')}"), name)

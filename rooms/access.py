@@ -8,7 +8,8 @@ from typing import Any, cast
 
 from django.utils import timezone
 
-from rooms import storage
+from rooms import hooks, objects, storage
+from rooms.conf import conf
 from rooms.errors import Banned, ChatError, Forbidden, Muted, NoSuchRoom
 from rooms.models import Room
 from rooms.protocol.rules import room_name
@@ -26,7 +27,7 @@ def refusal(access: RoomAccess | None, action: Action, now: datetime) -> ChatErr
         return NoSuchRoom()
     if not access.active:
         return Banned()
-    if access.role is None and access.kind != Room.Kind.PUBLIC:
+    if access.role is None and access.kind not in (Room.Kind.PUBLIC, Room.Kind.OBJECT):
         return NoSuchRoom()
     if access.banned_until is not None and access.banned_until > now:
         return Banned("You are banned from this room")
@@ -52,17 +53,31 @@ def room(user_id: Any, name: str) -> RoomAccess:
 def find_room(user_id: Any, name: str) -> RoomAccess | None:
     """As `room`, but None when no room has this name; a private room of others raises NoSuchRoom."""
     access = storage.access_by_name(user_id=user_id, name=name)
-    if access is not None and (error := refusal(access, Action.READ, timezone.now())):
-        raise error
+    if access is not None:
+        _admit(user_id, access)
     return access
+
+
+def _admit(user_id: Any, access: RoomAccess | None) -> RoomAccess:
+    """Raises what keeps this user from reading the room, by the chat's rules, the object's, and the project's hook."""
+    if error := refusal(access, Action.READ, timezone.now()):
+        raise error
+    found = cast(RoomAccess, access)
+    if found.kind == Room.Kind.OBJECT and not objects.may_see(user_id, found.room_id):
+        raise NoSuchRoom
+    hooks.check_join(user_id, found.room_id)
+    return found
+
+
+def is_leased(access: RoomAccess) -> bool:
+    """Whether the project's own code decides who may be in this room: it is asked again at every lease."""
+    return access.kind == Room.Kind.OBJECT or conf.CHAT_CAN_JOIN is not None
 
 
 def entry(user_id: Any, name: str) -> RoomEntry:
     """As `room`, with what a list of rooms shows."""
     found = storage.entry_by_name(user_id=user_id, name=room_name(name))
-    if error := refusal(found, Action.READ, timezone.now()):
-        raise error
-    return cast(RoomEntry, found)
+    return cast(RoomEntry, _admit(user_id, found))
 
 
 def visible_rooms(user_id: Any, *, after: str = "", limit: int | None = None) -> list[RoomEntry]:
@@ -74,7 +89,11 @@ def _visible(user_id: Any, after: str, limit: int | None) -> Iterator[RoomEntry]
     now = timezone.now()
     while True:
         rooms = storage.rooms_by_name(user_id=user_id, after=after, limit=limit)
-        yield from (room for room in rooms if refusal(room, Action.READ, now) is None)
+        yield from (room for room in rooms if refusal(room, Action.READ, now) is None and _is_listed(user_id, room))
         if limit is None or len(rooms) < limit:
             return
         after = rooms[-1].name
+
+
+def _is_listed(user_id: Any, room: RoomEntry) -> bool:
+    return room.kind != Room.Kind.OBJECT or objects.may_see(user_id, room.room_id)

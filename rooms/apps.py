@@ -3,6 +3,8 @@
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
+from monitoring import logs
+
 
 class RoomsConfig(AppConfig):
     name = "rooms"
@@ -11,6 +13,8 @@ class RoomsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from rooms import receivers  # it needs the models, which are loaded by now
+        from rooms import checks, receivers  # they need the models, which are loaded by now
 
+        checks.register()
         receivers.connect()
+        logs.use_the_projects_logging()

@@ -5,7 +5,7 @@ A failed database call leaves no broken connection behind and becomes `Unavailab
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache, partial
 from typing import Any, ParamSpec, TypeVar
@@ -18,6 +18,7 @@ from rooms.errors import Unavailable
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
+HOOK_THREADS = 8  # of the project's code: while all of them hang, every hook is late
 HELD_THREADS = 4  # for rooms locked by other transactions, waited for in parallel; more rooms queue for these threads
 
 
@@ -50,6 +51,16 @@ def _store(loop: asyncio.AbstractEventLoop, function: Callable[[T], R], items: T
         outcome = error
     with suppress(RuntimeError):  # the loop was closed meanwhile: nobody waits for the answer
         loop.call_soon_threadsafe(done, outcome)
+
+
+def submit_hook(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> "Future[R]":
+    """Runs a function of the project, which may never end, on one of a few threads kept for that."""
+    return _hooks().submit(lambda: _guarded(function, *args, **kwargs))
+
+
+def submit_signal(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> "Future[R]":
+    """Runs a function after those submitted before it, on the thread of the project's receivers."""
+    return _receivers().submit(lambda: _guarded(function, *args, **kwargs))
 
 
 class Shared:
@@ -88,6 +99,16 @@ def _callers() -> ThreadPoolExecutor:
 @cache
 def _writer() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "write-queue")
+
+
+@cache
+def _hooks() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(HOOK_THREADS, "hooks")
+
+
+@cache
+def _receivers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "receivers")
 
 
 @cache

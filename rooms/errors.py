@@ -63,6 +63,10 @@ class Forbidden(ChatError):
     code, status, text = "forbidden", 403, "Permission denied"
 
 
+class Refused(Forbidden):
+    """A hook of the project refused it; the message says why."""
+
+
 class NoSuchRoom(ChatError):
     """No such room, or none that this user may know of."""
 

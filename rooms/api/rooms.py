@@ -18,7 +18,8 @@ from rooms.storage import RoomEntry
 
 Title = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00]*$")]
 After = Annotated[str, msgspec.Meta(max_length=80, pattern=r"^[^\x00]*$")]
-Kind = Literal["public", "private", "direct"]
+NewKind = Literal["public", "private", "direct"]
+Kind = Literal["public", "private", "direct", "object"]
 
 
 class RoomsQuery(msgspec.Struct):
@@ -31,11 +32,14 @@ class RoomsQuery(msgspec.Struct):
 class NewRoom(msgspec.Struct):
     name: str
     title: Title = ""
-    kind: Kind = "public"
+    kind: NewKind = "public"
 
 
 class RoomDetail(msgspec.Struct, rename="camel"):
-    """`id` is the room's name, as in the socket's frames; `memberCount` counts who is there now."""
+    """`id` is the room's name, as in the socket's frames; `memberCount` counts who is there now.
+
+    `link` leads to the page of the object that the room belongs to, if it belongs to one.
+    """
 
     id: str
     title: str
@@ -44,6 +48,7 @@ class RoomDetail(msgspec.Struct, rename="camel"):
     last_seq: int
     created_at: str
     closed: bool
+    link: str
 
 
 class RoomPage(msgspec.Struct):
@@ -107,4 +112,5 @@ def _shown(entry: RoomEntry, member_count: int) -> RoomDetail:
         last_seq=entry.last_seq,
         created_at=timestamp(entry.created_at),
         closed=entry.closed,
+        link=entry.link,
     )

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 from rest_framework.exceptions import UnsupportedMediaType
 
-from rooms import access, database, rest
+from rooms import access, database, hooks, rest
 from rooms.api.messages import MessagePage, MessagesQuery, PostMessage, status_of
 from rooms.api.rooms import RoomsQuery, entries, room_page
 from rooms.conf import conf
@@ -83,6 +83,7 @@ async def _post(user_id: Any, scope: Scope, receive: Receive, name: str) -> tupl
     new = rest.body(rest.decode(await _body(scope, receive)), PostMessage)
     content = text_content(new.content)
     room = await database.call(access.room, user_id, name)
+    content = text_content(await hooks.acheck_post(user_id, room.room_id, content))
     message = await session.running().posted(NewMessage(room.room_id, user_id, content, new.client_id))
     return status_of(message), message_frame(message)
 

@@ -18,6 +18,7 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 from redis.exceptions import RedisError
 
 from monitoring import metrics
+from rooms.conf import conf
 from rooms.live import topics
 from rooms.live.events import Event, pack, unpack
 from rooms.live.hub import Hub
@@ -37,7 +38,7 @@ class Bus:
         self.loop = asyncio.get_running_loop()
         self._hub = hub
         self._on_control = on_control
-        self._layer = layer or get_channel_layer()
+        self._layer = layer or channel_layer()
         self._origin = uuid.uuid4().hex
         self._channel = ""
         self._groups: set[str] = set()
@@ -205,6 +206,11 @@ class Bus:
             _message_failed(error)
 
 
+def channel_layer() -> Any:
+    """The project's channel layer; where it has none, one that reaches no other process."""
+    return get_channel_layer(conf.CHAT_CHANNEL_LAYER) or InMemoryChannelLayer()
+
+
 _running: Bus | None = None
 
 
@@ -213,7 +219,7 @@ def publish(events: list[Event]) -> None:
     bus = _running
     if bus is not None:
         bus.loop.call_soon_threadsafe(bus.publish, events)
-    elif (layer := get_channel_layer()) is not None and not isinstance(layer, InMemoryChannelLayer):
+    elif not isinstance(layer := channel_layer(), InMemoryChannelLayer):
         async_to_sync(_send_all)(layer, "", sorted(events, key=_topic))
 
 

@@ -1,4 +1,4 @@
-"""Messages between processes: whose rights, or which room, may have changed."""
+"""Messages between processes: whose rights, or which room, may have changed, and what is for one user."""
 
 import msgspec
 
@@ -18,8 +18,15 @@ class RoomChanged(msgspec.Struct, tag="room"):
     room_id: int
 
 
-Control = UsersChanged | RoomChanged
-_decoder: msgspec.json.Decoder[Control] = msgspec.json.Decoder(UsersChanged | RoomChanged)
+class Notification(msgspec.Struct, tag="notify"):
+    """This frame is for every connection of this user."""
+
+    key: str
+    frame: str
+
+
+Control = UsersChanged | RoomChanged | Notification
+_decoder: msgspec.json.Decoder[Control] = msgspec.json.Decoder(UsersChanged | RoomChanged | Notification)
 
 
 def event(control: Control) -> Event:

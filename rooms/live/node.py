@@ -16,14 +16,16 @@ from asgiref.sync import async_to_sync
 from django.utils import timezone
 
 from monitoring import metrics
-from rooms import database
+from rooms import database, signals
+from rooms.access import is_leased
 from rooms.closes import SHUTDOWN
 from rooms.conf import conf
 from rooms.errors import ChatError, Unavailable
-from rooms.live import topics
+from rooms.live import control, topics
 from rooms.live.bus import Bus
 from rooms.live.connection import Connection
-from rooms.live.events import Event
+from rooms.live.control import Notification, RoomChanged, UsersChanged
+from rooms.live.events import Encoded, Event
 from rooms.live.hub import Hub
 from rooms.live.presence import Departure, MemoryPresence, Online, Presence
 from rooms.live.redis_presence import RedisPresence
@@ -36,7 +38,8 @@ from rooms.protocol.frames.presence import RoomMembers, UserLeft
 from rooms.protocol.frames.session import ServerDraining
 from rooms.protocol.rules import timestamp
 from rooms.services import rooms
-from rooms.services.posting import Answer, new_events, store_messages
+from rooms.services.changes import change_event
+from rooms.services.posting import Answer, new_messages, store_messages
 from rooms.storage import NewMessage, RoomAccess, StoredMessage
 from rooms.storage.checkpoints import Checkpoints
 
@@ -46,6 +49,7 @@ Recheck = Callable[["Node", Connection], Coroutine[Any, Any, None]]
 ASK_TIMEOUT_S = 5.0
 MEMBERS_EVERY_S = 1.0
 DISCONNECT_S = 2.0  # for the last clients to answer their close frame
+MAX_LEASE_S = 20  # who may be where is asked again by then, and answered before 30 s
 PURGE_PAUSE_S = 0.02  # between two deletions, for other writers
 
 
@@ -53,12 +57,13 @@ class Node:
     def __init__(self, recheck: Recheck) -> None:
         """`recheck` compares an open connection with what its user may do now."""
         self.draining = False
+        self._recheck = recheck
         self.loop = asyncio.get_running_loop()
         self.connections: dict[str, Connection] = {}
         self.rights = Rights(self.connections, lambda connection: self.spawn(recheck(self, connection)), self.loop.time)
         self.hub = Hub(lambda topic: self.repair.on_gap(topic), self.loop.call_later)  # noqa: PLW0108 - made below
         self.repair = Repair(self.hub, self.spawn, self.rights.recheck_rooms)
-        self.bus = Bus(self.hub, self.rights.on_control)
+        self.bus = Bus(self.hub, self.on_control)
         self._checkpoints = Checkpoints()
         self.write_queue: WriteQueue[NewMessage, StoredMessage] = WriteQueue(
             partial(database.store, self._store),
@@ -67,7 +72,7 @@ class Node:
             lane=lambda message: message.room_id,
             owner=lambda message: message.author_id,
             store_held=partial(database.store_held, store_messages),
-            on_stored=lambda answers: self.bus.publish(new_events(answers)),
+            on_stored=self._broadcast_stored,
         )
         self.snapshots = database.Shared()
         self.presence: Presence = _redis_presence() if conf.CHAT_REDIS_URL else MemoryPresence()
@@ -80,6 +85,7 @@ class Node:
         self.spawn(_repeat(self._upkeep, conf.CHAT_PRESENCE_LEASE_S / 3))
         self.spawn(_repeat(self._sweep, conf.CHAT_HEADS_INTERVAL_S))
         self.spawn(_repeat(self.rights.poll, conf.CHAT_HEADS_INTERVAL_S))
+        self.spawn(_repeat(self._recheck_leases, min(conf.CHAT_PRESENCE_LEASE_S, MAX_LEASE_S)))
         self.spawn(_repeat(self._remove_rooms, conf.CHAT_HEADS_INTERVAL_S))
 
     async def stop(self) -> None:
@@ -126,6 +132,26 @@ class Node:
         answers = store_messages(messages, wait=False)
         self._checkpoints.after_commit()
         return answers
+
+    def _broadcast_stored(self, answers: list[Answer]) -> None:
+        stored = new_messages(answers)
+        self.bus.publish([change_event(message) for message in stored])
+        signals.send_posted(stored)
+
+    def on_control(self, payload: bytes) -> None:
+        """What another process, or a thread of this one, says to all processes."""
+        match control.decode(payload):
+            case UsersChanged(keys):
+                self.rights.recheck_users(keys)
+            case RoomChanged(room_id):
+                self.rights.recheck_rooms([room_id])
+            case Notification(key, frame):
+                self._notify(key, Encoded(frame.encode()))
+
+    def _notify(self, key: str, frame: Encoded) -> None:
+        for connection in list(self.connections.values()):
+            if connection.identity is not None and connection.identity.key == key:
+                connection.offer(frame, ephemeral=True)
 
     def post(self, message: NewMessage, reply: Callable[[Answer], None]) -> None:
         """Has a message stored and broadcast; `reply` is called after the commit. Unavailable when too many wait."""
@@ -179,6 +205,13 @@ class Node:
 
     async def _sweep(self) -> None:
         await self.repair.sweep(self.connections.values())
+
+    async def _recheck_leases(self) -> None:
+        """Asks again who may be in the rooms where the project's own code decides, a few connections at a time."""
+        leased = [one for one in self.connections.values() if any(map(is_leased, one.rooms.values()))]
+        for start in range(0, len(leased), conf.CHAT_DATABASE_THREADS):
+            some = leased[start : start + conf.CHAT_DATABASE_THREADS]
+            await asyncio.gather(*[self._recheck(self, connection) for connection in some])
 
     async def _remove_rooms(self) -> None:
         """Removes rooms nobody uses, and deletes the messages of removed ones, some at a time."""

@@ -11,9 +11,7 @@ from typing import Any
 
 from rooms import callers, database
 from rooms.callers import Identity
-from rooms.live import control
 from rooms.live.connection import Connection
-from rooms.live.control import RoomChanged, UsersChanged
 from rooms.services import rights
 
 CALLERS = 10_000  # remembered tokens; reading one again takes 0.5 ms of CPU, ten times the rest of a request
@@ -30,13 +28,6 @@ class Rights:
         self._callers: dict[str, Identity] = {}  # by token
         self._seen: set[tuple[str, datetime]] = set()
         self._polled_at = clock()
-
-    def on_control(self, payload: bytes) -> None:
-        match control.decode(payload):
-            case UsersChanged(user_ids):
-                self.recheck_users(user_ids)
-            case RoomChanged(room_id):
-                self.recheck_rooms([room_id])
 
     async def identify(self, token: str) -> Identity:
         """The caller with this access token, remembered until their rights change; raises AuthRequired, AuthExpired."""

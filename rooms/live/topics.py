@@ -1,8 +1,8 @@
-"""The names of topics, which are the channel-layer groups too. The only module that makes or reads them."""
+"""The names of topics, which are groups of the project's channel layer too. Only this module makes or reads them."""
 
-EVERYONE = "everyone"  # every signed-in connection
-CONTROL = "control"  # messages between processes; never sent to clients
-_ROOM = "room."
+EVERYONE = "chat.everyone"  # every signed-in connection
+CONTROL = "chat.control"  # messages between processes; never sent to clients
+_ROOM = "chat.room."
 
 
 def of_room(room_id: int) -> str:

@@ -21,6 +21,7 @@ class Room(models.Model):
         PUBLIC = "public", _("public")
         PRIVATE = "private", _("private")
         DIRECT = "direct", _("direct")
+        OBJECT = "object", _("of an object")  # who may see the object may enter
 
     name = models.CharField(_("name"), max_length=80, unique=True, help_text=_("The roomId of the frames."))
     title = models.CharField(_("title"), max_length=200, blank=True)
@@ -59,6 +60,13 @@ class Room(models.Model):
         verbose_name=_("created by"),
     )
 
+    content_type = models.ForeignKey(
+        "contenttypes.ContentType", on_delete=models.SET_NULL, null=True, editable=False, related_name="+"
+    )
+    object_key = models.CharField(max_length=255, null=True, editable=False)  # of the object that the room belongs to
+    permission = models.CharField(max_length=150, blank=True, editable=False)  # which one needs for that object
+    link = models.CharField(max_length=500, blank=True, editable=False)  # where the object's own page is
+
     class Meta:
         verbose_name = _("room")
         verbose_name_plural = _("rooms")
@@ -68,7 +76,10 @@ class Room(models.Model):
         ]
         constraints = [
             models.CheckConstraint(condition=~Q(name=""), name="room_has_a_name"),
-            models.CheckConstraint(condition=Q(kind__in=["public", "private", "direct"]), name="room_kind_is_known"),
+            models.CheckConstraint(
+                condition=Q(kind__in=["public", "private", "direct", "object"]), name="room_kind_is_known"
+            ),
+            models.UniqueConstraint(fields=["content_type", "object_key"], name="one_room_per_object"),
         ]
 
     def __str__(self) -> str:

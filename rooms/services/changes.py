@@ -10,7 +10,7 @@ import msgspec
 from django.db import transaction
 from django.utils import timezone
 
-from rooms import storage
+from rooms import signals, storage
 from rooms.live import topics
 from rooms.live.events import Event
 from rooms.models import Message, Room
@@ -51,6 +51,7 @@ def _change(message_id: int, **values: Any) -> None:
         changed = storage.message(message_id=message_id)
         if changed is not None:
             publish_after_commit(lambda: [change_event(changed)])
+            signals.send_after_commit(signals.message_changed, message=changed)
 
 
 def changes_since(*, room_id: int, after: int, limit: int = READ_AT_ONCE) -> tuple[int, list[Event]]:

@@ -7,10 +7,9 @@ import msgspec
 from django.db import IntegrityError
 from django.utils import timezone
 
-from rooms import people, storage
+from rooms import hooks, people, signals, storage
 from rooms.access import Action, refusal
 from rooms.errors import ChatError, Conflict, Unavailable
-from rooms.live.events import Event
 from rooms.live.write_queue import Held
 from rooms.protocol.rules import text_content
 from rooms.services.changes import change_event
@@ -23,7 +22,8 @@ Answer = StoredMessage | ChatError
 
 def post_message(*, room_id: int, author_id: Any, content: str, client_id: str | None = None) -> StoredMessage:
     """Stores one message; raises what refuses it. A repeated client id answers the first one's message."""
-    [answer] = post_messages([NewMessage(room_id, author_id, text_content(content), client_id)])
+    text = text_content(hooks.check_post(author_id, room_id, text_content(content)))
+    [answer] = post_messages([NewMessage(room_id, author_id, text, client_id)])
     if isinstance(answer, ChatError):
         raise answer
     return answer
@@ -32,14 +32,17 @@ def post_message(*, room_id: int, author_id: Any, content: str, client_id: str |
 def post_messages(messages: list[NewMessage]) -> list[Answer]:
     """Stores and broadcasts messages; answers each with what is stored or with what refuses it."""
     answers = store_messages(messages)
-    publish_after_commit(lambda: new_events(answers))
+    stored = new_messages(answers)
+    publish_after_commit(lambda: [change_event(message) for message in stored])
+    for message in stored:
+        signals.send_after_commit(signals.message_posted, message=message)
     return answers
 
 
-def new_events(answers: list[Answer]) -> list[Event]:
-    """What is broadcast of messages that were stored just now."""
+def new_messages(answers: list[Answer]) -> list[StoredMessage]:
+    """The messages that were stored just now."""
     stored = [answer for answer in answers if isinstance(answer, StoredMessage)]
-    return [change_event(message) for message in stored if not isinstance(message, Repeated)]
+    return [message for message in stored if not isinstance(message, Repeated)]
 
 
 def store_messages(messages: list[NewMessage], *, wait: bool = True) -> list[Answer]:

@@ -5,9 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Model
 from django.utils import timezone
 
-from rooms import access
+from rooms import access, objects, signals
 from rooms.live import control
 from rooms.live.control import RoomChanged
 from rooms.models import Membership, Message, Room
@@ -36,14 +37,29 @@ def create_room(*, user_id: Any, name: str, title: str = "", kind: str = Room.Ki
             publish_after_commit(lambda: [control.event(RoomChanged(room.pk))])
         if created or claimed:
             Membership.objects.update_or_create(room=room, user_id=user_id, defaults={"role": Membership.Role.OWNER})
+        if created:
+            signals.send_after_commit(signals.room_created, room=room)
     return room, created or claimed
+
+
+def room_for(obj: Model, *, permission: str = "") -> Room:
+    """The room of this object, made if there is none: `rooms.objects`."""
+    room, created = objects.room_of(obj, permission=permission)
+    if created:
+        signals.send_after_commit(signals.room_created, room=room)
+    return room
 
 
 def enter_room(*, user_id: Any, name: str) -> RoomAccess:
     """The room of this name, created as transient if there is none; NoSuchRoom, Banned."""
     room = access.find_room(user_id, name)
     if room is None:
-        Room.objects.get_or_create(name=name, defaults={"transient": True, "created_by_id": user_id})
+        with transaction.atomic():
+            made, created = Room.objects.get_or_create(
+                name=name, defaults={"transient": True, "created_by_id": user_id}
+            )
+            if created:
+                signals.send_after_commit(signals.room_created, room=made)
         room = access.room(user_id, name)  # another process may have made one that this user may not read
     return room
 
@@ -92,7 +108,9 @@ def remove_unused(*, room_id: int, is_empty: Callable[[int], bool]) -> bool:
 def remove_room(*, room_id: int) -> None:
     """Hides the room and frees its name; its members leave, its messages are deleted by `purge`."""
     with transaction.atomic():
-        Room.objects.filter(pk=room_id, removed_at=None).update(removed_at=timezone.now(), name=f"~{room_id}")
+        Room.objects.filter(pk=room_id, removed_at=None).update(
+            removed_at=timezone.now(), name=f"~{room_id}", content_type=None, object_key=None
+        )
         publish_after_commit(lambda: [control.event(RoomChanged(room_id))])
 
 

@@ -15,7 +15,7 @@ from channels.consumer import AsyncConsumer
 from django.utils import timezone
 
 from monitoring import metrics
-from rooms import callers
+from rooms import callers, hooks
 from rooms.closes import OVERLOADED, TOO_BIG
 from rooms.conf import conf
 from rooms.errors import AuthRequired, BadFrame, ChatError, Internal, TooLarge, Unavailable
@@ -134,7 +134,7 @@ class ChatConsumer(AsyncConsumer):
             command = self._decode(text)
         except (CommandError, ChatError):
             return False
-        if command.in_order:
+        if command.in_order or hooks.decide_posts():
             return False
         metrics.received()
         try:

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
 
-from django.db import connection
+from django.db import connection, transaction
 
 from rooms import people
 from rooms.models import Membership, Message, Room
@@ -94,8 +94,11 @@ def statements() -> Statements:
 
 
 def posting() -> AbstractContextManager[object]:
-    """Nothing: `store` is its own transaction, and looks again at what may have changed since `lookup`."""
-    return nullcontext()
+    """Nothing: `store` is its own transaction, and looks again at what may have changed since `lookup`.
+
+    In a transaction of the caller a savepoint: a client id that is refused would else end it.
+    """
+    return transaction.atomic() if connection.in_atomic_block else nullcontext()
 
 
 def lookup(messages: list[NewMessage]) -> list[PostContext]:

@@ -85,6 +85,7 @@ class RoomEntry(RoomAccess, frozen=True):
 
     title: str
     created_at: datetime
+    link: str
 
 
 class PostContext(msgspec.Struct, frozen=True):
@@ -198,5 +199,5 @@ ACCESS_SOURCES = {
     "banned_until": column(Membership, "banned_until"),
     "muted_until": column(Membership, "muted_until"),
 }
-ENTRY_SOURCES = ACCESS_SOURCES | {field: column(Room, field) for field in ("title", "created_at")}
+ENTRY_SOURCES = ACCESS_SOURCES | {field: column(Room, field) for field in ("title", "created_at", "link")}
 HEAD_SOURCES = {field: column(Room, field) for field in RoomHead.__struct_fields__}

@@ -1,4 +1,6 @@
-"""Messages to everybody signed in."""
+"""Messages to everybody signed in, and what the site has for one of them."""
+
+from typing import Any
 
 import msgspec
 
@@ -20,4 +22,11 @@ class AdminMessage(Frame, tag="admin-message"):
     sender: str = msgspec.field(name="from")
 
 
-FRAMES: tuple[type[Frame], ...] = (Chat, AdminMessage)
+class Notification(Frame, tag="notification"):
+    """What the site around the chat has for this user: `event` and `data` are its own. It is not stored."""
+
+    event: str
+    data: Any
+
+
+FRAMES: tuple[type[Frame], ...] = (Chat, AdminMessage, Notification)

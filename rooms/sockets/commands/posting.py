@@ -1,7 +1,9 @@
 """Posting messages."""
 
+from collections.abc import Awaitable
 from functools import partial
 
+from rooms import hooks
 from rooms.errors import ChatError, NotInRoom
 from rooms.live.connection import Connection
 from rooms.live.node import Node
@@ -16,12 +18,28 @@ from rooms.storage import NewMessage, RoomAccess
 KINDS = {SendChatMessage: Message.Kind.CHAT.value, SendRoomMessage: Message.Kind.ROOM.value}
 
 
-def send_message(node: Node, connection: Connection, command: SendMessage) -> None:
+def send_message(node: Node, connection: Connection, command: SendMessage) -> Awaitable[None] | None:
     """Puts the message into the write queue and goes on; the answer comes after the commit."""
     room: RoomAccess | None = connection.rooms.get(command.name)
     if room is None:
         raise NotInRoom
-    content, kind = text_content(command.content), KINDS[type(command)]
+    content = text_content(command.content)
+    if hooks.decide_posts():
+        return _send_checked(node, connection, command, room, content)
+    _post(node, connection, command, room, content)
+    return None
+
+
+async def _send_checked(
+    node: Node, connection: Connection, command: SendMessage, room: RoomAccess, content: str
+) -> None:
+    """The connection's next command waits until the project's hooks have answered."""
+    checked = await hooks.acheck_post(connection.identity.user_id, room.room_id, content)
+    _post(node, connection, command, room, text_content(checked))
+
+
+def _post(node: Node, connection: Connection, command: SendMessage, room: RoomAccess, content: str) -> None:
+    kind = KINDS[type(command)]
     node.post(
         NewMessage(room.room_id, connection.identity.user_id, content, command.client_id, kind),
         partial(_settle, connection, command.id),

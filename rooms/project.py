@@ -1,0 +1,70 @@
+"""What a project's own code calls, from a view, a signal, a task, a shell; from async code with `a` before the name.
+
+Each is part of the caller's transaction: nothing is sent before its commit, and nothing after a rollback.
+"""
+
+from typing import Any
+
+from asgiref.sync import sync_to_async
+from django.db.models import Model
+
+from rooms import access
+from rooms.conf import conf
+from rooms.errors import BadFrame, TooLarge
+from rooms.live import control
+from rooms.live.control import Notification
+from rooms.models import Room
+from rooms.protocol.codec import encode
+from rooms.protocol.frames.announcements import Notification as NotificationFrame
+from rooms.services import posting, rights, rooms
+from rooms.services.publishing import publish_after_commit
+from rooms.storage import StoredMessage
+
+
+def room_for(obj: Model, *, permission: str = "") -> Room:
+    """The room of an object, made if there is none. Who has `permission` for the object may enter and read.
+
+    By default `<app>.view_<model>`; asked of the project's own backends as `user.has_perm(permission, obj)`.
+    """
+    return rooms.room_for(obj, permission=permission)
+
+
+def post_message(room: Room | Model | str, user: Any, text: str, *, client_id: str | None = None) -> StoredMessage:
+    """Posts in this user's name. `room` is a room, its name, or the object it belongs to.
+
+    Raises NoSuchRoom, Banned, Muted, Forbidden, BadFrame, TooLarge as for a client (`rooms.errors`). A repeated
+    `client_id` posts nothing and answers the first message.
+    """
+    found = access.room(user.pk, _name(room))
+    return posting.post_message(room_id=found.room_id, author_id=user.pk, content=text, client_id=client_id)
+
+
+def notify(user: Any, event: str, data: Any = None) -> None:
+    """Sends a `notification` frame to every open page and socket of this user. It is not stored.
+
+    `data` is what JSON can say; raises BadFrame for anything else, TooLarge over CHAT_MAX_FRAME_BYTES.
+    """
+    try:
+        frame = encode(NotificationFrame(event=event, data=data))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadFrame(f"A notification's data must be JSON: {error}") from None
+    if 0 < conf.CHAT_MAX_FRAME_BYTES < len(frame):
+        raise TooLarge(f"A notification is over {conf.CHAT_MAX_FRAME_BYTES} bytes")
+    publish_after_commit(lambda: [control.event(Notification(str(user.pk), frame.decode()))])
+
+
+def recheck(user: Any) -> None:
+    """Asks again at once what this user may do, in every process; else it is asked at the next lease."""
+    rights.announce([user.pk])
+
+
+def _name(room: Room | Model | str) -> str:
+    if isinstance(room, str):
+        return room
+    return room.name if isinstance(room, Room) else room_for(room).name
+
+
+aroom_for = sync_to_async(room_for)
+apost_message = sync_to_async(post_message)
+anotify = sync_to_async(notify)
+arecheck = sync_to_async(recheck)
