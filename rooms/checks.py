@@ -66,7 +66,6 @@ def sockets_are_served(**_: Any) -> list[checks.CheckMessage]:
     """`runserver` and `get_asgi_application` alone serve no sockets."""
     if getattr(settings, "ASGI_APPLICATION", None):
         return []
-    hint = 'Wrap the application in asgi.py by rooms.routing.with_chat, and set ASGI_APPLICATION = "<project>.asgi.application".'
-    return [
-        checks.Warning("ASGI_APPLICATION is not set: pages open, and no message arrives.", hint=hint, id="chat.W004")
-    ]
+    hint = "Wrap the application in asgi.py by rooms.routing.with_chat, and name it in ASGI_APPLICATION."
+    text = "ASGI_APPLICATION is not set: pages open, and no message arrives."
+    return [checks.Warning(text, hint=hint, id="chat.W004")]
