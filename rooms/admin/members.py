@@ -1,6 +1,9 @@
 """Who belongs to a room, and what they may do there. Every change goes through the moderation service."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
@@ -9,18 +12,25 @@ from rooms.admin.filters import IsSetFilter
 from rooms.models import Membership
 from rooms.services import moderation
 
+User: Any = get_user_model()
+
 
 @admin.register(Membership)
 class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when it runs
     list_display = ("room", "user", "role", "muted_until", "banned_until", "joined_at")
     list_filter = ("role", ("muted_until", IsSetFilter), ("banned_until", IsSetFilter))
     list_select_related = ("room", "user")
-    search_fields = ("room__name", "user__username")
-    autocomplete_fields = ("room", "user")
+    search_fields = ("room__name", f"user__{User.USERNAME_FIELD}")
+    autocomplete_fields = ("room",)
+    raw_id_fields = ("user",)  # where the project's users have no page in the admin
     readonly_fields = ("read_seq", "joined_at")
     ordering = ("-pk",)
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
+
+    def get_autocomplete_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        users = self.admin_site._registry.get(User)  # noqa: SLF001 - Django's own checks look there too
+        return (*self.autocomplete_fields, *(("user",) if users and users.search_fields else ()))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Membership | None = None) -> tuple[str, ...]:
         return (*self.readonly_fields, "room", "user") if obj else self.readonly_fields

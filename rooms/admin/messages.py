@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.views.main import ChangeList
+from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.text import Truncator, format_lazy
@@ -39,7 +40,7 @@ class MessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic w
     list_display = ("place", "author", "excerpt", "created_at", "deleted_at")
     list_filter = (("deleted_at", IsSetFilter), "kind")
     list_select_related = ("room", "author")
-    search_fields = ("content", "room__name", "author__username")
+    search_fields = ("content", "room__name", f"author__{get_user_model().USERNAME_FIELD}")
     search_help_text = format_lazy(
         gettext_lazy(
             "Searches content, room and author of the newest {count} messages. "

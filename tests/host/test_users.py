@@ -1,0 +1,82 @@
+"""The chat with a project's own users: any key, any name, any way to sign in."""
+
+import asyncio
+from typing import Any
+
+from tests.host.conftest import Host, Visitor
+from tests.support.client import ChatClient
+
+NAMES = {"email": "Anna", "code": "K 7 anna", "plain": "anna"}
+
+
+def name_of_anna(host: Host) -> str:
+    assert host.env
+    return NAMES[host.env["HOST_USERS"]]
+
+
+def by_cookie(host: Host, visitor: Visitor) -> Any:
+    origin = f"http://127.0.0.1:{host.port}"
+    return ChatClient.connect(host.ws_url, headers={"Cookie": visitor.cookie}, origin=origin)
+
+
+async def test_a_session_of_the_project_opens_the_socket(host: Host) -> None:
+    async with by_cookie(host, host.anna) as anna:
+        user = (await anna.expect("auth-success"))["user"]
+    assert user == {"id": host.anna.key, "username": name_of_anna(host), "roles": ["user"]}
+
+
+async def test_people_talk_and_read_what_was_said(host: Host) -> None:
+    async with by_cookie(host, host.anna) as anna, ChatClient.connect(host.ws_url, host.ben.token) as ben:
+        for client in (anna, ben):
+            await client.call("join-room", roomId="talk")
+        ack = await anna.call("chat-message", roomId="talk", content="Hello", clientId="1")
+        message = await ben.expect("chat-message")
+        again = await anna.call("chat-message", roomId="talk", content="Hello", clientId="1")
+        history = await ben.call("get-history", roomId="talk")
+        online = (await ben.call("get-online-users"))["users"]
+    assert (ack["seq"], again["seq"], message["seq"]) == (1, 1, 1)
+    assert history["messages"] == [
+        {name: value for name, value in message.items() if name != "type"} | {"type": "chat-message"}
+    ]
+    assert message["user"]["id"] == host.anna.key
+    assert message["user"]["username"] == name_of_anna(host)
+    assert message["user"]["avatar"] == f"/assets/pictures/{host.anna.key}.png"
+    assert {user["id"] for user in online} == {host.anna.key, host.ben.key}
+
+
+async def test_an_address_is_shown_to_nobody(intranet: Host) -> None:
+    async with ChatClient.connect(intranet.ws_url, intranet.anna.token) as anna:
+        await anna.call("join-room", roomId="addresses")
+        await anna.call("chat-message", roomId="addresses", content="Hello")
+        await anna.call("get-online-users")
+        assert "intranet.example" not in str(anna.log)
+    page = intranet.anna.rest("/talk/api/rooms/addresses/messages")
+    assert "intranet.example" not in str(page)
+
+
+async def test_a_token_that_the_project_does_not_know_is_refused(intranet: Host) -> None:
+    async with ChatClient.connect(intranet.ws_url) as client:
+        await client.send("auth", token="not one of ours")
+        assert (await client.expect("auth-failed"))["message"] == "Not a token of the intranet"
+        assert (await client.closed())[0] == 1008
+
+
+async def test_a_superuser_has_the_roles_of_the_chat(host: Host) -> None:
+    async with ChatClient.connect(host.ws_url) as eve:
+        await eve.send("auth", token=host.eve.token)
+        assert (await eve.expect("auth-success"))["user"]["roles"] == ["user", "moderator", "admin"]
+
+
+async def test_permission_given_to_a_group_is_a_role_at_once(intranet: Host) -> None:
+    async with ChatClient.connect(intranet.ws_url, intranet.ben.token) as ben:
+        assert (await ben.call("admin-broadcast", content="Listen"))["code"] == "forbidden"
+        intranet.run(
+            "from django.contrib.auth.models import Group, Permission\n"
+            "from people.models import Person\n"
+            "group = Group.objects.create(name='speakers')\n"
+            "group.permissions.add(Permission.objects.get(codename='administer'))\n"
+            f"group.user_set.add('{intranet.ben.key}')"
+        )
+        async with asyncio.timeout(20):  # another process made the change: it is found by polling
+            while (await ben.call("admin-broadcast", content="Listen"))["type"] != "ack":  # noqa: ASYNC110 - a server answers
+                await asyncio.sleep(0.1)
