@@ -14,7 +14,8 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
 from rooms.api import token_requests  # noqa: E402
-from rooms.routing import consumer, refuse_socket, with_chat  # noqa: E402
+from rooms.routing import socket, with_chat  # noqa: E402
+from rooms.sockets.application import refuse_socket  # noqa: E402
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -38,8 +39,8 @@ async def lifespan(_scope: Scope, receive: Receive, send: Send) -> None:
 
 sockets = URLRouter(
     [
-        re_path(r"^chat/?$", consumer),  # besides CHAT_SOCKET_PATH
-        re_path(r"", refuse_socket),  # type: ignore[arg-type]  # Channels routes to applications, Django's stubs to views
+        re_path(r"^chat/?$", socket),  # type: ignore[arg-type]  # Channels routes to applications, Django's stubs to views
+        re_path(r"", refuse_socket),  # type: ignore[arg-type]  # the same
     ]
 )
 application = with_chat(ProtocolTypeRouter({"http": http, "websocket": sockets, "lifespan": lifespan}))

@@ -1,100 +1,34 @@
-"""The chat's socket in a project's ASGI application: one line, `application = with_chat(get_asgi_application())`.
+"""The chat's socket in a project's `asgi.py`: `application = with_chat(get_asgi_application())`.
 
-Starts this process's part of the chat with the server, drains it before the server stops, and stops it after the last
-socket. A server without lifespan events, such as daphne, starts it with the first socket.
+May be imported before Django is set up, as imports at the top of that file are.
 """
 
-import signal
-import threading
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-import structlog
-from channels.routing import ProtocolTypeRouter
-from django.conf import settings
 from django.urls import re_path
 
 from rooms.conf import conf
-from rooms.live import node
-from rooms.sockets import handshake, session
-from rooms.sockets.consumer import ChatConsumer
 
-log = structlog.get_logger(__name__)
-
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[dict[str, Any]]]
-Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
-
-consumer: Any = ChatConsumer.as_asgi()
-# For a project that has a URLRouter of its own.
-websocket_urlpatterns = [re_path(rf"^{conf.CHAT_SOCKET_PATH.strip('/')}/?$", consumer)]
 
 
 def with_chat(application: Application) -> Application:
     """The application with the chat's socket in front. It may be a ProtocolTypeRouter with sockets of its own."""
-    served = application.application_mapping if isinstance(application, ProtocolTypeRouter) else {"http": application}
+    from rooms.sockets import application as chat
 
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        kind = scope["type"]
-        if kind == "websocket" and is_chat(scope):
-            await consumer(scope, receive, send)
-        elif kind == "lifespan":
-            await _lifespan(served.get(kind, _live), scope, receive, send)
-        elif kind == "websocket" and kind not in served:
-            await refuse_socket(scope, receive, send)
-        else:
-            await application(scope, receive, send)
-
-    return serve
+    return chat.with_chat(application)
 
 
-def is_chat(scope: Mapping[str, Any]) -> bool:
-    """Whether a socket is the chat's: by its path, with or without the prefix under which the site is mounted."""
-    path = scope["path"].rstrip("/")
-    prefixes = {"", scope.get("root_path", "").rstrip("/"), (settings.FORCE_SCRIPT_NAME or "").rstrip("/")}
-    return path in {prefix + conf.CHAT_SOCKET_PATH.rstrip("/") for prefix in prefixes}
+async def socket(scope: Any, receive: Any, send: Any) -> None:
+    """The chat's socket alone, for a project that routes sockets in another way."""
+    from rooms.sockets.application import consumer
+
+    await consumer(scope, receive, send)
 
 
-async def refuse_socket(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers a handshake on a path where no socket is with HTTP 404."""
-    await receive()
-    log.info("socket.unknown_path", path=scope["path"][:100])
-    await handshake.refuse(scope, send, status=404)
-
-
-async def _lifespan(application: Application, scope: Scope, receive: Receive, send: Send) -> None:
-    async def send_between(event: Mapping[str, Any]) -> None:
-        if event["type"] == "lifespan.startup.complete":
-            _drain_first(session.running())
-        elif event["type"] == "lifespan.shutdown.complete":
-            await node.stop()
-        await send(event)
-
-    await application(scope, receive, send_between)
-
-
-async def _live(_scope: Scope, receive: Receive, send: Send) -> None:
-    """The lifespan of an application that has none."""
-    await receive()
-    await send({"type": "lifespan.startup.complete"})
-    await receive()
-    await send({"type": "lifespan.shutdown.complete"})
-
-
-def _drain_first(running: node.Node) -> None:
-    """Has the node drain before the server's own answer to SIGTERM."""
-    if threading.current_thread() is not threading.main_thread():
-        return
-    stop = signal.getsignal(signal.SIGTERM)
-
-    async def drain(number: int) -> None:
-        await running.drain()
-        if callable(stop):
-            stop(number, None)
-
-    def on_signal(number: int, _: object) -> None:
-        if not running.draining:
-            running.loop.call_soon_threadsafe(lambda: running.spawn(drain(number)))
-
-    signal.signal(signal.SIGTERM, on_signal)
+def __getattr__(name: str) -> Any:
+    """`websocket_urlpatterns`, for a URLRouter; made when asked for, because it reads a setting."""
+    if name != "websocket_urlpatterns":
+        raise AttributeError(f"module 'rooms.routing' has no attribute {name!r}")
+    return [re_path(rf"^{conf.CHAT_SOCKET_PATH.strip('/')}/?$", socket)]  # type: ignore[arg-type]  # Channels routes to applications
