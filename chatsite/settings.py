@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from chatsite import environment
 from monitoring import logs
+from rooms import __version__
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 if os.environ.get("CHAT_ENV_FILE", ".env"):
@@ -133,7 +134,7 @@ CONTENT_SECURITY_POLICY = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "Chat",
     "DESCRIPTION": "Login, rooms and messages over HTTP. The socket's frames are in docs/protocol.md.",
-    "VERSION": "1.0.0",
+    "VERSION": __version__,
     "OAS_VERSION": "3.1.0",  # the first whose schemas are JSON Schema, as msgspec writes it
     "POSTPROCESSING_HOOKS": [],  # the default one names enumerations, and expects a type beside each
     "SERVE_INCLUDE_SCHEMA": False,

@@ -21,7 +21,7 @@ __all__ = [
     "AuthExpired", "AuthRequired", "Caller", "ChatError", "Refused", "anotify", "apost_message", "arecheck",
     "aroom_for", "notify", "post_message", "recheck", "room_for",
 ]  # fmt: skip
-__version__ = "2.0.0"
+__version__ = "1.0.0"
 _MODULES = {"Caller": "callers", **dict.fromkeys(("AuthExpired", "AuthRequired", "ChatError", "Refused"), "errors")}
 
 
