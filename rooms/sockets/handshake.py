@@ -1,6 +1,6 @@
 """What a WebSocket handshake shows: the browser's session cookie and the page it comes from; and how it is refused.
 
-Reads headers only. Whose session it is, if anybody's, is for accounts.authentication to say.
+Reads headers only. Whose session it is, if anybody's, is for rooms.callers to say.
 """
 
 import re
