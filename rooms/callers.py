@@ -64,6 +64,8 @@ def read_token(token: str) -> Caller:
     if conf.CHAT_TOKEN_READER is None:
         raise AuthRequired("Tokens are not accepted here")
     caller: Caller = conf.CHAT_TOKEN_READER(token)
+    if not caller.user.is_active:
+        raise AuthRequired("This account is deactivated")
     return caller
 
 

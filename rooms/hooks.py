@@ -7,7 +7,6 @@ Each has a time budget and is counted. One that fails or takes longer refuses wh
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
 import structlog
@@ -94,7 +93,7 @@ def _failed(name: str, asked: "Future[Any]", error: Exception) -> bool:
     if isinstance(error, ChatError):
         metrics.hook_called(name, "refused")
         raise error
-    is_late = isinstance(error, TimeoutError | FutureTimeout)
+    is_late = isinstance(error, TimeoutError)
     asked.cancel()  # one that runs goes on, and keeps its thread
     metrics.hook_called(name, "late" if is_late else "failed")
     log.warning("hook.failed", hook=name, late=is_late, exc_info=None if is_late else error)

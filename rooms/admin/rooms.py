@@ -73,6 +73,12 @@ class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when
     def has_remove_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("chat_rooms.delete_room")
 
+    def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A room of an object is made by the project's code, for its object."""
+        if db_field.name == "kind":
+            kwargs["choices"] = [choice for choice in Room.Kind.choices if choice[0] != Room.Kind.OBJECT]
+        return super().formfield_for_choice_field(db_field, request, **kwargs)
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return RoomList
 

@@ -130,7 +130,7 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "rooms",
                 "permissions": [
                     ("moderate", "Can moderate every room"),
-                    ("administer", "Can speak to everybody, and see how the chat is doing"),
+                    ("administer", "Can send messages to everybody"),
                 ],
             },
         ),

@@ -72,7 +72,7 @@ class Room(models.Model):
         verbose_name_plural = _("rooms")
         permissions = [
             ("moderate", _("Can moderate every room")),
-            ("administer", _("Can speak to everybody, and see how the chat is doing")),
+            ("administer", _("Can send messages to everybody")),
         ]
         constraints = [
             models.CheckConstraint(condition=~Q(name=""), name="room_has_a_name"),
