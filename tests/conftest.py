@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
+    from rooms.live.events import Event
     from tests.support.servers import ServerProcess
     from tests.support.services import Postgres, Redis
 
@@ -79,6 +80,24 @@ def people(db: None) -> SimpleNamespace:
 
     users = {name: make_user(name) for name in ("alice", "bob", "carol")}
     return SimpleNamespace(**users, admin=make_user("admin", is_staff=True, is_superuser=True))
+
+
+@pytest.fixture
+def announced(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The keys of the users of each announcement of changed rights, when it is published: after the commit."""
+    from rooms.live import control, topics
+    from rooms.services import publishing
+
+    announcements: list[list[str]] = []
+    publish = publishing.publish
+
+    def record(events: list["Event"]) -> None:
+        sent = [control.decode(event.payload) for event in events if event.topic == topics.CONTROL]
+        announcements.extend(change.keys for change in sent if isinstance(change, control.UsersChanged))
+        publish(events)
+
+    monkeypatch.setattr(publishing, "publish", record)
+    return announcements
 
 
 # --- Services: private to this process, started when first asked for --------------------------------------------------

@@ -18,14 +18,14 @@ def minted(*arguments: str) -> list[str]:
 
 
 def test_each_token_signs_its_own_user_in() -> None:
-    names = [authentication.by_token(token).username for token in minted("--count", "3")]
+    names = [authentication.by_token(token).user.username for token in minted("--count", "3")]
     assert names == ["load-1", "load-2", "load-3"]
 
 
 def test_a_second_run_serves_the_same_users() -> None:
     first, second = minted("--count", "2", "--prefix", "stress"), minted("--count", "2", "--prefix", "stress")
     for token, other in zip(first, second, strict=True):
-        assert authentication.by_token(token).user_id == authentication.by_token(other).user_id
+        assert authentication.by_token(token).user == authentication.by_token(other).user
 
 
 def test_no_device_is_written_down() -> None:

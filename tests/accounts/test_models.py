@@ -1,11 +1,10 @@
-"""Users: their roles, and the stamp that ends what they had open."""
+"""Users: their names, and the stamp that ends what they had open."""
 
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.contrib.auth.models import Group
 from django.db import IntegrityError
 from django.db.models.functions import Upper
 from django.test import Client
@@ -15,25 +14,6 @@ from tests.support.factories import make_user
 from tests.support.servers import Database
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.mark.parametrize(
-    ("fields", "roles"),
-    [
-        ({}, ("user",)),
-        ({"is_staff": True}, ("user", "moderator")),
-        ({"is_superuser": True}, ("user", "moderator", "admin")),
-    ],
-)
-def test_flags_give_roles(fields: dict[str, Any], roles: tuple[str, ...]) -> None:
-    assert make_user(**fields).roles == roles
-
-
-@pytest.mark.parametrize(("group", "roles"), [("moderator", ("user", "moderator")), ("readers", ("user",))])
-def test_groups_of_a_roles_name_give_it(group: str, roles: tuple[str, ...]) -> None:
-    user = make_user()
-    user.groups.add(Group.objects.create(name=group))
-    assert user.roles == roles
 
 
 # --- Names ------------------------------------------------------------------------------------------------------------

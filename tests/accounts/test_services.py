@@ -1,27 +1,23 @@
 """Registering, signing in and out, and the exchange of refresh tokens."""
 
-import re
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
 from django.contrib.auth import hashers
-from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts import authentication, services, tokens
 from accounts.models import SignIn, User
 from accounts.services import SignedIn
-from accounts.signals import access_changed, announce
+from rooms.callers import ADMINISTER
 from rooms.conf import conf
 from rooms.errors import AuthExpired, AuthRequired
-from tests.support.factories import PASSWORD, make_user
+from rooms.models import RightsChange
+from tests.support.factories import PASSWORD, find_permission, make_user
 
 pytestmark = pytest.mark.django_db
 SAVEPOINT = 2  # statements; outside of a test it is the transaction's begin and commit
@@ -30,19 +26,6 @@ SAVEPOINT = 2  # statements; outside of a test it is the transaction's begin and
 @pytest.fixture
 def alice() -> User:
     return make_user("alice")
-
-
-@pytest.fixture
-def changed() -> Iterator[list[int]]:
-    """The users whom `access_changed` named."""
-    users: list[int] = []
-
-    def told(user_ids: list[int], **_: Any) -> None:
-        users.extend(user_ids)
-
-    access_changed.connect(told)
-    yield users
-    access_changed.disconnect(told)
 
 
 def signed_in(user: User) -> SignedIn:
@@ -170,14 +153,14 @@ def test_a_refresh_token_is_exchanged_for_new_tokens(alice: User) -> None:
     first = signed_in(alice)
     second = services.refresh(token=first.refresh)
     answer = services.refresh(token=second.refresh)
-    assert authentication.by_token(answer.access).user_id == alice.pk
+    assert authentication.by_token(answer.access).user == alice
     assert tokens.read_refresh(answer.refresh).generation == 2
     assert SignIn.objects.count() == 1
 
 
 def test_new_tokens_carry_todays_roles(alice: User) -> None:
     first = signed_in(alice)
-    alice.groups.add(Group.objects.create(name="admin"))
+    alice.user_permissions.add(find_permission(ADMINISTER))
     assert "admin" in tokens.read_access(services.refresh(token=first.refresh).access).roles
 
 
@@ -208,7 +191,7 @@ def test_a_client_whose_answer_got_lost_may_ask_again(alice: User) -> None:
     lost = services.refresh(token=first.refresh)
     again = services.refresh(token=first.refresh)
     for answer in (again, lost):
-        assert authentication.by_token(answer.access).user_id == alice.pk
+        assert authentication.by_token(answer.access).user == alice
     assert services.refresh(token=again.refresh).user == alice
 
 
@@ -249,7 +232,7 @@ def test_signing_out_ends_this_sign_in_and_no_other(alice: User, kind: str) -> N
         authentication.by_token(here.access)
     with pytest.raises(AuthRequired):
         services.refresh(token=here.refresh)
-    assert authentication.by_token(there.access).user_id == alice.pk
+    assert authentication.by_token(there.access).user == alice
 
 
 def test_signing_out_twice_or_with_anything_is_no_error(alice: User) -> None:
@@ -269,94 +252,65 @@ def test_signing_out_everywhere_ends_every_token(alice: User) -> None:
 
 
 # --- Who hears of it --------------------------------------------------------------------------------------------------
-def test_what_changes_a_users_rights_is_told_after_the_commit(
-    alice: User, changed: list[int], django_capture_on_commit_callbacks: Any
+def test_what_ends_a_users_tokens_is_announced_after_the_commit(
+    alice: User, announced: list[list[str]], django_capture_on_commit_callbacks: Any
 ) -> None:
-    answer, group = signed_in(alice), Group.objects.create(name="moderator")
     changes = [
-        alice.save,
-        lambda: User(pk=alice.pk, username="alicia").save(update_fields=["username"]),
-        lambda: services.deactivate(user_ids=[alice.pk]),
-        lambda: SignIn.objects.get(pk=tokens.read_refresh(answer.refresh).sign_in).delete(),
         lambda: services.revoke(sign_ins=[alice.sign_ins.create(expires_at=timezone.now())]),
         lambda: services.sign_out(token=services.open_sign_in(user=alice).access),
+        lambda: services.sign_out(token=services.open_sign_in(user=alice).refresh),
         lambda: services.sign_out_everywhere(user_ids=[alice.pk]),
-        lambda: alice.groups.add(group),
-        lambda: group.user_set.remove(alice),
-        lambda: group.user_set.add(alice),
-        group.save,
-        group.user_set.clear,
-        lambda: alice.groups.set([group]),
-        group.delete,
+        lambda: services.deactivate(user_ids=[alice.pk]),
     ]
-    alice.refresh_from_db()
     for number, change in enumerate(changes):
         with django_capture_on_commit_callbacks(execute=True):
             change()
-            assert not changed, f"change {number} told too early"
-        assert set(changed) == {alice.pk}, f"change {number} was not told"
-        changed.clear()
+            assert not announced, f"change {number} was announced too early"
+            assert RightsChange.objects.filter(user_key=alice.pk).exists()
+        assert announced == [[str(alice.pk)]], f"change {number} was not announced"
+        announced.clear()
+        RightsChange.objects.all().delete()
 
 
-def test_what_changes_no_rights_is_not_told(
-    alice: User, changed: list[int], django_capture_on_commit_callbacks: Any
+def test_what_ends_nothing_is_not_announced(
+    alice: User, announced: list[list[str]], django_capture_on_commit_callbacks: Any
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         services.refresh(token=signed_in(alice).refresh)
         services.register(username="dora", password="a long enough one")
         services.sign_out(token="nonsense")
-        alice.sign_ins.update(revoked_at=timezone.now())
-        alice.sign_ins.all().delete()
-        Group.objects.create(name="admin")
-    assert changed == []
+        services.load_test_users(count=3)
+    assert announced == []
+    assert not RightsChange.objects.exists()
 
 
 def test_all_whom_one_change_concerns_are_announced_at_once_in_few_statements(
-    django_assert_num_queries: Any, django_capture_on_commit_callbacks: Any
+    announced: list[list[str]], django_assert_num_queries: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
-    users, group = services.load_test_users(count=50), Group.objects.create(name="moderator")
-    ids = sorted(user.pk for user in users)
+    ids = [user.pk for user in services.load_test_users(count=50)]
     changes = [
-        (4, lambda: group.user_set.set(users)),  # Django's own three, the note
-        (3, group.save),  # the group, who is in it, the note
         (3 + SAVEPOINT, lambda: services.sign_out_everywhere(user_ids=ids)),
         (2 + SAVEPOINT, lambda: services.deactivate(user_ids=ids)),
     ]
     for statements, change in changes:
-        with django_capture_on_commit_callbacks() as announcements, django_assert_num_queries(statements):
+        with django_capture_on_commit_callbacks(execute=True), django_assert_num_queries(statements):
             change()
-        assert len(announcements) == 1
+        assert announced == [sorted(map(str, ids))]
+        announced.clear()
 
 
-def test_notes_are_written_in_one_order_so_that_two_changes_never_wait_for_each_other() -> None:
-    with CaptureQueriesContext(connection) as statements:
-        announce([30, 10, 20, 10])
-    assert re.findall(r"\((\d+), ", statements[0]["sql"]) == ["10", "20", "30"]
-
-
-def test_a_user_who_is_deleted_with_many_sign_ins_is_announced_once(
-    alice: User, django_capture_on_commit_callbacks: Any
+def test_signing_out_succeeds_though_nobody_can_be_told(
+    alice: User, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
-    for _ in range(3):
-        signed_in(alice)
-    with django_capture_on_commit_callbacks() as announcements:
-        User.objects.filter(pk=alice.pk).delete()
-    assert len(announcements) == 1
-
-
-def test_a_listener_that_fails_harms_neither_the_caller_nor_the_next(
-    alice: User, changed: list[int], django_capture_on_commit_callbacks: Any
-) -> None:
-    def fails(**_: Any) -> None:
+    def fail(_events: list[Any]) -> None:
         raise ZeroDivisionError
 
-    access_changed.connect(fails)
-    try:
-        with django_capture_on_commit_callbacks(execute=True):
-            services.sign_out_everywhere(user_ids=[alice.pk])
-    finally:
-        access_changed.disconnect(fails)
-    assert changed == [alice.pk]
+    monkeypatch.setattr("rooms.services.publishing.publish", fail)
+    answer = signed_in(alice)
+    with django_capture_on_commit_callbacks(execute=True):
+        services.sign_out_everywhere(user_ids=[alice.pk])
+    with pytest.raises(AuthRequired):
+        authentication.by_token(answer.access)
 
 
 # --- Load tests -------------------------------------------------------------------------------------------------------

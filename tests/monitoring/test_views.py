@@ -173,7 +173,7 @@ def test_the_page_is_linked_from_the_admin(staff_client: Client) -> None:
 def test_the_data_says_who_is_online_since_when_and_from_where(
     staff_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(node, "online", lambda: [Online(7, "<b>alice</b>", SINCE, "10.0.0.7")])
+    monkeypatch.setattr(node, "online", lambda: [Online("7", "<b>alice</b>", SINCE, "10.0.0.7")])
     online = staff_client.get("/admin/monitoring/data/").json()["online"]
     person = {
         "id": "7",
@@ -189,7 +189,7 @@ def test_the_data_names_the_rooms_with_people_the_fullest_first(
 ) -> None:
     quiet, busy = make_room("quiet"), make_room("busy")
     make_room("empty")
-    alice, bob = Online(1, "alice", SINCE), Online(2, "bob", SINCE)
+    alice, bob = Online("1", "alice", SINCE), Online("2", "bob", SINCE)
     monkeypatch.setattr(node, "room_members", lambda: {quiet.pk: [bob], busy.pk: [bob, alice]})
     assert staff_client.get("/admin/monitoring/data/").json()["rooms"] == {
         "count": 2,
@@ -201,7 +201,7 @@ def test_the_data_names_the_rooms_with_people_the_fullest_first(
 
 
 def test_long_lists_are_cut_but_counted_whole(staff_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    crowd = [Online(number, f"user-{number}", SINCE) for number in range(3000)]
+    crowd = [Online(str(number), f"user-{number}", SINCE) for number in range(3000)]
     monkeypatch.setattr(node, "online", lambda: crowd)
     monkeypatch.setattr(node, "room_members", lambda: {make_room().pk: crowd})
     data = staff_client.get("/admin/monitoring/data/").json()

@@ -95,11 +95,11 @@ class Share(MemoryPresence):
         self._departures: list[Departure] = []
         shares.append(self)
 
-    def add(self, place: int, user_id: int, person: Online | None = None) -> Change:
+    def add(self, place: int, user_id: str, person: Online | None = None) -> Change:
         super().add(place, user_id, person)
         return Change(self._sockets(place, user_id) == 1, len(self._users(place)))
 
-    def remove(self, place: int, user_id: int) -> Change:
+    def remove(self, place: int, user_id: str) -> Change:
         super().remove(place, user_id)
         return Change(not self._sockets(place, user_id), len(self._users(place)))
 
@@ -123,10 +123,10 @@ class Share(MemoryPresence):
         counted = [(place, user) for place, users in self.places.items() for user in users if place != SIGNED_IN]
         return [Departure(place, self.people[user]) for place, user in counted if user not in self._users(place)]
 
-    def _sockets(self, place: int, user_id: int) -> int:
+    def _sockets(self, place: int, user_id: str) -> int:
         return sum(share.places.get(place, {}).get(user_id, 0) for share in self._shares)
 
-    def _users(self, place: int) -> set[int]:
+    def _users(self, place: int) -> set[str]:
         return {user for share in self._shares for user in share.places.get(place, ())}
 
 
@@ -227,7 +227,7 @@ def run_at(machine: Machine | None, function: Callable[[], None]) -> None:
         context.run(function)
 
 
-def layer_here() -> Layer | None:
+def layer_here(_alias: str) -> Layer | None:
     machine = here.get()
     return machine.layer if machine else None
 

@@ -48,8 +48,8 @@ def _ignorance(client: Client, room: Room, texts: dict[int, str | None]) -> Iter
 
 def _miscounted(world: "World", room: Room) -> Iterator[str]:
     counted = {user for share in world.shares for user in share.places.get(room.pk, ())}
-    there = {client.user_id for client in world.clients if room.name in client.joined}
-    perhaps = {client.user_id for client in world.clients if room.name in client.doubtful}
+    there = {str(client.user_id) for client in world.clients if room.name in client.joined}
+    perhaps = {str(client.user_id) for client in world.clients if room.name in client.doubtful}
     if not there <= counted <= there | perhaps:
         yield f"the users {counted} are counted in {room}, and {there} are there"
 

@@ -20,6 +20,7 @@ from django.test import override_settings
 from accounts import tokens
 from accounts.models import User
 from rooms import database
+from rooms.callers import roles
 from rooms.errors import ChatError
 from rooms.live import bus, node
 from rooms.models import Message, Room
@@ -169,7 +170,7 @@ class World:
         for number in range(self.dice.randint(6, 10)):
             user, _ = User.objects.get_or_create(username=f"user-{self.dice.randint(1, number + 1)}")
             token = tokens.issue_access(
-                user_id=user.pk, username=user.username, roles=user.roles, stamp=user.stamp(), sign_in=None
+                user_id=user.pk, username=user.username, roles=roles(user), stamp=user.stamp(), sign_in=None
             )
             self.clients.append(Client(f"client-{number}", user.pk, token, self))
 

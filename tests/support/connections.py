@@ -4,8 +4,9 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from accounts.authentication import Identity
 from accounts.models import User
+from rooms import callers
+from rooms.callers import Identity
 from rooms.live.connection import Connection
 from rooms.live.node import Node
 from rooms.protocol.commands.base import Command
@@ -15,6 +16,16 @@ from rooms.sockets.commands import HANDLERS
 from rooms.storage import RoomAccess
 
 Frame = dict[str, Any]
+
+
+def identity_of(user: User, *, expires_at: float | None = None) -> Identity:
+    """A caller whose proof is the stamp that the user had: a token without a sign-in and without its signature."""
+
+    def read(proof: str) -> Identity | None:
+        today = User.objects.filter(pk=user.pk).first()
+        return identity_of(today, expires_at=expires_at) if today and today.stamp() == proof else None
+
+    return Identity(user.pk, user.username, callers.roles(user), expires_at, read, user.stamp())
 
 
 class Client:
@@ -41,7 +52,7 @@ class Client:
         """As by a token; its `auth-success` is not recorded."""
 
         def read(_proof: str) -> Identity:
-            return Identity(user.pk, user.username, user.roles, user.stamp(), **fields)
+            return identity_of(user, **fields)
 
         await session.sign_in_by(self.node, self.connection, read, "proof")
         self.frames = [frame for frame in self.frames if frame["type"] != "auth-success"]

@@ -3,6 +3,8 @@
 import itertools
 from typing import Any
 
+from django.contrib.auth.models import Permission
+
 from accounts.models import User
 from rooms.models import Message, Room
 from rooms.storage import RoomAccess
@@ -13,6 +15,12 @@ _numbers = itertools.count(1)
 
 def make_user(username: str = "", *, password: str = PASSWORD, **fields: Any) -> User:
     return User.objects.create_user(username or f"user-{next(_numbers)}", password=password, **fields)
+
+
+def find_permission(name: str) -> Permission:
+    """A permission by the name that `has_perm` takes: `chat_rooms.moderate`."""
+    label, codename = name.split(".")
+    return Permission.objects.get(content_type__app_label=label, codename=codename)
 
 
 def make_room(name: str = "", **fields: Any) -> Room:

@@ -126,11 +126,12 @@ class ServerProcess(Child):
 
 def _person(username: str, **fields: Any) -> Person:
     from accounts import tokens
+    from rooms.callers import roles
 
     user = make_user(username, **fields)
     user.password = _argon2()
     user.save(update_fields=["password"])
-    token = tokens.issue_access(user_id=user.pk, username=user.username, roles=user.roles, stamp=user.stamp())
+    token = tokens.issue_access(user_id=user.pk, username=user.username, roles=roles(user), stamp=user.stamp())
     return Person(user.pk, user.username, token)
 
 

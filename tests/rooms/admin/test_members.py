@@ -1,31 +1,17 @@
 """Memberships in the admin: every change goes through the moderation service, which says whose rights changed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from accounts.signals import access_changed
 from rooms.models import Membership
 from tests.support.factories import make_room, make_user
 
 pytestmark = pytest.mark.django_db
 MEMBERSHIPS = "/admin/chat_rooms/membership/"
 Commits = Callable[..., Any]
-
-
-@pytest.fixture
-def changed() -> Iterator[list[int]]:
-    """Whose open connections every process is to check again."""
-    users: list[int] = []
-
-    def listen(user_ids: list[int], **_: Any) -> None:
-        users.extend(user_ids)
-
-    access_changed.connect(listen)
-    yield users
-    access_changed.disconnect(listen)
 
 
 @pytest.fixture
@@ -59,25 +45,25 @@ def test_a_ban_is_entered_without_moving_what_was_read(
 def test_a_change_is_announced_after_its_commit(
     moderator: Client,
     membership: Membership,
-    changed: list[int],
+    announced: list[list[str]],
     django_capture_on_commit_callbacks: Commits,
     form: dict[str, str],
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         moderator.post(f"{MEMBERSHIPS}{membership.pk}/change/", form)
-        assert changed == []
-    assert changed == [membership.user_id]
+        assert announced == []
+    assert announced == [[str(membership.user_id)]]
 
 
 def test_a_membership_is_made_once_and_announced(
-    moderator: Client, changed: list[int], django_capture_on_commit_callbacks: Commits
+    moderator: Client, announced: list[list[str]], django_capture_on_commit_callbacks: Commits
 ) -> None:
     room, user = make_room("garden", kind="private"), make_user()
     form = {"room": room.pk, "user": user.pk, "role": "moderator"}
     with django_capture_on_commit_callbacks(execute=True):
         assert moderator.post(f"{MEMBERSHIPS}add/", form).status_code == 302
     assert Membership.objects.get(room=room, user=user).role == Membership.Role.MODERATOR
-    assert changed == [user.pk]
+    assert announced == [[str(user.pk)]]
     assert "already exists" in moderator.post(f"{MEMBERSHIPS}add/", form).content.decode()
 
 
@@ -89,14 +75,15 @@ def test_a_membership_keeps_its_room_and_its_user(moderator: Client, membership:
 
 
 def test_taking_members_out_is_announced_for_each(
-    moderator: Client, membership: Membership, changed: list[int], django_capture_on_commit_callbacks: Commits
+    moderator: Client, membership: Membership, announced: list[list[str]], django_capture_on_commit_callbacks: Commits
 ) -> None:
     others = [Membership.objects.create(room=membership.room, user=make_user()) for _ in range(2)]
     with django_capture_on_commit_callbacks(execute=True):
         moderator.post(f"{MEMBERSHIPS}{membership.pk}/delete/", {"post": "yes"})
-    assert changed == [membership.user_id]
+    assert announced == [[str(membership.user_id)]]
     form = {"action": "delete_selected", "_selected_action": [other.pk for other in others], "post": "yes"}
     with django_capture_on_commit_callbacks(execute=True):
         moderator.post(MEMBERSHIPS, form)
     assert not Membership.objects.exists()
-    assert sorted(changed) == sorted([membership.user_id, *(other.user_id for other in others)])
+    members = [membership, *others]
+    assert sorted(announced) == sorted([str(member.user_id)] for member in members)

@@ -175,7 +175,7 @@ async def test_a_command_without_a_bus_publishes_by_the_layer(
 ) -> None:
     far = await there.enter(ROOM)
     layer = layer_on(redis)
-    monkeypatch.setattr(bus_module, "get_channel_layer", lambda: layer)
+    monkeypatch.setattr(bus_module, "get_channel_layer", lambda _alias: layer)
     monkeypatch.setattr(bus_module, "_running", None)
     await asyncio.to_thread(publish, [change(1, OTHER), change(1), Event(CONTROL, b"7"), change(2)])
     await eventually(lambda: len(far.got) == 2 and there.controls)
@@ -186,7 +186,7 @@ async def test_a_command_without_a_bus_publishes_by_the_layer(
 async def test_a_command_of_a_single_process_publishes_to_nobody(
     layer: Any, monkeypatch: pytest.MonkeyPatch, failures: list[None]
 ) -> None:
-    monkeypatch.setattr(bus_module, "get_channel_layer", lambda: layer)
+    monkeypatch.setattr(bus_module, "get_channel_layer", lambda _alias: layer)
     monkeypatch.setattr(bus_module, "_running", None)
     await asyncio.to_thread(publish, [change(1)])
     assert failures == []

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-import msgspec
 import pytest
 from django.conf import LazySettings
 from django.utils import timezone
@@ -17,19 +16,19 @@ from rooms.errors import Banned, Unavailable
 from rooms.live import node as node_module
 from rooms.live import topics
 from rooms.live.connection import Connection
-from rooms.live.events import Event
 from rooms.live.node import Node
 from rooms.live.presence import Departure, Online
 from rooms.live.redis_presence import RedisPresence
 from rooms.models import Message, Room
-from rooms.services import moderation, rooms
+from rooms.services import moderation, rights, rooms
 from rooms.storage import NewMessage
+from tests.support.connections import identity_of
 from tests.support.factories import make_access, make_message, make_room
 from tests.support.machine import eventually
 from tests.support.services import Redis
 
 pytestmark = pytest.mark.django_db(transaction=True)
-ALICE = Online(1, "alice", datetime(2026, 1, 2, tzinfo=UTC), "::1")
+ALICE = Online("1", "alice", datetime(2026, 1, 2, tzinfo=UTC), "::1")
 
 
 class Rechecks:
@@ -122,10 +121,13 @@ async def test_one_flooding_user_alone_is_refused(
 
 
 # --- Rights -----------------------------------------------------------------------------------------------------------
-async def test_a_thread_has_the_connections_of_a_user_rechecked(node: Node, rechecks: Rechecks) -> None:
-    for user_id, name in ((1, "alice"), (2, "bob")):
-        Client(node, name).connection.identity = SimpleNamespace(user_id=user_id)
-    await asyncio.to_thread(node_module.recheck_users, [1, 5])
+async def test_the_connections_of_a_user_who_is_announced_in_a_thread_are_rechecked(
+    node: Node, people: SimpleNamespace, rechecks: Rechecks
+) -> None:
+    for name in ("alice", "bob"):
+        user = getattr(people, name)
+        Client(node, name).connection.identity = await database.call(identity_of, user)
+    await database.call(rights.announce, [people.alice.pk, 5])
     await eventually(lambda: rechecks.names)
     assert rechecks.names == ["alice"]
 
@@ -145,15 +147,6 @@ async def test_members_of_a_room_whose_row_is_gone_are_rechecked(node: Node, hal
     await eventually(lambda: rechecks.names == ["alice"])
 
 
-def test_a_change_of_rights_is_published_once_with_all_users(monkeypatch: pytest.MonkeyPatch) -> None:
-    published: list[Event] = []
-    monkeypatch.setattr(node_module, "publish", published.extend)
-    node_module.recheck_users([7, 8])
-    assert [(event.topic, msgspec.json.decode(event.payload)) for event in published] == [
-        ("control", {"type": "users", "user_ids": [7, 8]})
-    ]
-
-
 # --- Rooms that go away -----------------------------------------------------------------------------------------------
 async def keys_of_rooms() -> set[int]:
     return await database.call(lambda: set(Room.objects.values_list("pk", flat=True)))
@@ -168,7 +161,7 @@ async def test_rooms_made_by_joining_that_nobody_uses_are_removed(node: Node, pe
         return made
 
     made = await database.call(make)
-    await node.presence.enter(made["occupied"].pk, people.alice.pk)
+    await node.presence.enter(made["occupied"].pk, str(people.alice.pk))
     await node._remove_rooms()
     assert {name for name, room in made.items() if room.pk not in await keys_of_rooms()} == {"unused"}
 
@@ -209,7 +202,7 @@ async def test_a_large_room_gets_its_member_count_once_for_all_changes(
     monkeypatch.setattr(node_module, "MEMBERS_EVERY_S", 0)
     client, access = Client(node), make_access(hall.pk, "hall")
     await client.enter(hall)
-    for user_id in (1, 2, 3):
+    for user_id in ("1", "2", "3"):
         await node.presence.enter(hall.pk, user_id)
         node.members_changed(access)
     await eventually(lambda: client.frames)
@@ -328,7 +321,7 @@ async def test_a_draining_node_says_when_to_reconnect_and_closes(node: Node, set
 # --- Who is where, for threads ----------------------------------------------------------------------------------------
 async def test_threads_are_answered_by_the_running_node(node: Node) -> None:
     await node.presence.connect(ALICE)
-    await node.presence.enter(7, 1)
+    await node.presence.enter(7, "1")
     assert await asyncio.to_thread(node_module.member_counts, [7, 8]) == {7: 1, 8: 0}
     assert await asyncio.to_thread(node_module.online) == [ALICE]
     assert await asyncio.to_thread(node_module.room_members) == {7: [ALICE]}

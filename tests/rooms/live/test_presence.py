@@ -22,7 +22,7 @@ KITCHEN, HALL = 1, 2
 
 
 def person(user_id: int, name: str = "", minutes: int = 0, address: str = "::1") -> Online:
-    return Online(user_id, name or f"user-{user_id}", START + timedelta(minutes=minutes), address)
+    return Online(str(user_id), name or f"user-{user_id}", START + timedelta(minutes=minutes), address)
 
 
 ALICE, BOB = person(1, "alice"), person(2, "bob", minutes=1)
@@ -110,18 +110,18 @@ async def test_at_first_nobody_is_anywhere(presence: Presence) -> None:
 async def test_the_first_socket_and_the_last_are_marked(presence: Presence) -> None:
     assert await presence.connect(ALICE) == Change(True, 1)
     assert await presence.connect(ALICE) == Change(False, 1)
-    assert await presence.enter(KITCHEN, 1) == Change(True, 1)
-    assert await presence.enter(KITCHEN, 1) == Change(False, 1)
-    assert await presence.leave(KITCHEN, 1) == Change(False, 1)
-    assert await presence.leave(KITCHEN, 1) == Change(True, 0)
-    assert await presence.disconnect(1) == Change(False, 1)
-    assert await presence.disconnect(1) == Change(True, 0)
+    assert await presence.enter(KITCHEN, "1") == Change(True, 1)
+    assert await presence.enter(KITCHEN, "1") == Change(False, 1)
+    assert await presence.leave(KITCHEN, "1") == Change(False, 1)
+    assert await presence.leave(KITCHEN, "1") == Change(True, 0)
+    assert await presence.disconnect("1") == Change(False, 1)
+    assert await presence.disconnect("1") == Change(True, 0)
 
 
 async def test_two_sockets_of_one_user_are_one_person(presence: Presence) -> None:
     for _ in range(2):
         await presence.connect(ALICE)
-        await presence.enter(KITCHEN, 1)
+        await presence.enter(KITCHEN, "1")
     assert await presence.online() == [ALICE]
     assert await presence.rooms() == {KITCHEN: [ALICE]}
     assert await presence.counts([KITCHEN]) == {KITCHEN: 1}
@@ -129,16 +129,16 @@ async def test_two_sockets_of_one_user_are_one_person(presence: Presence) -> Non
 
 async def test_a_renamed_user_is_online_under_the_new_name_since_the_same_time(presence: Presence) -> None:
     await presence.connect(ALICE)
-    await presence.enter(KITCHEN, 1)
-    await presence.rename(1, "alicia")
+    await presence.enter(KITCHEN, "1")
+    await presence.rename("1", "alicia")
     renamed = msgspec.structs.replace(ALICE, username="alicia")
     assert await presence.online() == [renamed]
     assert await presence.rooms() == {KITCHEN: [renamed]}
-    assert await presence.disconnect(1) == Change(True, 0)
+    assert await presence.disconnect("1") == Change(True, 0)
 
 
 async def test_renaming_a_user_who_is_not_online_changes_nothing(presence: Presence) -> None:
-    await presence.rename(1, "alicia")
+    await presence.rename("1", "alicia")
     assert await presence.online() == []
 
 
@@ -146,7 +146,7 @@ async def test_people_are_counted_room_by_room(presence: Presence) -> None:
     for one in (ALICE, BOB):
         await presence.connect(one)
         await presence.enter(KITCHEN, one.user_id)
-    assert await presence.enter(HALL, 2) == Change(True, 1)
+    assert await presence.enter(HALL, "2") == Change(True, 1)
     assert await presence.counts([HALL, KITCHEN, 99]) == {HALL: 1, KITCHEN: 2, 99: 0}
     rooms = await presence.rooms()
     assert {room: sorted(one.username for one in there) for room, there in rooms.items()} == {
@@ -157,8 +157,8 @@ async def test_people_are_counted_room_by_room(presence: Presence) -> None:
 
 async def test_a_room_that_everybody_left_is_no_room_with_people(presence: Presence) -> None:
     await presence.connect(ALICE)
-    await presence.enter(KITCHEN, 1)
-    await presence.leave(KITCHEN, 1)
+    await presence.enter(KITCHEN, "1")
+    await presence.leave(KITCHEN, "1")
     assert await presence.rooms() == {}
     assert await presence.online() == [ALICE]
 
@@ -166,16 +166,16 @@ async def test_a_room_that_everybody_left_is_no_room_with_people(presence: Prese
 async def test_who_was_first_stands_first(presence: Presence) -> None:
     for one in (BOB, person(3, minutes=2), ALICE):
         await presence.connect(one)
-    assert [one.user_id for one in await presence.online()] == [1, 2, 3]
+    assert [one.user_id for one in await presence.online()] == ["1", "2", "3"]
 
 
 async def test_a_person_is_shown_by_their_first_socket(presence: Presence) -> None:
     await presence.connect(ALICE)
     await presence.connect(person(1, "alice", minutes=5, address="10.0.0.1"))
     assert await presence.online() == [ALICE]
-    await presence.disconnect(1)
+    await presence.disconnect("1")
     assert await presence.online() == [ALICE]
-    await presence.disconnect(1)
+    await presence.disconnect("1")
     later = person(1, "alice", minutes=9)
     await presence.connect(later)
     assert await presence.online() == [later]
@@ -184,10 +184,10 @@ async def test_a_person_is_shown_by_their_first_socket(presence: Presence) -> No
 async def test_somebody_who_was_not_counted_leaves_nothing_behind(presence: Presence) -> None:
     """As one who was cut off while entering."""
     await presence.connect(ALICE)
-    await presence.enter(KITCHEN, 1)
-    assert (await presence.leave(KITCHEN, 2)).people == 1
-    assert (await presence.leave(HALL, 1)).people == 0
-    assert (await presence.disconnect(2)).people == 1
+    await presence.enter(KITCHEN, "1")
+    assert (await presence.leave(KITCHEN, "2")).people == 1
+    assert (await presence.leave(HALL, "1")).people == 0
+    assert (await presence.disconnect("2")).people == 1
     assert await presence.rooms() == {KITCHEN: [ALICE]}
     assert await presence.online() == [ALICE]
 
@@ -195,16 +195,16 @@ async def test_somebody_who_was_not_counted_leaves_nothing_behind(presence: Pres
 async def test_a_room_is_empty_when_nobody_is_in_it(presence: Presence) -> None:
     assert await presence.is_empty(KITCHEN)
     await presence.connect(ALICE)
-    await presence.enter(KITCHEN, 1)
+    await presence.enter(KITCHEN, "1")
     assert not await presence.is_empty(KITCHEN)
     assert await presence.is_empty(HALL)
-    await presence.leave(KITCHEN, 1)
+    await presence.leave(KITCHEN, "1")
     assert await presence.is_empty(KITCHEN)
 
 
 async def test_nothing_is_left_after_withdrawing(presence: Presence) -> None:
     await presence.connect(ALICE)
-    await presence.enter(KITCHEN, 1)
+    await presence.enter(KITCHEN, "1")
     await presence.withdraw()
     assert await presence.online() == []
     assert await presence.rooms() == {}
@@ -215,32 +215,32 @@ async def test_nothing_is_left_after_withdrawing(presence: Presence) -> None:
 async def test_people_are_counted_over_all_processes(processes: Processes) -> None:
     one, two = await processes.start(), await processes.start()
     await one.connect(ALICE)
-    await one.enter(KITCHEN, 1)
+    await one.enter(KITCHEN, "1")
     await two.connect(BOB)
-    assert await two.enter(KITCHEN, 2) == Change(True, 2)
+    assert await two.enter(KITCHEN, "2") == Change(True, 2)
     for process in (one, two):
         assert await process.online() == [ALICE, BOB]
         assert await process.counts([KITCHEN]) == {KITCHEN: 2}
-    assert await one.leave(KITCHEN, 1) == Change(True, 1)
+    assert await one.leave(KITCHEN, "1") == Change(True, 1)
 
 
 async def test_a_user_on_two_processes_is_one_person(processes: Processes) -> None:
     one, two = await processes.start(), await processes.start()
     await one.connect(ALICE)
     assert await two.connect(ALICE) == Change(False, 1)
-    await one.enter(KITCHEN, 1)
-    assert await two.enter(KITCHEN, 1) == Change(False, 1)
-    assert await one.leave(KITCHEN, 1) == Change(False, 1)
-    assert await two.leave(KITCHEN, 1) == Change(True, 0)
+    await one.enter(KITCHEN, "1")
+    assert await two.enter(KITCHEN, "1") == Change(False, 1)
+    assert await one.leave(KITCHEN, "1") == Change(False, 1)
+    assert await two.leave(KITCHEN, "1") == Change(True, 0)
 
 
 async def test_a_process_that_closes_takes_only_its_own_people(processes: Processes) -> None:
     one, two = await processes.start(), await processes.start()
     for process in (one, two):
         await process.connect(ALICE)
-        await process.enter(KITCHEN, 1)
+        await process.enter(KITCHEN, "1")
     await two.connect(BOB)
-    await two.enter(KITCHEN, 2)
+    await two.enter(KITCHEN, "2")
     departures = await two.withdraw()
     assert departures == [(KITCHEN, BOB)], "alice is still there by the other process"
     await two.confirm(departures)
@@ -256,7 +256,7 @@ async def test_the_people_of_a_dead_process_depart(processes: Processes) -> None
         await dead.connect(one)
         await dead.enter(KITCHEN, one.user_id)
     await living.connect(BOB)
-    await living.enter(KITCHEN, 2)
+    await living.enter(KITCHEN, "2")
     departures = await living.renew()
     assert departures == [(KITCHEN, ALICE)], "bob is still there by the living process"
     assert await living.online() == [BOB]
@@ -268,7 +268,7 @@ async def test_the_people_of_a_dead_process_depart(processes: Processes) -> None
 async def test_a_process_that_renews_its_lease_is_kept(processes: Processes) -> None:
     one, two = await processes.start(), await processes.start()
     await one.connect(ALICE)
-    await one.enter(KITCHEN, 1)
+    await one.enter(KITCHEN, "1")
     assert await processes.pass_time(10 * LEASE_S, one, two) == []
     assert await two.counts([KITCHEN]) == {KITCHEN: 1}
 
@@ -276,7 +276,7 @@ async def test_a_process_that_renews_its_lease_is_kept(processes: Processes) -> 
 async def test_a_process_whose_lease_is_not_renewed_is_dropped_when_it_has_expired(processes: Processes) -> None:
     living, dead = await processes.start(), await processes.start()
     await dead.connect(ALICE)
-    await dead.enter(KITCHEN, 1)
+    await dead.enter(KITCHEN, "1")
     assert await processes.pass_time(LEASE_S, living) == []
     assert await processes.pass_time(LEASE_S / 3, living) == [(KITCHEN, ALICE)]
 
@@ -301,7 +301,7 @@ async def test_each_process_is_held_to_its_own_lease(processes: Processes) -> No
     """As in a rolling restart with another CHAT_PRESENCE_LEASE_S."""
     living, patient = await processes.start(), await processes.start(lease_s=5 * LEASE_S)
     await patient.connect(ALICE)
-    await patient.enter(KITCHEN, 1)
+    await patient.enter(KITCHEN, "1")
     assert await processes.pass_time(5 * LEASE_S, living) == []
     assert await processes.pass_time(LEASE_S, living) == [(KITCHEN, ALICE)]
 
@@ -310,7 +310,7 @@ async def test_a_process_that_was_frozen_drops_nobody_for_what_it_did_not_see(pr
     """A whole machine was stopped: whoever wakes first finds that nobody has renewed a lease."""
     one, two = await processes.start(), await processes.start()
     await two.connect(ALICE)
-    await two.enter(KITCHEN, 1)
+    await two.enter(KITCHEN, "1")
     await one.renew()
     processes.now += 10 * LEASE_S
     assert await one.renew() == []
@@ -320,25 +320,25 @@ async def test_a_process_that_was_frozen_drops_nobody_for_what_it_did_not_see(pr
 async def test_a_process_that_was_dropped_alive_counts_its_people_again(processes: Processes) -> None:
     living, stalled = await processes.start(), await processes.start_one_that_dies()
     await stalled.connect(ALICE)
-    await stalled.enter(KITCHEN, 1)
+    await stalled.enter(KITCHEN, "1")
     await living.renew()
     assert await living.online() == []
     await stalled.renew()
     assert await living.online() == [ALICE]
-    assert await stalled.leave(KITCHEN, 1) == Change(True, 0)
+    assert await stalled.leave(KITCHEN, "1") == Change(True, 0)
 
 
 async def test_a_process_that_was_dropped_alive_takes_nobody_of_another_one_off(processes: Processes) -> None:
     living, stalled = await processes.start(), await processes.start_one_that_dies()
     for process in (stalled, living):
         await process.connect(ALICE)
-        await process.enter(KITCHEN, 1)
+        await process.enter(KITCHEN, "1")
     await living.renew()
-    assert await stalled.leave(KITCHEN, 1) == Change(False, 1)
-    await stalled.disconnect(1)
+    assert await stalled.leave(KITCHEN, "1") == Change(False, 1)
+    await stalled.disconnect("1")
     assert await living.online() == [ALICE]
     assert await living.counts([KITCHEN]) == {KITCHEN: 1}
-    assert await living.leave(KITCHEN, 1) == Change(True, 0)
+    assert await living.leave(KITCHEN, "1") == Change(True, 0)
 
 
 # --- Departures are reported at least once ----------------------------------------------------------------------------
@@ -394,7 +394,7 @@ async def test_departures_survive_the_process_that_dropped_the_dead_one(processe
 async def test_departures_survive_a_shutdown_that_cannot_broadcast_them(processes: Processes) -> None:
     living, stopping = await processes.start(), await processes.start()
     await stopping.connect(ALICE)
-    await stopping.enter(KITCHEN, 1)
+    await stopping.enter(KITCHEN, "1")
     assert await stopping.withdraw() == [(KITCHEN, ALICE)]
     await stopping.close()  # the database was away: nothing is confirmed
     assert await living.counts([KITCHEN]) == {KITCHEN: 0}
@@ -404,7 +404,7 @@ async def test_departures_survive_a_shutdown_that_cannot_broadcast_them(processe
 async def test_a_share_that_could_not_be_withdrawn_is_dropped_by_another_process(processes: Processes) -> None:
     living, stopping = await processes.start(), await processes.start()
     await stopping.connect(ALICE)
-    await stopping.enter(KITCHEN, 1)
+    await stopping.enter(KITCHEN, "1")
     Broken(stopping, scripts.WITHDRAW)
     assert await stopping.withdraw() == []
     await stopping.close()
@@ -416,7 +416,7 @@ async def test_somebody_who_is_back_before_the_departure_is_reported_has_not_lef
     await _dies_in_the_kitchen(processes, ALICE)
     assert await living.renew() == [(KITCHEN, ALICE)]
     await living.connect(ALICE)
-    await living.enter(KITCHEN, 1)
+    await living.enter(KITCHEN, "1")
     assert await living.renew() == []
 
 
@@ -435,7 +435,7 @@ async def test_a_process_that_was_dropped_counts_somebody_and_dies_leaves_no_gho
     living, stalled = await processes.start(), await processes.start()
     assert await processes.pass_time(2 * LEASE_S, living) == []
     await stalled.connect(ALICE)
-    await stalled.enter(KITCHEN, 1)  # before its next renewal, which does not come
+    await stalled.enter(KITCHEN, "1")  # before its next renewal, which does not come
     assert await processes.pass_time(2 * LEASE_S, living) == [(KITCHEN, ALICE)]
     assert await living.online() == []
 
@@ -477,7 +477,7 @@ async def test_no_room_is_certainly_empty_when_a_process_has_just_started(proces
 async def test_no_room_is_certainly_empty_after_redis_was_emptied(processes: Processes, redis: Redis) -> None:
     one, two = await processes.start(), await processes.start()
     await two.connect(ALICE)
-    await two.enter(KITCHEN, 1)
+    await two.enter(KITCHEN, "1")
     await processes.pass_doubt(one, two)
     redis.empty()
     assert not await one.is_empty(KITCHEN), "nobody has renewed yet"
@@ -507,7 +507,7 @@ async def test_no_room_is_certainly_empty_after_a_process_with_people_was_droppe
     """It may be only frozen, with its clients still connected."""
     one, two, frozen = [await processes.start() for _ in range(3)]
     await frozen.connect(ALICE)
-    await frozen.enter(KITCHEN, 1)
+    await frozen.enter(KITCHEN, "1")
     await processes.pass_doubt(one, two, frozen)
     assert await processes.pass_time(LEASE_S * 4 / 3, one, two) == [(KITCHEN, ALICE)]
     for process in (one, two):
@@ -544,7 +544,7 @@ async def test_a_process_that_died_without_people_leaves_no_doubt(processes: Pro
 async def test_a_process_that_stopped_leaves_no_doubt(processes: Processes) -> None:
     one, two = await processes.start(), await processes.start()
     await two.connect(ALICE)
-    await two.enter(KITCHEN, 1)
+    await two.enter(KITCHEN, "1")
     await processes.pass_doubt(one, two)
     await two.confirm(await two.withdraw())
     await two.close()
@@ -558,7 +558,7 @@ async def test_installations_with_different_prefixes_do_not_count_each_other(pro
     same = await processes.start()
     for process in (ours, dead):
         await process.connect(ALICE)
-        await process.enter(KITCHEN, 1)
+        await process.enter(KITCHEN, "1")
     assert await ours.renew() == []
     assert await theirs.renew() == [(KITCHEN, ALICE)]
     assert await same.counts([KITCHEN]) == {KITCHEN: 1}
@@ -580,31 +580,31 @@ async def test_what_an_emptied_redis_forgot_is_counted_again(processes: Processe
     one, two = await processes.start(), await processes.start()
     for _ in range(2):
         await one.connect(ALICE)
-        await one.enter(KITCHEN, 1)
+        await one.enter(KITCHEN, "1")
     await two.connect(BOB)
-    await two.enter(KITCHEN, 2)
+    await two.enter(KITCHEN, "2")
     redis.empty()
     assert await one.online() == []
     for process in (one, two):
         assert await process.renew() == []
     assert await one.online() == [ALICE, BOB]
     assert await one.counts([KITCHEN]) == {KITCHEN: 2}
-    assert await one.leave(KITCHEN, 1) == Change(False, 2)
-    assert await one.leave(KITCHEN, 1) == Change(True, 1)
+    assert await one.leave(KITCHEN, "1") == Change(False, 2)
+    assert await one.leave(KITCHEN, "1") == Change(True, 1)
 
 
 async def test_without_redis_a_process_knows_its_own_people(processes: Processes, redis: Redis) -> None:
     one, two = await processes.start(), await processes.start()
     await one.connect(ALICE)
     await two.connect(BOB)
-    await two.enter(KITCHEN, 2)
+    await two.enter(KITCHEN, "2")
     redis.kill()
-    assert await one.enter(KITCHEN, 1) == Change(True, 1)
+    assert await one.enter(KITCHEN, "1") == Change(True, 1)
     assert await one.counts([KITCHEN, HALL]) == {KITCHEN: 1, HALL: 0}
     assert await one.online() == [ALICE]
     assert await one.rooms() == {KITCHEN: [ALICE]}
     assert await one.renew() == []
-    assert await two.leave(KITCHEN, 2) == Change(True, 0)
+    assert await two.leave(KITCHEN, "2") == Change(True, 0)
     assert not one.reachable()
     redis.restart()
     for process in (one, two):
@@ -628,23 +628,23 @@ async def test_a_change_in_flight_while_the_share_is_rewritten_is_counted_once(
 
     with monkeypatch.context() as patch:
         patch.setattr(one, "_run", late_change)
-        entering = asyncio.ensure_future(one.enter(KITCHEN, 1))
+        entering = asyncio.ensure_future(one.enter(KITCHEN, "1"))
         await asyncio.sleep(0)
         redis.empty()
         await one.renew()
         go_on.set()
         await entering
     await one.renew()
-    assert await one.leave(KITCHEN, 1) == Change(True, 0)
+    assert await one.leave(KITCHEN, "1") == Change(True, 0)
 
 
 async def test_an_old_copy_with_which_redis_restarts_is_replaced(processes: Processes, redis: Redis) -> None:
     one, two = await processes.start(), await processes.start()
     await one.connect(ALICE)
-    await one.enter(KITCHEN, 1)
+    await one.enter(KITCHEN, "1")
     with closing(Client.from_url(redis.url)) as client:
         copy = {key: client.dump(key) for key in client.scan_iter()}
-    await one.leave(KITCHEN, 1)
+    await one.leave(KITCHEN, "1")
     await one.connect(BOB)
     redis.kill()
     redis.restart()

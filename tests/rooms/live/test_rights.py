@@ -4,22 +4,20 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from time import time
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.db.models.functions import Now
 
-from accounts import authentication
 from accounts import services as accounts
-from accounts.authentication import Identity
-from accounts.models import AccessChange, User
-from rooms import database
-from rooms.live import control
+from accounts.models import User
+from rooms import callers, database
+from rooms.callers import Identity
 from rooms.live import rights as rights_module
 from rooms.live.connection import Connection
-from rooms.live.control import RoomChanged, UsersChanged
 from rooms.live.rights import LATE_COMMIT_S, Rights
+from rooms.models import RightsChange
+from rooms.services import rights as rights_service
 from tests.support.factories import make_access
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,7 +34,7 @@ class Checked:
 
     def connect(self, name: str, user_id: int | None, *room_ids: int) -> None:
         connection = Connection(_send, limit_bytes=0, on_cut=lambda: None, address=name)
-        connection.identity = user_id and SimpleNamespace(user_id=user_id)
+        connection.identity = user_id and Identity(user_id, name, ("user",))
         connection.rooms = {f"room-{room_id}": make_access(room_id) for room_id in room_ids}
         self.connections[name] = connection
 
@@ -60,14 +58,14 @@ async def checked() -> Checked:
 async def test_all_connections_of_a_changed_user_are_rechecked(checked: Checked) -> None:
     for name, user_id in (("alice", 1), ("bob", 2), ("alice's phone", 1), ("nobody yet", None)):
         checked.connect(name, user_id)
-    checked.rights.on_control(control.event(UsersChanged([1, 5])).payload)
+    checked.rights.recheck_users(["1", "5"])
     assert checked.names == ["alice", "alice's phone"]
 
 
 async def test_all_members_of_a_changed_room_are_rechecked(checked: Checked) -> None:
     for name, rooms in (("alice", (7, 8)), ("bob", (8,)), ("carol", (7,)), ("dave", ())):
         checked.connect(name, 1, *rooms)
-    checked.rights.on_control(control.event(RoomChanged(7)).payload)
+    checked.rights.recheck_rooms([7])
     assert checked.names == ["alice", "carol"]
 
 
@@ -82,7 +80,7 @@ async def test_every_change_of_a_users_rights_is_counted(checked: Checked) -> No
 
 # --- Callers with a token ---------------------------------------------------------------------------------------------
 class Tokens:
-    """Stands for accounts.authentication: counts how often a token is read."""
+    """Stands for rooms.callers: counts how often a token is read."""
 
     def __init__(self, expires_at: float) -> None:
         self.read: list[str] = []
@@ -92,7 +90,7 @@ class Tokens:
     def by_token(self, token: str) -> Identity:
         self.read.append(token)
         self.meanwhile()
-        return Identity(1, "alice", ("user",), "stamp", expires_at=self.expires_at)
+        return Identity(1, "alice", ("user",), expires_at=self.expires_at)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +107,7 @@ async def test_a_token_is_read_again_when_something_changed(
     checked: Checked, monkeypatch: pytest.MonkeyPatch, expires_in_s: float, change: Callable[[Rights], None], times: int
 ) -> None:
     tokens = Tokens(time() + expires_in_s)
-    monkeypatch.setattr(authentication, "by_token", tokens.by_token)
+    monkeypatch.setattr(callers, "by_token", tokens.by_token)
     assert (await checked.rights.identify("t")).username == "alice"
     change(checked.rights)
     await checked.rights.identify("t")
@@ -121,7 +119,7 @@ async def test_a_token_that_was_read_while_rights_changed_is_not_remembered(
 ) -> None:
     tokens = Tokens(time() + 60)
     tokens.meanwhile = lambda: checked.rights.recheck_users([1])
-    monkeypatch.setattr(authentication, "by_token", tokens.by_token)
+    monkeypatch.setattr(callers, "by_token", tokens.by_token)
     for _ in range(2):
         await checked.rights.identify("t")
     assert tokens.read == ["t", "t"]
@@ -129,7 +127,7 @@ async def test_a_token_that_was_read_while_rights_changed_is_not_remembered(
 
 async def test_a_bounded_number_of_tokens_is_remembered(checked: Checked, monkeypatch: pytest.MonkeyPatch) -> None:
     tokens = Tokens(time() + 60)
-    monkeypatch.setattr(authentication, "by_token", tokens.by_token)
+    monkeypatch.setattr(callers, "by_token", tokens.by_token)
     monkeypatch.setattr(rights_module, "CALLERS", 2)
     for token in "abcca":
         await checked.rights.identify(token)
@@ -159,7 +157,7 @@ async def test_a_change_that_was_committed_late_is_found(
     checked.connect("alice", alice.pk)
     for _ in range(3):
         assert await checked.polled() == []
-    note = AccessChange(user_id=alice.pk, at=Now() - timedelta(seconds=age_s))
+    note = RightsChange(user_key=str(alice.pk), at=Now() - timedelta(seconds=age_s))
     await database.call(note.save)
     assert await checked.polled() == found
     assert await checked.polled() == []
@@ -176,9 +174,9 @@ async def test_a_poll_that_failed_is_made_up_for_by_the_next(
         raise RuntimeError
 
     with monkeypatch.context() as patch:
-        patch.setattr(accounts, "access_changes", fail)
+        patch.setattr(rights_service, "changes", fail)
         for _ in range(20):
             with pytest.raises(RuntimeError):
                 await checked.polled()
-    await database.call(AccessChange(user_id=alice.pk, at=Now() - timedelta(seconds=90)).save)
+    await database.call(RightsChange(user_key=str(alice.pk), at=Now() - timedelta(seconds=90)).save)
     assert await checked.polled() == ["alice"]

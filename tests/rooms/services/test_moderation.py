@@ -1,17 +1,13 @@
 """Bans, mutes and memberships: what is stored, and whose open connections are checked again."""
 
-from collections.abc import Iterator
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from django.db import transaction
 
-from accounts.models import AccessChange
-from accounts.signals import access_changed
 from rooms import access
 from rooms.errors import Banned, Muted
-from rooms.models import Membership, Room
+from rooms.models import Membership, RightsChange, Room
 from rooms.services.moderation import ban, mute, remove_member, set_membership
 from rooms.services.posting import post_message
 from tests.support.factories import make_room
@@ -25,36 +21,23 @@ def room(people: SimpleNamespace) -> Room:
     return make_room("lobby")
 
 
-@pytest.fixture
-def announced() -> Iterator[list[list[int]]]:
-    """The users of each announcement."""
-    calls: list[list[int]] = []
-
-    def listen(user_ids: list[int], **_: Any) -> None:
-        calls.append(user_ids)
-
-    access_changed.connect(listen)
-    yield calls
-    access_changed.disconnect(listen)
-
-
-def test_a_ban_keeps_out_until_it_is_lifted(room: Room, people: SimpleNamespace, announced: list[list[int]]) -> None:
+def test_a_ban_keeps_out_until_it_is_lifted(room: Room, people: SimpleNamespace, announced: list[list[str]]) -> None:
     ban(room_id=room.pk, user_id=people.bob.pk, until=from_now(1))
     with pytest.raises(Banned):
         access.room(people.bob.pk, "lobby")
     ban(room_id=room.pk, user_id=people.bob.pk, until=None)
     assert access.room(people.bob.pk, "lobby").banned_until is None
-    assert announced == [[people.bob.pk]] * 2
+    assert announced == [[str(people.bob.pk)]] * 2
 
 
-def test_a_muted_user_reads_and_does_not_write(room: Room, people: SimpleNamespace, announced: list[list[int]]) -> None:
+def test_a_muted_user_reads_and_does_not_write(room: Room, people: SimpleNamespace, announced: list[list[str]]) -> None:
     mute(room_id=room.pk, user_id=people.bob.pk, until=from_now(1))
     access.room(people.bob.pk, "lobby")
     with pytest.raises(Muted):
         post_message(room_id=room.pk, author_id=people.bob.pk, content="hi")
     mute(room_id=room.pk, user_id=people.bob.pk, until=None)
     assert post_message(room_id=room.pk, author_id=people.bob.pk, content="hi").seq == 1
-    assert announced == [[people.bob.pk]] * 2
+    assert announced == [[str(people.bob.pk)]] * 2
 
 
 def test_a_ban_changes_nothing_else_of_a_membership(room: Room, people: SimpleNamespace) -> None:
@@ -67,32 +50,32 @@ def test_a_ban_changes_nothing_else_of_a_membership(room: Room, people: SimpleNa
 
 
 def test_a_membership_opens_a_private_room_until_it_is_removed(
-    people: SimpleNamespace, announced: list[list[int]]
+    people: SimpleNamespace, announced: list[list[str]]
 ) -> None:
     private = make_room("private", kind=Room.Kind.PRIVATE)
     set_membership(room_id=private.pk, user_id=people.bob.pk)
     assert access.find_room(people.bob.pk, "private").role == Membership.Role.MEMBER
     remove_member(room_id=private.pk, user_id=people.bob.pk)
     assert access.visible_rooms(people.bob.pk) == []
-    assert announced == [[people.bob.pk]] * 2
+    assert announced == [[str(people.bob.pk)]] * 2
 
 
 def test_a_change_is_announced_after_its_commit_and_noted_in_it(
-    room: Room, people: SimpleNamespace, announced: list[list[int]]
+    room: Room, people: SimpleNamespace, announced: list[list[str]]
 ) -> None:
     with transaction.atomic():
         ban(room_id=room.pk, user_id=people.bob.pk, until=from_now(1))
         assert announced == []
-        assert AccessChange.objects.filter(user_id=people.bob.pk).exists()
-    assert announced == [[people.bob.pk]]
+        assert RightsChange.objects.filter(user_key=people.bob.pk).exists()
+    assert announced == [[str(people.bob.pk)]]
 
 
 def test_a_change_that_is_rolled_back_is_neither_announced_nor_noted(
-    room: Room, people: SimpleNamespace, announced: list[list[int]]
+    room: Room, people: SimpleNamespace, announced: list[list[str]]
 ) -> None:
     with transaction.atomic():
         ban(room_id=room.pk, user_id=people.bob.pk, until=from_now(1))
         transaction.set_rollback(True)
     assert announced == []
-    assert not AccessChange.objects.filter(user_id=people.bob.pk).exists()
+    assert not RightsChange.objects.filter(user_key=people.bob.pk).exists()
     assert not Membership.objects.exists()

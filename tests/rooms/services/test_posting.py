@@ -22,13 +22,14 @@ from rooms.errors import (
     TooLarge,
     Unavailable,
 )
+from rooms.live import topics
 from rooms.live.events import Event
 from rooms.live.write_queue import Held
 from rooms.models import Membership, Message, Room
 from rooms.protocol.rules import timestamp
 from rooms.services import posting, publishing
 from rooms.services.changes import delete_message, edit_message, message_frame
-from rooms.services.posting import new_events, post_message, post_messages, store_messages
+from rooms.services.posting import new_messages, post_message, post_messages, store_messages
 from rooms.services.rooms import close_room, remove_room
 from rooms.storage import Repeated, StoredMessage
 from tests.support.factories import make_room, make_user
@@ -52,9 +53,9 @@ def test_messages_take_the_next_seqs_of_their_rooms_and_are_published_in_order(
     ]
     assert run(lambda: Room.objects.get(pk=world.room.pk).last_seq) == 2
     assert [(event.topic, event.seq) for event in published] == [
-        (f"room.{world.room.pk}", 1),
-        (f"room.{world.private.pk}", 1),
-        (f"room.{world.room.pk}", 2),
+        (topics.of_room(world.room.pk), 1),
+        (topics.of_room(world.private.pk), 1),
+        (topics.of_room(world.room.pk), 2),
     ]
     assert frames(published)[2] == {
         "type": "chat-message",
@@ -115,7 +116,7 @@ def test_storing_publishes_nothing_and_answers_what_there_is_to_publish(
     published.clear()
     answers = run(store_messages, [world.new("before", "c"), world.new("new"), world.new(room_id=99_999)])
     assert published == []
-    assert [frame["content"] for frame in frames(new_events(answers))] == ["new"]
+    assert [message.content for message in new_messages(answers)] == ["new"]
 
 
 # --- Who may post -----------------------------------------------------------------------------------------------------

@@ -281,9 +281,9 @@ async def test_a_room_with_members_on_another_process_stays(
     room, _, _ = await alice.join("visit")
     leave = node.presence.leave
 
-    async def another_process_counts_bob(room_id: int, user_id: int) -> Any:
+    async def another_process_counts_bob(room_id: int, user_id: str) -> Any:
         change = await leave(room_id, user_id)
-        await node.presence.enter(room_id, people.bob.pk)
+        await node.presence.enter(room_id, str(people.bob.pk))
         return change
 
     monkeypatch.setattr(node.presence, "leave", another_process_counts_bob)
@@ -355,7 +355,7 @@ async def test_a_closed_connection_has_left_every_room(node: Node, hall: Room, a
         await bob.join(name)
     await bob.disconnect()
     await eventually(lambda: alice.got("user-left"))
-    await eventually(lambda: bob.connection.identity.user_id not in node.presence.people)  # type: ignore[attr-defined]
+    await eventually(lambda: bob.connection.identity.key not in node.presence.people)  # type: ignore[attr-defined]
     assert await rooms_named("visit") == 0
     await alice.disconnect()
     await eventually(lambda: not node.presence.people)  # type: ignore[attr-defined]
@@ -372,7 +372,7 @@ async def test_a_page_that_is_reloaded_has_not_left(
     again = Client(bob.node)
     await again.sign_in(people.bob)
     await again.join("hall")
-    await eventually(lambda: bob.node.presence.places[hall.pk][people.bob.pk] == 1)  # type: ignore[attr-defined]
+    await eventually(lambda: bob.node.presence.places[hall.pk][str(people.bob.pk)] == 1)  # type: ignore[attr-defined]
     assert alice.got("user-left") == []
     assert len(alice.got("user-joined")) == 1
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from accounts import authentication, tokens
-from accounts.authentication import Identity
+from accounts import tokens
 from accounts.models import User
-from rooms import database
+from rooms import callers, database
+from rooms.callers import Identity
 from rooms.errors import Forbidden, Unavailable
 from rooms.live import control, topics
 from rooms.live.control import UsersChanged
@@ -23,7 +23,7 @@ from rooms.models import Room
 from rooms.services import moderation
 from rooms.services.rooms import remove_room
 from rooms.sockets import session
-from tests.support.connections import Client
+from tests.support.connections import Client, identity_of
 from tests.support.factories import make_room
 from tests.support.machine import eventually
 
@@ -36,7 +36,7 @@ async def test_a_user_is_online_once_and_hears_what_everybody_hears(node: Node, 
     for socket in sockets:
         await socket.sign_in(people.alice)
     [online] = await node.presence.online()
-    assert (online.user_id, online.username) == (people.alice.pk, "alice")
+    assert (online.user_id, online.username) == (str(people.alice.pk), "alice")
     assert topics.EVERYONE in node.hub
     for left, socket in zip((1, 0), sockets, strict=True):
         await socket.disconnect()
@@ -99,9 +99,9 @@ async def test_a_user_deactivated_while_their_token_is_read_is_closed(node: Node
 
     def read(_token: str) -> Identity:
         alice = people.alice
-        identity = Identity(alice.pk, alice.username, alice.roles, alice.stamp())
+        identity = identity_of(alice)
         User.objects.filter(pk=alice.pk).update(is_active=False)  # the moment after
-        node.loop.call_soon_threadsafe(node.rights.on_control, control.event(UsersChanged([alice.pk])).payload)
+        node.loop.call_soon_threadsafe(node.on_control, control.event(UsersChanged([str(alice.pk)])).payload)
         return identity
 
     await session.sign_in_by(node, client.connection, read, "token")
@@ -179,7 +179,7 @@ async def test_members_leave_a_room_that_is_gone(
 async def test_a_database_that_is_away_closes_nobody(
     people: SimpleNamespace, hall: Room, alice: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refreshed, away = authentication.refreshed, [Unavailable, Unavailable]
+    refreshed, away = callers.refreshed, [Unavailable, Unavailable]
 
     def fail_first(identity: Identity) -> Identity:
         if away:
@@ -187,7 +187,7 @@ async def test_a_database_that_is_away_closes_nobody(
         return refreshed(identity)
 
     await alice.join("hall")
-    monkeypatch.setattr(authentication, "refreshed", fail_first)
+    monkeypatch.setattr(callers, "refreshed", fail_first)
     monkeypatch.setattr(session, "RECHECK_RETRY_S", 0.01)
     await database.call(lambda: User.objects.filter(pk=people.alice.pk).update(is_superuser=True))
     await alice.recheck()
@@ -198,7 +198,7 @@ async def test_a_database_that_is_away_closes_nobody(
 async def test_the_newer_of_two_rechecks_counts_even_when_it_ends_last(
     people: SimpleNamespace, alice: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refreshed, has_read = authentication.refreshed, asyncio.Semaphore(0)
+    refreshed, has_read = callers.refreshed, asyncio.Semaphore(0)
     gates, loop = [ThreadEvent(), ThreadEvent()], asyncio.get_running_loop()
     waiting = iter(gates)
 
@@ -209,7 +209,7 @@ async def test_the_newer_of_two_rechecks_counts_even_when_it_ends_last(
             gate.wait(5)
         return today
 
-    monkeypatch.setattr(authentication, "refreshed", held_up)
+    monkeypatch.setattr(callers, "refreshed", held_up)
     rechecks = []
     for _ in gates:
         rechecks.append(asyncio.ensure_future(alice.recheck()))
