@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -18,9 +18,11 @@ from accounts import services
 from accounts.forms import AddUserForm, ChangeUserForm
 from accounts.models import SignIn, User
 from rooms.admin.filters import IsSetFilter
-from rooms.callers import roles
 
 RANK_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
+WITH_PERMISSIONS = (
+    Q(is_staff=True) | Q(is_superuser=True) | Q(user_permissions__isnull=False) | Q(groups__permissions__isnull=False)
+)
 SIGN_IN_NAME = SignIn._meta.verbose_name  # noqa: SLF001 - Django documents _meta as public
 
 
@@ -43,8 +45,10 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # not generic when 
         return super().has_delete_permission(request, obj) and self._may_touch(request, obj)
 
     def _may_touch(self, request: HttpRequest, user: User | None) -> bool:
-        """Whoever could set a moderator's password could become that moderator."""
-        return user is None or request.user.is_superuser or "moderator" not in roles(user)
+        """Whoever could set the password of somebody with permissions could have these."""
+        return (
+            user is None or request.user.is_superuser or not User.objects.filter(WITH_PERMISSIONS, pk=user.pk).exists()
+        )
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
@@ -79,8 +83,11 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # not generic when 
         self.message_user(request, done % {"count": len(users)}, messages.SUCCESS if users else messages.WARNING)
 
     def _changeable(self, request: HttpRequest, queryset: QuerySet[User]) -> list[User]:
-        users = queryset.prefetch_related("groups")
-        return [user for user in users if self.has_change_permission(request, user)]
+        if not self.has_change_permission(request):
+            return []
+        if request.user.is_superuser:
+            return list(queryset)
+        return list(queryset.exclude(pk__in=User.objects.filter(WITH_PERMISSIONS).values("pk")))
 
 
 @admin.register(SignIn)

@@ -1,9 +1,10 @@
 """Who people are: users, and the devices they signed in on."""
 
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
@@ -110,14 +111,18 @@ class User(AbstractUser):
         """The name as it is stored; a form calls this for what is not a name, too."""
         return names.normalized(username) if isinstance(username, str) else username
 
-    def stamp(self) -> str:
+    def stamp(self, *, secret: str | bytes | None = None) -> str:
         """What every token and open socket of this user carries; changes with password, epoch and `is_active`."""
         value = f"{self.pk}:{self.password}:{self.token_epoch}:{self.is_active}"
-        return salted_hmac("accounts.User.stamp", value, algorithm="sha256").hexdigest()[:24]
+        return salted_hmac("accounts.User.stamp", value, secret=secret, algorithm="sha256").hexdigest()[:24]
 
     def get_session_auth_hash(self) -> str:
         """A browser's session ends with what ends a token."""
         return self.stamp()
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        """Those of sessions from before SECRET_KEY was replaced."""
+        return (self.stamp(secret=secret) for secret in settings.SECRET_KEY_FALLBACKS)
 
 
 class SignIn(models.Model):

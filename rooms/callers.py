@@ -42,6 +42,7 @@ class Identity:
     username: str  # as others see it
     roles: tuple[str, ...]
     expires_at: float | None = None  # unix seconds
+    avatar: str | None = None  # the address of a picture
     read: Callable[[str], Optional["Identity"]] | None = field(default=None, repr=False, compare=False)
     proof: str = field(default="", repr=False, compare=False)
 
@@ -102,7 +103,8 @@ def refreshed(identity: Identity) -> Identity:
 def _identity(
     user: Any, read: Callable[[str], Identity | None], proof: str, expires_at: float | None = None
 ) -> Identity:
-    return Identity(user.pk, people.shown(user).name, roles(user), expires_at, read, proof)
+    shown = people.shown(user)
+    return Identity(user.pk, shown.name, roles(user), expires_at, shown.avatar, read, proof)
 
 
 def _is_deactivated(user_id: Any) -> bool:

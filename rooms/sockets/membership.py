@@ -29,7 +29,7 @@ TRIES = 3  # a room made by joining can disappear while somebody joins it; they 
 
 
 def user_ref(identity: Identity) -> UserRef:
-    return UserRef(identity.key, identity.username)
+    return UserRef(identity.key, identity.username, identity.avatar)
 
 
 async def join(
