@@ -90,7 +90,7 @@ export class ChatClient {
   #retryTimer;
   #heartbeatTimer;
 
-  constructor(url = defaultUrl(), options = {}) {
+  constructor(url = socketUrl(), options = {}) {
     this.#url = url;
     this.#options = { ...DEFAULTS, ...options };
     this.#userId = this.#options.userId;
@@ -420,8 +420,9 @@ export class ChatClient {
   }
 }
 
-function defaultUrl() {
-  const url = new URL("/ws", globalThis.location?.href ?? "ws://localhost:8000");
+/** The address of a socket of this page's server, for a path; programs without a page get one on this machine. */
+export function socketUrl(path = "/ws") {
+  const url = new URL(path, globalThis.location?.href ?? "ws://localhost:8000");
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url.href;
 }

@@ -1,31 +1,35 @@
-/** The chat page: leads what the server says to the parts of the page, and what one does on the page to the server. */
+/** The page of all rooms: a list of them, one conversation, and the people. The rooms that were opened stay joined. */
 
+import { paintAvatar } from "./avatar.js";
 import { showBanner } from "./banners.js";
-import { ChatClient, newId } from "./chat-client.js";
-import { Composer } from "./composer.js";
+import "./chat-room.js";
 import { ConnectionState } from "./connection-state.js";
-import { Conversation } from "./conversation.js";
-import { JoinedRoom } from "./joined-room.js";
-import { byId, firstRoom, me, paintAvatar, recall, remember, say, sayError } from "./page.js";
+import { byId, configuration, me, say, sayError } from "./page.js";
 import { People } from "./people.js";
 import { PolledList } from "./polled-list.js";
 import { RoomList, roomPath } from "./room-list.js";
+import { SharedChat } from "./shared-chat.js";
+import { recall, remember } from "./tab-storage.js";
 
-const HISTORY_PAGE = 50;
 const REFRESH_MS = 20_000;
 const SPREAD_MS = 500;
 const SPREAD_MS_PER_MEMBER = 20; // a thousand people who see somebody come do not all ask in the same second
+const PAGE = "page"; // what holds the joined rooms, besides the element
 const withFinePointer = matchMedia("(pointer: fine)");
 
-const client = new ChatClient(undefined, { userId: me.id });
-const rooms = new Map(); // name → JoinedRoom
+const chat = SharedChat.open(configuration);
+const { client, rooms } = chat;
+const conversation = byId("conversation");
 let current = null;
 
 const roomList = new RoomList({ onOpen: openRoom, onCreate: createRoom });
-const conversation = new Conversation({ onOlder: loadOlder });
-const composer = new Composer({ onSend: sendMessage });
 const people = new People();
-const connectionState = new ConnectionState({ onRetry: () => client.connect() });
+const connectionState = new ConnectionState({
+  configuration,
+  strip: byId("connection"),
+  place: byId("state"),
+  onRetry: () => client.connect(),
+});
 
 // --- Going from room to room ---------------------------------------------------------------------------------------------
 
@@ -34,32 +38,23 @@ function openRoom(name) {
   showRoom(name);
 }
 
+function openNone() {
+  history.pushState({ room: null }, "", roomPath("."));
+  showRoom(null);
+}
+
 function showRoom(name) {
-  current = name === null ? null : (rooms.get(name) ?? enterRoom(name));
+  current = name === null ? null : chat.hold(name, PAGE);
   byId("app").dataset.view = current ? "room" : "rooms";
-  conversation.show(current);
+  byId("welcome").hidden = Boolean(current);
+  conversation.hidden = !current;
   people.close();
   roomList.clearFilter();
   if (current) {
     current.unread = 0;
-    composer.show(name);
-    if (withFinePointer.matches) composer.focus();
-  }
-  paint();
-}
-
-function enterRoom(name) {
-  const room = new JoinedRoom(name);
-  rooms.set(name, room);
-  client.send("join-room", { roomId: name }).catch((error) => refuse(name, error));
-  return room;
-}
-
-function refuse(name, error) {
-  const room = rooms.get(name);
-  if (!room) return;
-  rooms.delete(name);
-  room.refusal = sayError(error);
+    conversation.setAttribute("room", name);
+    if (withFinePointer.matches) conversation.focus();
+  } else conversation.removeAttribute("room");
   paint();
 }
 
@@ -73,87 +68,34 @@ async function createRoom(name) {
 }
 
 function leaveRoom() {
-  if (rooms.delete(current.name)) client.send("leave-room", { roomId: current.name }).catch(() => {});
-  history.pushState({ room: null }, "", roomPath("."));
-  showRoom(null);
+  chat.release(current, PAGE);
+  openNone();
 }
 
-// --- Messages ------------------------------------------------------------------------------------------------------------
+// --- What comes ----------------------------------------------------------------------------------------------------------
 
-function sendMessage(content) {
-  const room = current;
-  const clientId = newId();
-  const post = () =>
-    client.send("chat-message", { roomId: room.name, content, clientId }).then(
-      (ack) => room.log.acknowledge(clientId, ack),
-      (error) => room.log.fail(clientId, sayError(error)),
-    );
-  room.log.addUnsent({ clientId, content, onRetry: post, onDiscard: paint });
-  conversation.follow();
-  post();
-}
-
-async function loadOlder(room) {
-  const before = room.log.oldestSeq;
-  if (before === undefined) return false;
-  try {
-    const { messages } = await client.send("get-history", { roomId: room.name, before, limit: HISTORY_PAGE });
-    room.addHistory(messages, HISTORY_PAGE);
-    return true;
-  } catch {
-    return false; // scrolling on tries again
-  }
-}
-
-function received(message) {
-  const room = rooms.get(message.roomId);
-  if (!room) return;
-  if (!message.missed) room.people.set(message.user.id, message.user); // the author of a missed one may have left since
-  if (!room.log.add(message)) return;
-  const isMine = message.user.id === me.id;
-  if (!isMine && (room !== current || document.hidden)) room.unread++;
-  conversation.added(room, { isMessage: true });
-  paintSoon();
-}
-
-function cameOrWent({ roomId, user, timestamp }, { key }) {
+function received({ roomId, user }) {
   const room = rooms.get(roomId);
-  if (!room) return;
-  if (key === "joined") room.people.set(user.id, user);
-  else room.people.delete(user.id);
-  room.memberCount += key === "joined" ? 1 : -1;
-  room.log.addNotice(say(key, { name: user.username }), user, new Date(timestamp));
-  conversation.added(room, { isMessage: false });
+  if (room && user.id !== me.id && (room !== current || document.hidden)) room.unread++;
   paintSoon();
-  refresh(SPREAD_MS + SPREAD_MS_PER_MEMBER * room.memberCount);
+}
+
+function cameOrWent({ roomId }) {
+  paintSoon();
+  refresh(SPREAD_MS + SPREAD_MS_PER_MEMBER * (rooms.get(roomId)?.memberCount ?? 0));
 }
 
 client.on("chat-message", received);
 client.on("room-message", received);
-client.on("message-edited", (frame) => rooms.get(frame.roomId)?.log.edit(frame));
-client.on("room-reset", ({ roomId }) => rooms.get(roomId)?.log.clear());
-client.on("message-deleted", ({ roomId, messageId }) => rooms.get(roomId)?.log.delete(messageId));
-client.on("user-joined", (frame) => cameOrWent(frame, { key: "joined" }));
-client.on("user-left", (frame) => cameOrWent(frame, { key: "left" }));
-client.on("room-joined", ({ roomId, memberCount }) => {
-  const room = rooms.get(roomId);
-  if (!room) return;
-  room.entered(memberCount);
+client.on("user-joined", cameOrWent);
+client.on("user-left", cameOrWent);
+client.on("room-members", paintSoon);
+client.on("room-lost", paintSoon);
+client.on("room-joined", () => {
   refresh(SPREAD_MS);
   paint();
 });
-client.on("message-history", (frame) => {
-  const room = rooms.get(frame.roomId);
-  if (!room || frame.id) return; // an answer goes to who asked
-  room.addHistory(frame.messages, HISTORY_PAGE);
-  conversation.added(room, { isMessage: false });
-});
-client.on("room-members", ({ roomId, memberCount }) => {
-  const room = rooms.get(roomId);
-  if (room) room.memberCount = memberCount;
-  paintSoon();
-});
-client.on("room-lost", (frame) => refuse(frame.roomId, frame));
+conversation.addEventListener("chat-refused", paint);
 client.on("chat", ({ user, message }) => showBanner({ from: say("fromPerson", { name: user.username }), text: message }));
 client.on("admin-message", (frame) =>
   showBanner({ from: say("fromAdmin", { name: frame.from }), text: frame.content, isOfficial: true }),
@@ -164,6 +106,7 @@ client.on("admin-message", (frame) =>
 const listedRooms = new PolledList(async () => {
   const { rooms: listed } = await client.send("get-rooms");
   for (const { id, memberCount } of listed) if (rooms.has(id)) rooms.get(id).memberCount = memberCount;
+  if (current) chat.paint(current);
   roomList.show({ rooms: listed, mine: rooms, current: current?.name ?? null });
   paint();
   return listed.length;
@@ -193,10 +136,9 @@ function paintSoon() {
 function paint() {
   clearTimeout(paintTimer);
   paintTimer = null;
-  conversation.paint();
   people.showRoom(current);
   roomList.show({ mine: rooms, current: current?.name ?? null });
-  remember("rooms", [...rooms.keys()]);
+  remember(me, "rooms", [...rooms.keys()]);
   const unread = [...rooms.values()].reduce((sum, room) => sum + room.unread, 0);
   document.title = [unread ? `(${unread}) ` : "", current ? `${current.name} · ` : "", say("title")].join("");
 }
@@ -213,21 +155,21 @@ document.addEventListener("visibilitychange", () => {
 });
 setInterval(() => document.hidden || refresh(SPREAD_MS), REFRESH_MS);
 addEventListener("popstate", ({ state }) => showRoom(state?.room ?? null));
-addEventListener("beforeunload", (event) => {
-  if ([...rooms.values()].some((room) => room.log.hasUnsent)) event.preventDefault();
-});
 for (const link of [byId("home"), byId("back")]) {
   link.addEventListener("click", (event) => {
     event.preventDefault();
-    history.pushState({ room: null }, "", roomPath("."));
-    showRoom(null);
+    openNone();
   });
 }
+byId("skip").addEventListener("click", (event) => {
+  event.preventDefault();
+  conversation.focus();
+});
 byId("leave").addEventListener("click", leaveRoom);
 paintAvatar(byId("my-avatar"), me);
+connectionState.show(client);
 
-const start = firstRoom ?? history.state?.room ?? null;
+const start = conversation.getAttribute("room") ?? history.state?.room ?? null;
 history.replaceState({ room: start }, "");
-for (const name of recall("rooms", [])) enterRoom(name);
+for (const name of recall(me, "rooms", [])) chat.hold(name, PAGE);
 showRoom(start);
-client.connect();

@@ -1,16 +1,21 @@
 /** The composer: Enter sends, each room keeps its draft, and a counter warns before the limit. */
 
-import { byId, maxContentChars, recall, remember, say } from "./page.js";
+import { recall, remember } from "./tab-storage.js";
 
 const WARN_FROM = 0.9; // of the limit
 
 export class Composer {
-  #input = byId("composer-input");
+  #byId;
+  #configuration;
+  #input;
   #room = null;
   #onSend;
 
-  /** `onSend(content)` is called with what is to be sent. */
-  constructor({ onSend }) {
+  /** `byId(id)` finds its elements; `onSend(content)` is called with what is to be sent. */
+  constructor({ byId, configuration, onSend }) {
+    this.#byId = byId;
+    this.#configuration = configuration;
+    this.#input = byId("composer-input");
     this.#onSend = onSend;
     byId("composer").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -28,10 +33,10 @@ export class Composer {
   /** Switches to this room, and restores its draft. */
   show(name) {
     this.#room = name;
-    this.#input.value = recall(`draft.${name}`, "");
-    const label = say("messageTo", { room: name });
+    this.#input.value = recall(this.#configuration.me, `draft.${name}`, "");
+    const label = this.#configuration.say("messageTo", { room: name });
     this.#input.placeholder = label;
-    byId("composer-label").textContent = label;
+    this.#byId("composer-label").textContent = label;
     this.#changed();
   }
 
@@ -49,25 +54,33 @@ export class Composer {
   }
 
   #isSendable(content) {
+    const { maxContentChars } = this.#configuration;
     return content.trim() !== "" && !(maxContentChars && [...content].length > maxContentChars);
   }
 
   #changed() {
-    const { value, style } = this.#input;
-    remember(`draft.${this.#room}`, value);
-    byId("send").disabled = !this.#isSendable(value);
+    const { value } = this.#input;
+    remember(this.#configuration.me, `draft.${this.#room}`, value);
+    this.#byId("send").disabled = !this.#isSendable(value);
     this.#count([...value].length);
+    this.fit();
+  }
+
+  /** Makes the field as high as its text; needed after it was hidden too. */
+  fit() {
+    const { style } = this.#input;
     style.height = "auto";
-    style.height = `${this.#input.scrollHeight + 2}px`; // and its two borders
+    if (this.#input.scrollHeight) style.height = `${this.#input.scrollHeight + 2}px`; // and its two borders
   }
 
   #count(length) {
+    const { maxContentChars, say } = this.#configuration;
     const left = maxContentChars - length;
     const over = Boolean(maxContentChars) && left < 0;
     const near = Boolean(maxContentChars) && length >= maxContentChars * WARN_FROM;
     const text = over ? say("charactersOver", { count: -left }) : say("charactersLeft", { count: left });
-    byId("composer-count").textContent = near ? text : "";
-    byId("composer-count").classList.toggle("over", over);
+    this.#byId("composer-count").textContent = near ? text : "";
+    this.#byId("composer-count").classList.toggle("over", over);
     this.#input.ariaInvalid = String(over);
   }
 }

@@ -1,29 +1,42 @@
-/** Shows the state of the connection: always beside my name, and as a strip above the page while something is wrong. */
-
-import { byId, say, sayClosed, sayError } from "./page.js";
+/** Shows the state of the connection: as a strip while something is wrong, and always in a place of the page if it has one. */
 
 const QUIET_MS = 1_500; // a connection that is back sooner is not shown as lost
 const SIGN_IN_HELPS = new Set([1008, 4100, 4101]);
 
 export class ConnectionState {
+  #configuration;
+  #strip;
+  #place;
   #timer = null;
 
-  /** `onRetry()` is called when the user asks to reconnect now. */
-  constructor({ onRetry }) {
-    byId("connection-retry").addEventListener("click", onRetry);
+  /** `strip` has a span, a button and a link; `onRetry()` is called when the user asks to reconnect now. */
+  constructor({ configuration, strip, place = null, onRetry }) {
+    this.#configuration = configuration;
+    this.#strip = strip;
+    this.#place = place;
+    strip.querySelector("button").addEventListener("click", onRetry);
   }
 
   show({ state, code }) {
+    const { say, sayClosed, sayError } = this.#configuration;
+    const [text, retry, signIn] = ["span", "button", "a"].map((name) => this.#strip.querySelector(name));
     const isLost = state === "waiting" || state === "closed";
-    byId("state").dataset.state = state;
-    byId("state").textContent = isLost ? sayError({ code: "disconnected" }) : say(state);
-    byId("connection-text").textContent = state === "closed" ? sayClosed(code) : say(state);
-    byId("connection-retry").hidden = state !== "waiting";
-    byId("connection-sign-in").hidden = state !== "anonymous" && !SIGN_IN_HELPS.has(code);
-    if (state === "ready") {
+    if (this.#place) {
+      this.#place.dataset.state = state;
+      this.#place.textContent = isLost ? sayError({ code: "disconnected" }) : say(state);
+    }
+    text.textContent = state === "closed" ? sayClosed(code) : say(state);
+    retry.hidden = state !== "waiting";
+    signIn.hidden = state !== "anonymous" && !SIGN_IN_HELPS.has(code);
+    this.hide(state === "ready");
+  }
+
+  /** Nothing is wrong, or nobody looks any more. */
+  hide(isQuiet = true) {
+    if (isQuiet) {
       clearTimeout(this.#timer);
       this.#timer = null;
-      byId("connection").hidden = true;
-    } else this.#timer ??= setTimeout(() => (byId("connection").hidden = false), QUIET_MS);
+      this.#strip.hidden = true;
+    } else this.#timer ??= setTimeout(() => (this.#strip.hidden = false), QUIET_MS);
   }
 }

@@ -1,63 +1,78 @@
-/** The open room: its head, its log with the scrolling, and why it cannot be entered if it cannot. */
-
-import { byId, say } from "./page.js";
+/** One open room: its head, its log with the scrolling, and why it cannot be entered if it cannot. A view of SharedChat. */
 
 const NEAR_PX = 80; // so near the end one is reading along; so near the beginning the older page is wanted
 const FAR_PX = 400;
 
 export class Conversation {
+  #byId;
+  #say;
+  #onOlder;
+  #onRefused;
+  #log;
+  #beginning;
   #room = null;
-  #log = byId("log");
   #following = true;
   #missed = 0;
-  #onOlder;
 
-  /** `onOlder(room)` fetches the page before the oldest message and returns a promise. */
-  constructor({ onOlder }) {
+  /**
+   * `byId(id)` finds its elements; `onOlder(room, log)` resolves to whether an older page came; `onRefused(error)` is
+   * called when the room that is shown cannot be entered.
+   */
+  constructor({ byId, say, onOlder, onRefused }) {
+    this.#byId = byId;
+    this.#say = say;
     this.#onOlder = onOlder;
+    this.#onRefused = onRefused;
+    this.#log = byId("log");
+    this.#beginning = byId("beginning"); // not always in the log
     this.#log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    new ResizeObserver(() => this.#following && this.#toEnd()).observe(this.#log);
+    new ResizeObserver(() => this.#resized()).observe(this.#log);
     byId("jump").addEventListener("click", () => this.follow());
   }
 
-  /** Shows a room, or with null the welcome. */
+  /** Shows a room, or with null none. */
   show(room) {
-    if (this.#room) this.#room.scrollTop = this.#following ? null : this.#log.scrollTop;
+    if (this.#room) this.#shown.scrollTop = this.#following ? null : this.#log.scrollTop;
     this.#room = room;
-    byId("welcome").hidden = Boolean(room);
-    byId("conversation").hidden = !room;
-    if (!room) return;
-    byId("room-title").textContent = room.name;
-    this.#log.replaceChildren(byId("beginning"), room.log.element);
-    this.#following = room.scrollTop === null;
+    if (!room) return this.#log.replaceChildren();
+    this.#byId("room-title").textContent = room.name;
+    this.#log.replaceChildren(this.#beginning, this.#shown.element);
+    this.#following = this.#shown.scrollTop === null;
     this.#missed = 0;
     if (this.#following) this.#toEnd();
-    else this.#log.scrollTop = room.scrollTop;
-    this.paint();
+    else this.#log.scrollTop = this.#shown.scrollTop;
+    this.paint(room);
+    this.#fill();
   }
 
-  /** Brings head and notes up to date with the room. */
-  paint() {
-    const room = this.#room;
-    if (!room) return;
-    byId("room-members").textContent = room.memberCount ? say("membersHere", { count: room.memberCount }) : "";
+  /** Brings head and notes up to date with the room, if it is the one shown. */
+  paint(room) {
+    if (room !== this.#room) return;
+    const byId = this.#byId;
+    byId("room-members").textContent = room.memberCount ? this.#say("membersHere", { count: room.memberCount }) : "";
     byId("refusal").hidden = !room.refusal;
     byId("refusal").textContent = room.refusal;
     byId("composer").hidden = Boolean(room.refusal);
-    paintBeginning(room);
+    this.#paintBeginning();
     const jump = byId("jump");
     jump.hidden = this.#following;
-    jump.textContent = this.#missed ? say("newMessages", { count: this.#missed }) : say("latest");
+    jump.textContent = this.#missed ? this.#say("newMessages", { count: this.#missed }) : this.#say("latest");
+  }
+
+  /** The room cannot be entered, or not any more: shows `room.refusal`. */
+  refused(room, error) {
+    this.paint(room);
+    if (room === this.#room) this.#onRefused(error);
   }
 
   /** Something was added at the end of this room's log. */
   added(room, { isMessage }) {
     if (room !== this.#room) return;
     if (this.#following) {
-      if (room.log.trim()) room.hasOlder = true;
+      if (this.#shown.trim()) this.#shown.hasOlder = true;
       this.#toEnd();
     } else if (isMessage) this.#missed++;
-    this.paint();
+    this.paint(room);
     this.#fill();
   }
 
@@ -66,11 +81,21 @@ export class Conversation {
     this.#following = true;
     this.#missed = 0;
     this.#toEnd();
-    this.paint();
+    this.paint(this.#room);
+  }
+
+  get #shown() {
+    return this.#room?.logOf(this);
   }
 
   #toEnd() {
     this.#log.scrollTop = this.#log.scrollHeight;
+  }
+
+  /** Also after it was hidden, when there is no end to go to and nothing to fill. */
+  #resized() {
+    if (this.#following) this.#toEnd();
+    this.#fill();
   }
 
   #scrolled() {
@@ -79,31 +104,33 @@ export class Conversation {
     if (following !== this.#following) {
       this.#following = following;
       this.#missed = 0;
-      this.paint();
+      this.paint(this.#room);
     }
     this.#fill();
   }
 
   /** Loads the older page when the beginning of what is here comes into sight; the eye's place stays where it is. */
   async #fill() {
-    const room = this.#room;
-    if (!room?.hasOlder || room.loading || this.#log.scrollTop > FAR_PX) return;
-    room.loading = true;
+    const [room, shown] = [this.#room, this.#shown];
+    const { clientHeight, scrollTop } = this.#log;
+    if (!shown?.hasOlder || shown.loading || !clientHeight || scrollTop > FAR_PX) return;
+    shown.loading = true;
     this.#log.ariaBusy = "true"; // readers aloud: this is not news
     const fromEnd = this.#log.scrollHeight - this.#log.scrollTop;
-    const arrived = await this.#onOlder(room);
-    room.loading = false;
+    const arrived = await this.#onOlder(room, shown);
+    shown.loading = false;
     this.#log.ariaBusy = "false";
     if (room !== this.#room) return;
     this.#log.scrollTop = this.#following ? this.#log.scrollHeight : this.#log.scrollHeight - fromEnd;
-    this.paint();
+    this.paint(room);
     if (arrived) this.#fill();
   }
-}
 
-function paintBeginning(room) {
-  const element = byId("beginning");
-  const text = room.log.isEmpty ? say("emptyRoom") : say("beginning", { room: room.name });
-  element.hidden = room.hasOlder || !room.joined;
-  if (element.textContent !== text) element.textContent = text; // it stands in a live region: only news is said aloud
+  #paintBeginning() {
+    const { name, joined } = this.#room;
+    const text = this.#shown.isEmpty ? this.#say("emptyRoom") : this.#say("beginning", { room: name });
+    this.#beginning.hidden = this.#shown.hasOlder || !joined;
+    // It stands in a live region: only news is said aloud.
+    if (this.#beginning.textContent !== text) this.#beginning.textContent = text;
+  }
 }

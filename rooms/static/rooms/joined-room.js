@@ -1,33 +1,47 @@
-/** What this page knows of one room that it is in, or on its way into. */
+/** What is known of one room that is joined, or about to be; each view of it has a log of its own. */
 
 import { MessageLog } from "./message-log.js";
-import { me } from "./page.js";
 
 export class JoinedRoom {
-  log = new MessageLog();
-  people = new Map(); // id → user: myself, and whom this page saw join or write since it joined, and not leave
+  logs = new Map(); // view → MessageLog
+  holders = new Set(); // whoever wants it joined
+  people = new Map(); // id → user: myself, and whom we saw join or write since we joined, and not leave
   joined = false;
   memberCount = 0;
   unread = 0;
-  hasOlder = false;
-  loading = false;
   refusal = ""; // why it cannot be entered
-  scrollTop = null; // where its reader was; null is the end
+  #configuration;
+  #hasHistory = false;
 
-  constructor(name) {
+  constructor(name, configuration) {
     this.name = name;
+    this.#configuration = configuration;
   }
 
-  /** The page has joined the room, or joined it again: who left while it was away is unknown, so it starts with itself. */
+  get hasUnsent() {
+    return [...this.logs.values()].some((log) => log.hasUnsent);
+  }
+
+  /** The log of a view; a new one gets the history that comes with joining, or has to fetch it when that was before. */
+  logOf(view) {
+    if (!this.logs.has(view)) {
+      const log = new MessageLog(this.#configuration);
+      log.hasOlder = this.#hasHistory;
+      this.logs.set(view, log);
+    }
+    return this.logs.get(view);
+  }
+
+  /** Joined, or joined again: who left meanwhile is unknown, so the people start with myself. */
   entered(memberCount) {
+    const { me } = this.#configuration;
     this.joined = true;
     this.memberCount = memberCount;
     this.people = new Map([[me.id, me]]);
   }
 
-  /** Shows a page of history; the server has older messages if the page is full. */
-  addHistory(messages, limit) {
-    for (const message of messages) this.log.add(message);
-    this.hasOlder = messages.length >= limit;
+  addHistory(messages) {
+    this.#hasHistory = true;
+    for (const log of this.logs.values()) log.addHistory(messages);
   }
 }

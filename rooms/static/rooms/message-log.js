@@ -1,23 +1,29 @@
 /**
- * One room's messages as a list on the page: in the order of their `seq`, my own unsent ones at the end, notices where
- * they happened. It knows no socket.
+ * One room's messages as a list: in the order of their `seq`, my own unsent ones at the end, notices where they happened.
+ * It knows no socket.
  */
 
+import { paintAvatar } from "./avatar.js";
+import { make } from "./dom.js";
 import { textNodes } from "./message-text.js";
-import { me, paintAvatar, piece, say, sayName } from "./page.js";
-import { isSameDay, paintTime, sayDay } from "./times.js";
+import { isSameDay } from "./times.js";
 
+export const HISTORY_PAGE = 50;
 const GROUP_MS = 5 * 60_000; // the same author's messages within this time are grouped
 const KEPT = 1_000; // entries of one room on the page; dropped ones load again by scrolling up
 
 export class MessageLog {
-  element = document.createElement("ol");
+  element = make("ol", { class: "messages" });
+  hasOlder = false; // the server has messages before these
+  loading = false;
+  scrollTop = null; // where its reader was; null is the end
+  #configuration;
   #entries = []; // {order, element, at, seq?, messageId?, clientId?, authorId?, noticeOf?}, by order
   #bySeq = new Map();
   #unsent = new Map(); // clientId → entry
 
-  constructor() {
-    this.element.className = "messages";
+  constructor(configuration) {
+    this.#configuration = configuration;
   }
 
   get oldestSeq() {
@@ -32,16 +38,22 @@ export class MessageLog {
     return this.#unsent.size > 0;
   }
 
+  /** Shows a page of history; the server has older messages if the page is full. */
+  addHistory(messages) {
+    for (const message of messages) this.add(message);
+    this.hasOlder = messages.length >= HISTORY_PAGE;
+  }
+
   /** Shows a message; false when it was here already, or is my own that was waiting. */
   add({ seq, messageId, clientId, user, content, timestamp, editedAt }) {
     if (this.#bySeq.has(seq)) return false;
-    if (user.id === me.id && this.#unsent.has(clientId)) {
+    if (user.id === this.#configuration.me.id && this.#unsent.has(clientId)) {
       this.acknowledge(clientId, { seq, messageId, timestamp });
       return false;
     }
-    const entry = messageEntry({ user, content, at: new Date(timestamp) });
+    const entry = this.#message({ user, content, at: new Date(timestamp) });
     Object.assign(entry, { order: seq, seq, messageId });
-    if (editedAt) entry.element.querySelector(".content").append(edited());
+    if (editedAt) entry.element.querySelector(".content").append(this.#edited());
     this.#bySeq.set(seq, entry);
     this.#insert(entry);
     return true;
@@ -49,10 +61,12 @@ export class MessageLog {
 
   /** Shows my own message before the server has it. */
   addUnsent({ clientId, content, onRetry, onDiscard }) {
-    const entry = messageEntry({ user: me, content, at: new Date() });
+    const entry = this.#message({ user: this.#configuration.me, content, at: new Date() });
     Object.assign(entry, { order: Infinity, clientId });
-    entry.element.querySelector(".retry").addEventListener("click", () => (this.#wait(entry), onRetry()));
-    entry.element.querySelector(".discard").addEventListener("click", () => (this.#remove(entry), onDiscard()));
+    const retry = this.#button("retry", "tryAgain", () => (this.#wait(entry), onRetry()));
+    const discard = this.#button("discard", "discard", () => (this.#remove(entry), onDiscard()));
+    const delivery = make("p", { class: "delivery" }, make("span", { class: "delivery-text" }), " ", retry, " ", discard);
+    entry.element.querySelector(".said").append(delivery);
     this.#unsent.set(clientId, entry);
     this.#wait(entry);
     this.#insert(entry);
@@ -65,9 +79,9 @@ export class MessageLog {
     this.#remove(entry);
     if (this.#bySeq.has(seq)) return; // its event came first, and without the client's id
     Object.assign(entry, { order: seq, seq, messageId, at: new Date(timestamp) });
-    paintTime(entry.element.querySelector("time"), entry.at);
+    this.#configuration.times.paint(entry.element.querySelector("time"), entry.at);
     entry.element.classList.remove("unsent", "failed");
-    entry.element.querySelector(".delivery").hidden = true;
+    entry.element.querySelector(".delivery").remove();
     this.#bySeq.set(seq, entry);
     this.#insert(entry);
   }
@@ -75,23 +89,22 @@ export class MessageLog {
   /** The server has refused my message: shows why, and offers to retry. */
   fail(clientId, reason) {
     const entry = this.#unsent.get(clientId);
-    if (entry) paintDelivery(entry, "failed", say("notSent", { reason }));
+    if (entry) paintDelivery(entry, "failed", this.#say("notSent", { reason }));
   }
 
   /** Shows that somebody joined or left; repeated notices of one person are shown once. */
   addNotice(text, user, at) {
     const last = this.#entries.at(-1);
     if (last?.noticeOf === user.id) this.#remove(last);
-    const element = piece("notice");
-    element.querySelector(".notice-text").textContent = text;
-    paintTime(element.querySelector("time"), at);
+    const said = make("span", { class: "notice-text", dir: "auto" }, text);
+    const element = make("li", { class: "notice" }, said, " ", this.#time(at));
     this.#insert({ order: this.#newestSeq() + 0.5, element, at, noticeOf: user.id });
   }
 
   /** Shows a message's new text; nothing when it is not on the page. */
   edit({ messageId, content }) {
     const entry = this.#entries.find((candidate) => candidate.messageId === messageId);
-    entry?.element.querySelector(".content").replaceChildren(textNodes(content), edited());
+    entry?.element.querySelector(".content").replaceChildren(textNodes(content), this.#edited());
   }
 
   /** Removes everything but unsent messages. */
@@ -117,7 +130,7 @@ export class MessageLog {
   }
 
   #wait(entry) {
-    paintDelivery(entry, "unsent", say("sending"));
+    paintDelivery(entry, "unsent", this.#say("sending"));
   }
 
   #insert(entry) {
@@ -143,39 +156,56 @@ export class MessageLog {
     if (!entry) return;
     const newDay = !before || !isSameDay(before.at, entry.at);
     entry.element.querySelector(".day")?.remove();
-    if (newDay) entry.element.prepend(dayPiece(entry.at));
+    if (newDay) entry.element.prepend(this.#day(entry.at));
     const sameTurn = !newDay && entry.authorId && entry.authorId === before.authorId && entry.at - before.at < GROUP_MS;
     entry.element.classList.toggle("continued", Boolean(sameTurn));
   }
-}
 
-function messageEntry({ user, content, at }) {
-  const element = piece("message");
-  const username = sayName(user);
-  paintAvatar(element.querySelector(".avatar"), { id: user.id, username });
-  element.querySelector(".author").textContent = username;
-  element.querySelector(".content").append(textNodes(content));
-  element.classList.toggle("own", user.id === me.id);
-  paintTime(element.querySelector("time"), at);
-  return { element, at, authorId: user.id };
-}
+  // --- The elements of entries ---------------------------------------------------------------------------------------
 
-function edited() {
-  const note = document.createElement("span");
-  note.className = "edited";
-  note.textContent = ` ${say("edited")}`;
-  return note;
+  #say(key, values) {
+    return this.#configuration.say(key, values);
+  }
+
+  #message({ user, content, at }) {
+    const { me, sayName } = this.#configuration;
+    const username = sayName(user);
+    const avatar = make("span", { class: "avatar", "aria-hidden": "true" });
+    paintAvatar(avatar, { id: user.id, username });
+    const author = make("strong", { class: "author", dir: "auto" }, username);
+    const said = make(
+      "div",
+      { class: "said" },
+      make("p", { class: "byline" }, author, " ", this.#time(at)),
+      make("div", { class: "content", dir: "auto" }, textNodes(content)),
+    );
+    const element = make("li", { class: user.id === me.id ? "message own" : "message" }, avatar, said);
+    return { element, at, authorId: user.id };
+  }
+
+  #button(name, key, onClick) {
+    const button = make("button", { type: "button", class: `link-button ${name}` }, this.#say(key));
+    button.addEventListener("click", onClick);
+    return button;
+  }
+
+  #time(at) {
+    const element = make("time");
+    this.#configuration.times.paint(element, at);
+    return element;
+  }
+
+  #edited() {
+    return make("span", { class: "edited" }, ` ${this.#say("edited")}`);
+  }
+
+  #day(date) {
+    return make("p", { class: "day" }, make("span", {}, this.#configuration.times.sayDay(date)));
+  }
 }
 
 function paintDelivery({ element }, state, text) {
   element.classList.toggle("unsent", state === "unsent");
   element.classList.toggle("failed", state === "failed");
-  element.querySelector(".delivery").hidden = false;
   element.querySelector(".delivery-text").textContent = text;
-}
-
-function dayPiece(date) {
-  const element = piece("day");
-  element.firstElementChild.textContent = sayDay(date);
-  return element;
 }

@@ -1,6 +1,7 @@
 /** Who is here: the people seen in the open room, and all who are online; beside the messages, or over them on a phone. */
 
-import { byId, me, paintAvatar, piece, say } from "./page.js";
+import { paintAvatar } from "./avatar.js";
+import { byId, me, piece, say } from "./page.js";
 
 const SHOWN = 200;
 const narrow = matchMedia("(max-width: 1099px)");

@@ -7,7 +7,8 @@ const NAME = /^[\p{L}\p{M}\p{N}\-_.]{1,80}$/u;
 const collator = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
 
 /** The address of a room's page. A path of dots alone means another place, so such a room has none of its own. */
-export const roomPath = (name) => (/^\.+$/.test(name) ? urls.chat : `${urls.chat}rooms/${encodeURIComponent(name)}/`);
+export const roomPath = (name) =>
+  /^\.+$/.test(name) ? urls.home : urls.room.replace("{room}", () => encodeURIComponent(name));
 
 /** What was typed, as a room's name: blanks become dashes. */
 const asName = (typed) => typed.trim().normalize("NFC").replace(/\s+/g, "-");

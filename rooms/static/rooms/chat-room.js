@@ -1,0 +1,189 @@
+/**
+ * <chat-room room="general" config="/chat/config/">: a whole conversation in an element, for any page.
+ *
+ * Its attributes, events and CSS variables are in docs/element.md. All elements of a page share one connection.
+ */
+
+import { Composer } from "./composer.js";
+import { NotSignedIn, configurationAt, configurationOfPage } from "./configuration.js";
+import { ConnectionState } from "./connection-state.js";
+import { conversationFrame } from "./conversation-frame.js";
+import { Conversation } from "./conversation.js";
+import { make } from "./dom.js";
+import { SharedChat } from "./shared-chat.js";
+
+const THEMES = new Set(["light", "dark"]);
+
+class ChatRoom extends HTMLElement {
+  static observedAttributes = ["room", "config", "theme", "heading-level"];
+  #root = this.attachShadow({ mode: "open" });
+  #running = null; // an AbortController, as long as the element is on a page
+  #chat = null;
+  #configuration = null;
+  #conversation = null;
+  #composer = null;
+  #room = null; // the JoinedRoom that is shown
+  #styled = Promise.resolve();
+
+  /** The connection that all elements share: a ChatClient, or null as long as the configuration is not there. */
+  get client() {
+    return this.#chat?.client ?? null;
+  }
+
+  /** Puts the cursor into the composer. */
+  async focus() {
+    await this.#styled; // nothing that is hidden can have the focus
+    this.#composer?.focus();
+  }
+
+  connectedCallback() {
+    if (!this.#running) this.#start();
+  }
+
+  disconnectedCallback() {
+    queueMicrotask(() => this.isConnected || this.#stop()); // one that is moved is removed and added at once
+  }
+
+  attributeChangedCallback(name, before, after) {
+    if (!this.#running) return;
+    if (name === "room") this.#show();
+    else if (name !== "config") this.#paintFrame();
+    else if (before !== after) {
+      this.#stop();
+      this.#start();
+    }
+  }
+
+  // --- From the first moment on a page to the last -------------------------------------------------------------------
+
+  async #start() {
+    const running = new AbortController();
+    this.#running = running;
+    try {
+      const address = this.getAttribute("config");
+      const configuration = address === null ? configurationOfPage() : await configurationAt(address);
+      if (!running.signal.aborted) this.#open(configuration, running.signal);
+    } catch (error) {
+      if (!(error instanceof NotSignedIn)) throw error;
+      if (!running.signal.aborted) this.#askToSignIn(error);
+    }
+  }
+
+  #open(configuration, signal) {
+    this.#configuration = configuration;
+    this.#chat = SharedChat.open(configuration);
+    this.#build();
+    this.#followTheme(signal);
+    this.#listen(signal);
+    this.#show();
+  }
+
+  #stop() {
+    this.#running?.abort();
+    this.#running = null;
+    this.#conversation?.show(null);
+    this.#chat?.forget(this.#conversation);
+    this.#chat?.close();
+    this.#chat = this.#conversation = this.#composer = this.#room = null;
+    this.#root.replaceChildren();
+  }
+
+  // --- What is seen --------------------------------------------------------------------------------------------------
+
+  #build() {
+    const { say, urls } = this.#configuration;
+    const frame = conversationFrame(this.#configuration);
+    this.#fill(frame, urls.styles);
+    const byId = (id) => this.#root.getElementById(id);
+    this.#conversation = new Conversation({
+      byId,
+      say,
+      onOlder: (room, log) => this.#chat.loadOlder(room, log),
+      onRefused: ({ code, message }) => this.#emit("chat-refused", { roomId: this.#room.name, code, message }),
+    });
+    this.#composer = new Composer({ byId, configuration: this.#configuration, onSend: (content) => this.#post(content) });
+    byId("strip").querySelector("a").href = signInAddress(urls.signIn);
+  }
+
+  #askToSignIn({ message, urls }) {
+    const link = make("a", { class: "button", href: signInAddress(urls.signIn) }, message);
+    this.#fill(make("section", { class: "chat-room sign-in", hidden: true }, link), urls.styles);
+  }
+
+  /** Shows the frame when its styles are there, or are known not to come. */
+  #fill(frame, styles) {
+    const links = styles.map((href) => make("link", { rel: "stylesheet", href }));
+    const settled = (link) => new Promise((resolve) => (link.onload = link.onerror = resolve));
+    this.#styled = Promise.all(links.map(settled)).then(() => {
+      frame.hidden = false;
+      this.#composer?.fit();
+    });
+    this.#root.replaceChildren(...links, frame);
+    this.#paintFrame();
+  }
+
+  /** Light or dark, by the nearest `theme` or `data-theme`, else the system's choice; and the level of the heading. */
+  #paintFrame() {
+    const theme = this.getAttribute("theme") ?? this.closest("[data-theme]")?.dataset.theme;
+    const frame = this.#root.querySelector(".chat-room");
+    if (!frame) return;
+    frame.dataset.theme = THEMES.has(theme) ? theme : "";
+    const heading = frame.querySelector("h2");
+    if (heading) heading.ariaLevel = this.getAttribute("heading-level") ?? "2";
+  }
+
+  #followTheme(signal) {
+    const observer = new MutationObserver(() => this.#paintFrame());
+    observer.observe(document, { attributeFilter: ["data-theme"], subtree: true });
+    signal.addEventListener("abort", () => observer.disconnect());
+  }
+
+  // --- The room ------------------------------------------------------------------------------------------------------
+
+  #show() {
+    const name = this.getAttribute("room")?.normalize("NFC");
+    const [chat, before] = [this.#chat, this.#room];
+    if (!chat || (before?.name === name && !before.refusal)) return;
+    this.#room = name ? chat.hold(name, this.#conversation) : null;
+    this.#conversation.show(this.#room);
+    if (before && before !== this.#room) chat.release(before, this.#conversation);
+    if (name) this.#composer.show(name);
+  }
+
+  #post(content) {
+    this.#chat.post(this.#room, this.#conversation, content);
+    this.#conversation.follow();
+  }
+
+  #listen(signal) {
+    const { client } = this.#chat;
+    const strip = this.#root.getElementById("strip");
+    const state = new ConnectionState({ configuration: this.#configuration, strip, onRetry: () => client.connect() });
+    const on = (type, handle) => signal.addEventListener("abort", client.on(type, handle));
+    const received = (frame) => {
+      const isOwn = frame.user.id === this.#configuration.me.id;
+      if (frame.roomId === this.#room?.name) this.#emit("chat-message", { ...frame, isOwn });
+    };
+    on("chat-message", received);
+    on("room-message", received);
+    on("state", (frame) => {
+      state.show(frame);
+      this.#emit("chat-state", frame);
+    });
+    signal.addEventListener("abort", () => state.hide());
+    if (client.state !== "idle") state.show(client);
+  }
+
+  #emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
+  }
+}
+
+/** The page to sign in on, which leads back here. */
+function signInAddress(address) {
+  const url = new URL(address, location.href);
+  url.searchParams.set("next", location.pathname + location.search);
+  return url.href;
+}
+
+if (!customElements.get("chat-room")) customElements.define("chat-room", ChatRoom);

@@ -1,0 +1,61 @@
+/** The elements of a conversation, with its texts and without its contents. */
+
+import { icon, make } from "./dom.js";
+
+const SEND = "M4 12 20 4l-4.5 16-4-6.5zm7.5 1.5L20 4";
+
+/** A section to be put into a shadow root. Slots `head-start` and `head-end` are for what the page has in the head. */
+export function conversationFrame({ language, say }) {
+  const attributes = { class: "chat-room", lang: language, "aria-labelledby": "room-title", hidden: true };
+  return make("section", attributes, strip(say), head(), logFrame(say), composer(say));
+}
+
+function strip(say) {
+  return make(
+    "div",
+    { class: "strip", id: "strip", part: "connection", role: "status", hidden: true },
+    make("span"),
+    make("button", { type: "button", class: "quiet-button", hidden: true }, say("tryNow")),
+    make("a", { hidden: true }, say("signIn")),
+  );
+}
+
+function head() {
+  const title = make("h2", { id: "room-title", dir: "auto" });
+  const heading = make("div", { class: "room-heading" }, title, make("p", { id: "room-members" }));
+  const slot = (name) => make("slot", { name });
+  return make("header", { class: "room-head", part: "head" }, slot("head-start"), heading, slot("head-end"));
+}
+
+function logFrame(say) {
+  const live = { role: "log", "aria-live": "polite", "aria-label": say("messages"), tabindex: "0" };
+  return make(
+    "div",
+    { class: "log-frame" },
+    make("div", { class: "log", id: "log", part: "log", ...live }, make("p", { class: "beginning", id: "beginning" })),
+    make("p", { class: "refusal", id: "refusal", role: "alert", hidden: true }),
+    make("button", { type: "button", class: "jump", id: "jump", hidden: true }),
+  );
+}
+
+function composer(say) {
+  const describedBy = { "aria-describedby": "composer-help composer-count" };
+  return make(
+    "form",
+    { class: "composer", id: "composer", part: "composer" },
+    make("label", { class: "visually-hidden", for: "composer-input", id: "composer-label" }),
+    make("textarea", { id: "composer-input", rows: "1", dir: "auto", enterkeyhint: "send", ...describedBy }),
+    make(
+      "button",
+      { class: "button send", id: "send", title: say("send") },
+      make("span", { class: "visually-hidden" }, say("send")),
+      icon(SEND),
+    ),
+    make(
+      "p",
+      { class: "composer-foot" },
+      make("span", { id: "composer-help" }, say("composerHelp")),
+      make("span", { id: "composer-count", role: "status" }),
+    ),
+  );
+}

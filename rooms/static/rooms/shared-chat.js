@@ -1,0 +1,164 @@
+/**
+ * One connection, and the rooms that are shown through it: shared by all elements of a page and by the page's own code.
+ *
+ * A view is {added(room, {isMessage}), refused(room, error), paint(room)}: it is called when something was added to its log,
+ * when the room cannot be entered, and when anything else of the room has changed. A room stays joined as long as anybody holds it.
+ */
+
+import { ChatClient, newId, socketUrl } from "./chat-client.js";
+import { JoinedRoom } from "./joined-room.js";
+import { HISTORY_PAGE } from "./message-log.js";
+
+// Not of this module alone, which a page may load under two addresses: with and without the hash of its content.
+const chats = (globalThis[Symbol.for("chat.chats")] ??= new Map()); // socket and user → SharedChat
+
+export class SharedChat {
+  rooms = new Map(); // name → JoinedRoom
+  #configuration;
+  #key;
+  #users = 0;
+
+  /** The chat of this configuration's server and user. Each opened one has to be closed. */
+  static open(configuration) {
+    const key = `${configuration.urls.socket} ${configuration.me.id}`;
+    if (!chats.has(key)) chats.set(key, new SharedChat(configuration, key));
+    const chat = chats.get(key);
+    chat.#users++;
+    return chat;
+  }
+
+  constructor(configuration, key) {
+    this.#configuration = configuration;
+    this.#key = key;
+    this.client = new ChatClient(socketUrl(configuration.urls.socket), { userId: configuration.me.id });
+    this.#listen();
+    this.client.connect();
+    addEventListener("beforeunload", this.#warn);
+  }
+
+  /** The last user's close ends the connection. */
+  close() {
+    if (--this.#users > 0) return;
+    chats.delete(this.#key);
+    removeEventListener("beforeunload", this.#warn);
+    this.client.disconnect();
+  }
+
+  /** Joins a room, if nobody has yet, and keeps it joined for this holder. */
+  hold(name, holder) {
+    const room = this.rooms.get(name) ?? this.#join(name);
+    room.holders.add(holder);
+    return room;
+  }
+
+  /** Leaves the room, unless somebody else holds it. */
+  release(room, holder) {
+    room.holders.delete(holder);
+    if (room.holders.size || this.rooms.get(room.name) !== room) return;
+    this.rooms.delete(room.name);
+    this.client.send("leave-room", { roomId: room.name }).catch(() => {});
+  }
+
+  /** The view is no more. */
+  forget(view) {
+    for (const room of [...this.rooms.values()]) {
+      room.logs.delete(view);
+      if (room.holders.has(view)) this.release(room, view);
+    }
+  }
+
+  /** Posts a message into this view's log, where it waits until the server has it. */
+  post(room, view, content) {
+    const log = room.logOf(view);
+    const clientId = newId();
+    const send = () =>
+      this.client.send("chat-message", { roomId: room.name, content, clientId }).then(
+        (ack) => log.acknowledge(clientId, ack),
+        (error) => log.fail(clientId, this.#configuration.sayError(error)),
+      );
+    log.addUnsent({ clientId, content, onRetry: send, onDiscard: () => view.paint(room) });
+    send();
+  }
+
+  /** Adds the page before the log's oldest message, or the newest one to an empty log; false when it did not come. */
+  async loadOlder(room, log) {
+    try {
+      const page = { roomId: room.name, before: log.oldestSeq, limit: HISTORY_PAGE };
+      log.addHistory((await this.client.send("get-history", page)).messages);
+      return true;
+    } catch {
+      return false; // scrolling on tries again
+    }
+  }
+
+  #join(name) {
+    const room = new JoinedRoom(name, this.#configuration);
+    this.rooms.set(name, room);
+    this.client.send("join-room", { roomId: name }).catch((error) => this.#refuse(room, error));
+    return room;
+  }
+
+  /** The room cannot be entered, or not any more: its views show why, and holding it again tries again. */
+  #refuse(room, error) {
+    if (this.rooms.get(room.name) === room) this.rooms.delete(room.name);
+    room.refusal = this.#configuration.sayError(error);
+    for (const view of room.logs.keys()) view.refused(room, error);
+  }
+
+  /** Has the views of a room brought up to date. */
+  paint(room) {
+    for (const view of room.logs.keys()) view.paint(room);
+  }
+
+  #listen() {
+    const on = (type, handle) =>
+      this.client.on(type, (frame) => {
+        const room = this.rooms.get(frame.roomId);
+        if (room) handle(room, frame);
+      });
+    on("chat-message", (room, message) => this.#received(room, message));
+    on("room-message", (room, message) => this.#received(room, message));
+    on("message-edited", (room, frame) => room.logs.forEach((log) => log.edit(frame)));
+    on("message-deleted", (room, { messageId }) => room.logs.forEach((log) => log.delete(messageId)));
+    on("room-reset", (room) => room.logs.forEach((log) => log.clear()));
+    on("user-joined", (room, frame) => this.#cameOrWent(room, frame, "joined"));
+    on("user-left", (room, frame) => this.#cameOrWent(room, frame, "left"));
+    on("room-lost", (room, frame) => this.#refuse(room, frame));
+    on("room-joined", (room, { memberCount }) => {
+      room.entered(memberCount);
+      this.paint(room);
+    });
+    on("room-members", (room, { memberCount }) => {
+      room.memberCount = memberCount;
+      this.paint(room);
+    });
+    on("message-history", (room, { id, messages }) => {
+      if (id) return; // an answer goes to who asked
+      room.addHistory(messages);
+      this.#added(room, { isMessage: false });
+    });
+  }
+
+  #received(room, message) {
+    // The author of a missed one may have left since.
+    if (!message.missed) room.people.set(message.user.id, message.user);
+    for (const [view, log] of room.logs) if (log.add(message)) view.added(room, { isMessage: true });
+  }
+
+  #cameOrWent(room, { user, timestamp }, key) {
+    if (key === "joined") room.people.set(user.id, user);
+    else room.people.delete(user.id);
+    room.memberCount += key === "joined" ? 1 : -1;
+    const text = this.#configuration.say(key, { name: user.username });
+    for (const log of room.logs.values()) log.addNotice(text, user, new Date(timestamp));
+    this.#added(room, { isMessage: false });
+  }
+
+  #added(room, detail) {
+    for (const view of room.logs.keys()) view.added(room, detail);
+  }
+
+  #warn = (event) => {
+    if ([...this.rooms.values()].some((room) => room.hasUnsent)) event.preventDefault();
+  };
+}
