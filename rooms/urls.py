@@ -19,5 +19,6 @@ api = [
 urlpatterns = [
     path("", views.chat, name="home"),
     path("rooms/<str:name>/", views.chat, name="room"),
+    path("config/", views.config, name="config"),
     path("api/", include(api)),
 ]

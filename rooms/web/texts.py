@@ -1,4 +1,4 @@
-"""The texts that the page's script shows, by the key it knows them under. It fills in `{name}`.
+"""The texts that scripts show, by the key they know them under. They fill in `{name}`.
 
 Of `one` and `other` the browser chooses by the plural rule of the language.
 """
@@ -75,4 +75,11 @@ TEXTS = {
     "fromPerson": _("{name}, to everybody"),
     "newMessages": {"one": _("{count} new message"), "other": _("{count} new messages")},
     "latest": _("To the latest messages"),
+    "messages": _("Messages"),
+    "send": _("Send"),
+    "composerHelp": _("Enter sends, Shift+Enter begins a new line."),
+    "tryAgain": _("Try again"),
+    "discard": _("Discard"),
+    "tryNow": _("Try now"),
+    "signIn": _("Sign in"),
 }

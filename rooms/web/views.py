@@ -1,19 +1,16 @@
-"""The chat page. It carries what the script needs at its start; rooms and messages come over the socket."""
+"""The chat page, and the configuration of its scripts; rooms and messages come over the socket."""
 
-from django.conf import settings
-from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.contrib.auth.decorators import login_not_required, login_required
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render, resolve_url
-from django.urls import reverse
-from django.utils.translation import get_language
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from rooms import people
 from rooms.conf import conf
-from rooms.errors import BadFrame
+from rooms.errors import AuthRequired, BadFrame
 from rooms.protocol.rules import room_name
-from rooms.web.texts import TEXTS
+from rooms.web.configuration import configuration, public_urls
 
 
 @require_safe
@@ -25,12 +22,17 @@ def chat(request: HttpRequest, name: str | None = None) -> HttpResponse:
         room = room_name(name) if name is not None else None
     except BadFrame as error:
         raise Http404 from error
-    page = {
-        "me": {"id": str(request.user.pk), "username": people.shown(request.user).name},
-        "room": room,
-        "language": get_language(),
-        "maxContentChars": conf.CHAT_MAX_CONTENT_CHARS,
-        "urls": {"chat": reverse("chat:home"), "signIn": resolve_url(settings.LOGIN_URL)},
-        "texts": TEXTS,
-    }
-    return render(request, "rooms/chat.html", {"page": page})
+    sign_out = resolve_url(conf.CHAT_SIGN_OUT_URL) if conf.CHAT_SIGN_OUT_URL else ""
+    page = {"config": configuration(request), "room": room, "sign_out_url": sign_out}
+    return render(request, "rooms/chat.html", page)
+
+
+@require_safe
+@never_cache
+@login_not_required  # a redirect to a page would say nothing to a script
+def config(request: HttpRequest) -> JsonResponse:
+    """What <chat-room> fetches; 401 with the address to sign in at."""
+    if request.user.is_authenticated:
+        return JsonResponse(configuration(request))
+    refusal = {"error": gettext("Sign in to read and write here"), "code": AuthRequired.code, "urls": public_urls()}
+    return JsonResponse(refusal, status=AuthRequired.status)

@@ -90,12 +90,11 @@ client.on("room-message", received);
 client.on("user-joined", cameOrWent);
 client.on("user-left", cameOrWent);
 client.on("room-members", paintSoon);
-client.on("room-lost", paintSoon);
 client.on("room-joined", () => {
   refresh(SPREAD_MS);
   paint();
 });
-conversation.addEventListener("chat-refused", paint);
+chat.addEventListener("refused", paint);
 client.on("chat", ({ user, message }) => showBanner({ from: say("fromPerson", { name: user.username }), text: message }));
 client.on("admin-message", (frame) =>
   showBanner({ from: say("fromAdmin", { name: frame.from }), text: frame.content, isOfficial: true }),

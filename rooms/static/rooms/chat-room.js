@@ -95,12 +95,7 @@ class ChatRoom extends HTMLElement {
     const frame = conversationFrame(this.#configuration);
     this.#fill(frame, urls.styles);
     const byId = (id) => this.#root.getElementById(id);
-    this.#conversation = new Conversation({
-      byId,
-      say,
-      onOlder: (room, log) => this.#chat.loadOlder(room, log),
-      onRefused: ({ code, message }) => this.#emit("chat-refused", { roomId: this.#room.name, code, message }),
-    });
+    this.#conversation = new Conversation({ byId, say, onOlder: (room, log) => this.#chat.loadOlder(room, log) });
     this.#composer = new Composer({ byId, configuration: this.#configuration, onSend: (content) => this.#post(content) });
     byId("strip").querySelector("a").href = signInAddress(urls.signIn);
   }
@@ -166,6 +161,11 @@ class ChatRoom extends HTMLElement {
     };
     on("chat-message", received);
     on("room-message", received);
+    const refused = ({ detail: { room, error } }) => {
+      const { code, message } = error;
+      if (room === this.#room) this.#emit("chat-refused", { roomId: room.name, code, message });
+    };
+    this.#chat.addEventListener("refused", refused, { signal });
     on("state", (frame) => {
       state.show(frame);
       this.#emit("chat-state", frame);

@@ -5,6 +5,7 @@ import { Times } from "./times.js";
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 30_000;
 const fetched = new Map(); // address → promise of a Configuration
+let ofPage = null;
 
 export class Configuration {
   #texts;
@@ -47,7 +48,7 @@ export class NotSignedIn extends Error {
 export function configurationOfPage() {
   const script = document.getElementById("chat-config");
   if (!script) throw new Error("A chat needs the attribute config, or a script chat-config in the page");
-  return new Configuration(JSON.parse(script.textContent));
+  return (ofPage ??= new Configuration(JSON.parse(script.textContent)));
 }
 
 /**

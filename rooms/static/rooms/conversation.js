@@ -7,22 +7,17 @@ export class Conversation {
   #byId;
   #say;
   #onOlder;
-  #onRefused;
   #log;
   #beginning;
   #room = null;
   #following = true;
   #missed = 0;
 
-  /**
-   * `byId(id)` finds its elements; `onOlder(room, log)` resolves to whether an older page came; `onRefused(error)` is
-   * called when the room that is shown cannot be entered.
-   */
-  constructor({ byId, say, onOlder, onRefused }) {
+  /** `byId(id)` finds its elements; `onOlder(room, log)` resolves to whether an older page came. */
+  constructor({ byId, say, onOlder }) {
     this.#byId = byId;
     this.#say = say;
     this.#onOlder = onOlder;
-    this.#onRefused = onRefused;
     this.#log = byId("log");
     this.#beginning = byId("beginning"); // not always in the log
     this.#log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
@@ -57,12 +52,6 @@ export class Conversation {
     const jump = byId("jump");
     jump.hidden = this.#following;
     jump.textContent = this.#missed ? this.#say("newMessages", { count: this.#missed }) : this.#say("latest");
-  }
-
-  /** The room cannot be entered, or not any more: shows `room.refusal`. */
-  refused(room, error) {
-    this.paint(room);
-    if (room === this.#room) this.#onRefused(error);
   }
 
   /** Something was added at the end of this room's log. */

@@ -1,8 +1,9 @@
 /**
  * One connection, and the rooms that are shown through it: shared by all elements of a page and by the page's own code.
  *
- * A view is {added(room, {isMessage}), refused(room, error), paint(room)}: it is called when something was added to its log,
- * when the room cannot be entered, and when anything else of the room has changed. A room stays joined as long as anybody holds it.
+ * A view is {added(room, {isMessage}), paint(room)}: it is called when something was added to its log, and when anything
+ * else of the room has changed. A room stays joined as long as anybody holds it. When one cannot be entered, or not any
+ * more, a `refused` event has the room and the error.
  */
 
 import { ChatClient, newId, socketUrl } from "./chat-client.js";
@@ -12,7 +13,7 @@ import { HISTORY_PAGE } from "./message-log.js";
 // Not of this module alone, which a page may load under two addresses: with and without the hash of its content.
 const chats = (globalThis[Symbol.for("chat.chats")] ??= new Map()); // socket and user → SharedChat
 
-export class SharedChat {
+export class SharedChat extends EventTarget {
   rooms = new Map(); // name → JoinedRoom
   #configuration;
   #key;
@@ -28,6 +29,7 @@ export class SharedChat {
   }
 
   constructor(configuration, key) {
+    super();
     this.#configuration = configuration;
     this.#key = key;
     this.client = new ChatClient(socketUrl(configuration.urls.socket), { userId: configuration.me.id });
@@ -98,11 +100,12 @@ export class SharedChat {
     return room;
   }
 
-  /** The room cannot be entered, or not any more: its views show why, and holding it again tries again. */
+  /** Its views show why, and holding the room again tries again. */
   #refuse(room, error) {
     if (this.rooms.get(room.name) === room) this.rooms.delete(room.name);
     room.refusal = this.#configuration.sayError(error);
-    for (const view of room.logs.keys()) view.refused(room, error);
+    this.paint(room);
+    this.dispatchEvent(new CustomEvent("refused", { detail: { room, error } }));
   }
 
   /** Has the views of a room brought up to date. */

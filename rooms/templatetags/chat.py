@@ -1,0 +1,34 @@
+"""`{% load chat %}` and `{% chat_room room %}`: a conversation on any page."""
+
+from django import template
+from django.forms.utils import flatatt
+from django.template import Context
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from rooms.models import Room
+
+register = template.Library()
+MODULE = "rooms/chat-room.js"
+
+
+@register.simple_tag(takes_context=True)
+def chat_room(context: Context, room: Room | str, **attributes: str) -> SafeString:
+    """The element <chat-room> of a room, or of a room's name, and once on a page its script.
+
+    Other attributes are written with underscores: `{% chat_room "general" heading_level="3" %}`.
+    """
+    name = room.name if isinstance(room, Room) else room
+    others = {key.replace("_", "-"): value for key, value in attributes.items()}
+    element = flatatt({"room": name, "config": reverse("chat:config"), **others})
+    return format_html("<chat-room{}></chat-room>{}", element, _script_once(context))
+
+
+def _script_once(context: Context) -> str:
+    page = context.render_context.dicts[0]  # the one that included templates share
+    if MODULE in page:
+        return ""
+    page[MODULE] = True
+    return format_html('<script type="module" src="{}"></script>', static(MODULE))

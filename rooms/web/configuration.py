@@ -1,0 +1,42 @@
+"""What the scripts of a page must know before they connect: user, limits, texts, and every address."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.shortcuts import resolve_url
+from django.templatetags.static import static
+from django.urls import get_script_prefix, reverse
+from django.utils.translation import get_language
+
+from rooms import people
+from rooms.conf import conf
+from rooms.web.texts import TEXTS
+
+STYLES = ("rooms/base.css", "rooms/chat-room.css")
+
+
+def configuration(request: HttpRequest) -> dict[str, Any]:
+    """The configuration of a signed-in user, for `json_script`, or as the answer at `chat:config`."""
+    user = request.user
+    return {
+        "me": {"id": str(user.pk), "username": people.shown(user).name},
+        "language": get_language(),
+        "maxContentChars": conf.CHAT_MAX_CONTENT_CHARS,
+        "urls": {**public_urls(), "home": reverse("chat:home"), "room": _room_url(), "socket": _socket_path()},
+        "texts": TEXTS,
+    }
+
+
+def public_urls() -> dict[str, Any]:
+    """The addresses that somebody who is not signed in needs."""
+    return {"signIn": resolve_url(settings.LOGIN_URL), "styles": [static(path) for path in STYLES]}
+
+
+def _room_url() -> str:
+    """The address of any room's page, with `{room}` where its name belongs."""
+    return reverse("chat:room", args=["{room}"]).replace("%7Broom%7D", "{room}")
+
+
+def _socket_path() -> str:
+    return get_script_prefix() + conf.CHAT_SOCKET_PATH.removeprefix("/")
