@@ -13,14 +13,14 @@ from rooms import people
 from rooms.conf import conf
 from rooms.web.texts import TEXTS
 
-STYLES = ("rooms/base.css", "rooms/chat-room.css")
+STYLE = "rooms/chat-room.css"
 
 
 def configuration(request: HttpRequest) -> dict[str, Any]:
     """The configuration of a signed-in user, for `json_script`, or as the answer at `chat:config`."""
-    user = request.user
+    me = people.shown(request.user)
     return {
-        "me": {"id": str(user.pk), "username": people.shown(user).name},
+        "me": {"id": str(request.user.pk), "username": me.name, **({"avatar": me.avatar} if me.avatar else {})},
         "language": get_language(),
         "maxContentChars": conf.CHAT_MAX_CONTENT_CHARS,
         "urls": {**public_urls(), "home": reverse("chat:home"), "room": _room_url(), "socket": _socket_path()},
@@ -28,9 +28,9 @@ def configuration(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def public_urls() -> dict[str, Any]:
+def public_urls() -> dict[str, str]:
     """The addresses that somebody who is not signed in needs."""
-    return {"signIn": resolve_url(settings.LOGIN_URL), "styles": [static(path) for path in STYLES]}
+    return {"signIn": resolve_url(settings.LOGIN_URL), "style": static(STYLE)}
 
 
 def _room_url() -> str:

@@ -5,7 +5,7 @@
  */
 
 import { Composer } from "./composer.js";
-import { NotSignedIn, configurationAt, configurationOfPage } from "./configuration.js";
+import { configurationOfPage } from "./configuration.js";
 import { ConnectionState } from "./connection-state.js";
 import { conversationFrame } from "./conversation-frame.js";
 import { Conversation } from "./conversation.js";
@@ -15,7 +15,7 @@ import { SharedChat } from "./shared-chat.js";
 const THEMES = new Set(["light", "dark"]);
 
 class ChatRoom extends HTMLElement {
-  static observedAttributes = ["room", "config", "theme", "heading-level"];
+  static observedAttributes = ["room", "label", "config", "theme", "heading-level"];
   #root = this.attachShadow({ mode: "open" });
   #running = null; // an AbortController, as long as the element is on a page
   #chat = null;
@@ -46,7 +46,7 @@ class ChatRoom extends HTMLElement {
 
   attributeChangedCallback(name, before, after) {
     if (!this.#running) return;
-    if (name === "room") this.#show();
+    if (name === "room" || name === "label") this.#show();
     else if (name !== "config") this.#paintFrame();
     else if (before !== after) {
       this.#stop();
@@ -61,10 +61,10 @@ class ChatRoom extends HTMLElement {
     this.#running = running;
     try {
       const address = this.getAttribute("config");
-      const configuration = address === null ? configurationOfPage() : await configurationAt(address);
+      const configuration = address === null ? configurationOfPage() : await fetchConfiguration(address);
       if (!running.signal.aborted) this.#open(configuration, running.signal);
     } catch (error) {
-      if (!(error instanceof NotSignedIn)) throw error;
+      if (error.name !== "NotSignedIn") throw error;
       if (!running.signal.aborted) this.#askToSignIn(error);
     }
   }
@@ -93,7 +93,7 @@ class ChatRoom extends HTMLElement {
   #build() {
     const { say, urls } = this.#configuration;
     const frame = conversationFrame(this.#configuration);
-    this.#fill(frame, urls.styles);
+    this.#fill(frame, urls.style);
     const byId = (id) => this.#root.getElementById(id);
     this.#conversation = new Conversation({ byId, say, onOlder: (room, log) => this.#chat.loadOlder(room, log) });
     this.#composer = new Composer({ byId, configuration: this.#configuration, onSend: (content) => this.#post(content) });
@@ -102,18 +102,17 @@ class ChatRoom extends HTMLElement {
 
   #askToSignIn({ message, urls }) {
     const link = make("a", { class: "button", href: signInAddress(urls.signIn) }, message);
-    this.#fill(make("section", { class: "chat-room sign-in", hidden: true }, link), urls.styles);
+    this.#fill(make("section", { class: "chat-room sign-in", hidden: true }, link), urls.style);
   }
 
-  /** Shows the frame when its styles are there, or are known not to come. */
-  #fill(frame, styles) {
-    const links = styles.map((href) => make("link", { rel: "stylesheet", href }));
-    const settled = (link) => new Promise((resolve) => (link.onload = link.onerror = resolve));
-    this.#styled = Promise.all(links.map(settled)).then(() => {
+  /** Shows the frame when its style is there, or is known not to come. */
+  #fill(frame, style) {
+    const link = make("link", { rel: "stylesheet", href: style });
+    this.#styled = new Promise((resolve) => (link.onload = link.onerror = resolve)).then(() => {
       frame.hidden = false;
       this.#composer?.fit();
     });
-    this.#root.replaceChildren(...links, frame);
+    this.#root.replaceChildren(link, frame);
     this.#paintFrame();
   }
 
@@ -136,13 +135,14 @@ class ChatRoom extends HTMLElement {
   // --- The room ------------------------------------------------------------------------------------------------------
 
   #show() {
-    const name = this.getAttribute("room")?.normalize("NFC");
     const [chat, before] = [this.#chat, this.#room];
-    if (!chat || (before?.name === name && !before.refusal)) return;
+    if (!chat) return;
+    const name = this.getAttribute("room")?.normalize("NFC");
+    const label = this.getAttribute("label") || name;
     this.#room = name ? chat.hold(name, this.#conversation) : null;
-    this.#conversation.show(this.#room);
+    this.#conversation.show(this.#room, label);
     if (before && before !== this.#room) chat.release(before, this.#conversation);
-    if (name) this.#composer.show(name);
+    if (name) this.#composer.show(name, label);
   }
 
   #post(content) {
@@ -177,6 +177,12 @@ class ChatRoom extends HTMLElement {
   #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
   }
+}
+
+/** A page that brings its configuration never loads what fetches one. */
+async function fetchConfiguration(address) {
+  const { configurationAt } = await import("./fetched-configuration.js");
+  return configurationAt(address);
 }
 
 /** The page to sign in on, which leads back here. */

@@ -31,12 +31,12 @@ export class Composer {
   }
 
   /** Switches to this room, and restores its draft. */
-  show(name) {
+  show(name, label) {
     this.#room = name;
     this.#input.value = recall(this.#configuration.me, `draft.${name}`, "");
-    const label = this.#configuration.say("messageTo", { room: name });
-    this.#input.placeholder = label;
-    this.#byId("composer-label").textContent = label;
+    const text = this.#configuration.say("messageTo", { room: label });
+    this.#input.placeholder = text;
+    this.#byId("composer-label").textContent = text;
     this.#changed();
   }
 

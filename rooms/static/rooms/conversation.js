@@ -10,6 +10,7 @@ export class Conversation {
   #log;
   #beginning;
   #room = null;
+  #label = "";
   #following = true;
   #missed = 0;
 
@@ -25,12 +26,13 @@ export class Conversation {
     byId("jump").addEventListener("click", () => this.follow());
   }
 
-  /** Shows a room, or with null none. */
-  show(room) {
+  /** Shows a room under this label, or with null none. */
+  show(room, label) {
     if (this.#room) this.#shown.scrollTop = this.#following ? null : this.#log.scrollTop;
     this.#room = room;
+    this.#label = label;
     if (!room) return this.#log.replaceChildren();
-    this.#byId("room-title").textContent = room.name;
+    this.#byId("room-title").textContent = label;
     this.#log.replaceChildren(this.#beginning, this.#shown.element);
     this.#following = this.#shown.scrollTop === null;
     this.#missed = 0;
@@ -116,9 +118,8 @@ export class Conversation {
   }
 
   #paintBeginning() {
-    const { name, joined } = this.#room;
-    const text = this.#shown.isEmpty ? this.#say("emptyRoom") : this.#say("beginning", { room: name });
-    this.#beginning.hidden = this.#shown.hasOlder || !joined;
+    const text = this.#shown.isEmpty ? this.#say("emptyRoom") : this.#say("beginning", { room: this.#label });
+    this.#beginning.hidden = this.#shown.hasOlder || !this.#room.joined;
     // It stands in a live region: only news is said aloud.
     if (this.#beginning.textContent !== text) this.#beginning.textContent = text;
   }

@@ -171,7 +171,7 @@ export class MessageLog {
     const { me, sayName } = this.#configuration;
     const username = sayName(user);
     const avatar = make("span", { class: "avatar", "aria-hidden": "true" });
-    paintAvatar(avatar, { id: user.id, username });
+    paintAvatar(avatar, { ...user, username });
     const author = make("strong", { class: "author", dir: "auto" }, username);
     const said = make(
       "div",
