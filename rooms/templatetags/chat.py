@@ -20,7 +20,11 @@ def chat_room(context: Context, room: Room | str, **attributes: str) -> SafeStri
 
     Other attributes are written with underscores: `{% chat_room "general" heading_level="3" %}`.
     """
-    named = {"room": room.name, **({"label": room.title} if room.title else {})} if isinstance(room, Room) else {"room": room}
+    named = (
+        {"room": room.name, **({"label": room.title} if room.title else {})}
+        if isinstance(room, Room)
+        else {"room": room}
+    )
     others = {key.replace("_", "-"): value for key, value in attributes.items()}
     element = flatatt({**named, "config": reverse("chat:config"), **others})
     return format_html("<chat-room{}></chat-room>{}", element, _script_once(context))

@@ -122,7 +122,7 @@ class ChatRoom extends HTMLElement {
     const frame = this.#root.querySelector(".chat-room");
     if (!frame) return;
     frame.dataset.theme = THEMES.has(theme) ? theme : "";
-    const heading = frame.querySelector("h2");
+    const heading = frame.querySelector("[role=heading]");
     if (heading) heading.ariaLevel = this.getAttribute("heading-level") ?? "2";
   }
 

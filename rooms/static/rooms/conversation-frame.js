@@ -21,7 +21,7 @@ function strip(say) {
 }
 
 function head() {
-  const title = make("h2", { id: "room-title", dir: "auto" });
+  const title = make("div", { id: "room-title", role: "heading", "aria-level": "2", dir: "auto" });
   const heading = make("div", { class: "room-heading" }, title, make("p", { id: "room-members" }));
   const slot = (name) => make("slot", { name });
   return make("header", { class: "room-head", part: "head" }, slot("head-start"), heading, slot("head-end"));
