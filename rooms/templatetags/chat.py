@@ -20,11 +20,7 @@ def chat_room(context: Context, room: Room | str, **attributes: str) -> SafeStri
 
     Other attributes are written with underscores: `{% chat_room "general" heading_level="3" %}`.
     """
-    named = (
-        {"room": room.name, **({"label": room.title} if room.title else {})}
-        if isinstance(room, Room)
-        else {"room": room}
-    )
+    named = {"room": room} if isinstance(room, str) else {"room": room.name, "label": room.title or None}
     others = {key.replace("_", "-"): value for key, value in attributes.items()}
     element = flatatt({**named, "config": reverse("chat:config"), **others})
     return format_html("<chat-room{}></chat-room>{}", element, _script_once(context))
@@ -34,5 +30,5 @@ def _script_once(context: Context) -> str:
     page = context.render_context.dicts[0]  # the one that included templates share
     if MODULE in page:
         return ""
-    page[MODULE] = True
-    return format_html('<script type="module" src="{}"></script>', static(MODULE))
+    page[MODULE] = static(MODULE)
+    return format_html('<script type="module" src="{}"></script>', page[MODULE])

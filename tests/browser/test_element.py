@@ -1,9 +1,10 @@
 """<chat-room> on a page of another project: its stylesheet is hostile, its policy allows only files of the site."""
 
+import json
 import re
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, Route, WebSocket, expect
+from playwright.async_api import Browser, ConsoleMessage, Page, Route, WebSocket, WebSocketRoute, expect
 
 from rooms.models import Message, Room
 from tests.browser.test_chat import Enter, in_room, say
@@ -210,6 +211,23 @@ async def test_its_events_let_a_page_count_what_is_unread(enter: Enter) -> None:
     await say(bob, "yours")
     await expect(alice.locator(".content")).to_have_text(["mine", "yours"])
     assert await alice.evaluate("seen.slice(-3)") == [["ready", None], ["mine", True], ["yours", False]]
+
+
+async def test_what_the_site_has_for_a_person_is_an_event_too(enter: Enter) -> None:
+    alice = await enter("alice")
+    sockets: list[WebSocketRoute] = []
+
+    def between(socket: WebSocketRoute) -> None:
+        socket.connect_to_server()
+        sockets.append(socket)
+
+    await alice.route_web_socket("**/ws", between)
+    await visit(alice, general())
+    await in_room(alice)
+    await alice.evaluate("document.addEventListener('chat-notification', ({ detail }) => (window.told = detail))")
+    sockets[0].send(json.dumps({"type": "notification", "event": "shipped", "data": {"order": 34}}))
+    await alice.wait_for_function("window.told")
+    assert await alice.evaluate("told") == {"event": "shipped", "data": {"order": 34}}
 
 
 async def test_who_may_not_enter_is_told_why_and_so_is_the_page(enter: Enter, uvicorn_server: ServerProcess) -> None:

@@ -161,6 +161,7 @@ class ChatRoom extends HTMLElement {
     };
     on("chat-message", received);
     on("room-message", received);
+    on("notification", ({ event, data }) => this.#emit("chat-notification", { event, data }));
     const refused = ({ detail: { room, error } }) => {
       const { code, message } = error;
       if (room === this.#room) this.#emit("chat-refused", { roomId: room.name, code, message });
