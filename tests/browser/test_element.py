@@ -136,6 +136,20 @@ async def test_two_elements_share_one_connection_and_may_show_one_room(
     assert len(sockets) == 1
 
 
+async def test_the_connection_is_one_also_for_scripts_that_were_loaded_under_another_address(enter: Enter) -> None:
+    alice = await enter("alice")
+    await visit(alice, general())
+    await in_room(alice)
+    assert await alice.evaluate(
+        """async () => {
+            await import("/static/rooms/chat-room.js?again");
+            const { SharedChat } = await import("/static/rooms/shared-chat.js?again");
+            const configuration = await (await fetch("/config/")).json();
+            return SharedChat.open(configuration).client === document.querySelector("chat-room").client;
+        }"""
+    )
+
+
 async def test_another_room_in_the_attribute_leaves_the_one_before(enter: Enter) -> None:
     bob = await enter("bob", "/rooms/general/")
     await in_room(bob)
