@@ -23,9 +23,7 @@ export class SharedChat extends EventTarget {
   static open(configuration) {
     const key = `${configuration.urls.socket} ${configuration.me.id}`;
     if (!chats.has(key)) chats.set(key, new SharedChat(configuration, key));
-    const chat = chats.get(key);
-    chat.#users++;
-    return chat;
+    return chats.get(key).use();
   }
 
   constructor(configuration, key) {
@@ -36,6 +34,12 @@ export class SharedChat extends EventTarget {
     this.#listen();
     this.client.connect();
     addEventListener("beforeunload", this.#warn);
+  }
+
+  /** One user more. A method, because the private fields of another copy of this class cannot be reached from here. */
+  use() {
+    this.#users++;
+    return this;
   }
 
   /** The last user's close ends the connection. */
