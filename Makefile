@@ -2,55 +2,61 @@
 NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 PYTHON ?= $(or $(firstword $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python $(NEW_ENOUGH) 2>/dev/null && echo $$python; done)),python3)
-PORT ?= 8000
-WORKERS ?= 1
 QUICK ?=
 ARGS ?=
 DROPS ?= 10000
 
 BIN := .venv/bin
-STAMP := .venv/.installed
+PRODUCT := .venv/.installed
+EVERYTHING := .venv/.installed-dev
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 MANAGE := $(BIN)/python manage.py
 # `manage.py check --deploy` looks at production settings; these secrets protect nothing.
 PRODUCTION := DEBUG=0 CHAT_HTTPS=1 CHAT_ENV_FILE= SECRET_KEY=only-for-the-check-of-the-production-settings-0123456789 \
 	JWT_SECRET=another-one-for-the-same-check-0123456789
 
 .DEFAULT_GOAL := help
-.PHONY: help install run serve test test-pythons check format bench reliability soak docs
+.PHONY: help install install-dev run serve test test-pythons check format bench reliability soak docs
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo "  PORT=$(PORT)       run, serve: where to listen"
-	@echo "  WORKERS=$(WORKERS)       serve: processes; more than one needs REDIS_URL"
+	@echo "  PORT=           run, serve: where to listen; else what .env says, else 8000"
+	@echo "  WORKERS=        serve: processes; else what .env says, else 1; more than one needs REDIS_URL"
 	@echo "  PYTHON=$(PYTHON)  install: the Python to use, 3.11 or newer"
 	@echo "  ARGS=           test, soak: options for pytest, as in ARGS='-k history'"
 	@echo "  DROPS=$(DROPS)     soak: how many messages are lost, over all simulations"
 	@echo "  QUICK=1         bench: a short run of two minutes that writes nothing"
 
-install: $(STAMP) ## create .venv and install everything into it; other commands run this when needed
+install: $(PRODUCT) ## create .venv and install what the product needs; other commands run this when needed
 
-$(STAMP): requirements.txt requirements-dev.txt
+install-dev: $(EVERYTHING) ## the same, and what tests and checks need
+
+$(PRODUCT): requirements.txt
 	@$(PYTHON) $(NEW_ENOUGH) 2>/dev/null || { \
 		echo "This needs Python 3.11 or newer, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1)."; \
 		echo "Name another one: make install PYTHON=python3.12"; exit 1; }
 	@test -x $(BIN)/pip || $(PYTHON) -m venv .venv || { \
 		echo "Python's venv module is missing. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
 	@echo 'Installing into .venv; the first time takes a minute or two.'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
-	@touch $(STAMP)
+	@$(PIP_INSTALL) -r requirements.txt
+	@touch $(PRODUCT)
 
+$(EVERYTHING): requirements-dev.txt $(PRODUCT)
+	@echo 'Installing what tests and checks need.'
+	@$(PIP_INSTALL) -r requirements-dev.txt
+	@touch $(EVERYTHING)
+
+# Without a shell between, a signal to make reaches the server.
 run: install ## a development server with example users and messages, on http://127.0.0.1:8000
-	@DEBUG=1 $(MANAGE) migrate --verbosity 0
-	@DEBUG=1 PORT=$(PORT) $(MANAGE) demo --if-empty
-	@DEBUG=1 PORT=$(PORT) $(MANAGE) runserver 127.0.0.1:$(PORT)
+	@$(BIN)/python -m chatsite.development
 
 serve: install ## the production server; needs SECRET_KEY and JWT_SECRET (docs/configuration.md)
 	@$(MANAGE) migrate --verbosity 0
 	@$(MANAGE) collectstatic --noinput --verbosity 0
-	@PORT=$(PORT) WORKERS=$(WORKERS) $(BIN)/python -m chatsite.server
+	@$(BIN)/python -m chatsite.server
 
-test: install ## every test, on all cores
+test: install-dev ## every test, on all cores
 	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 test-pythons: ## the tests of modules and flows on each newer Python that is installed
@@ -63,7 +69,7 @@ test-pythons: ## the tests of modules and flows on each newer Python that is ins
 		else echo "Python $$version is not installed here: not tested with it."; fi; \
 	done
 
-check: install ## format, lint, types, import directions, migrations, templates, settings, catalogues
+check: install-dev ## format, lint, types, import directions, migrations, templates, settings, catalogues
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	DEBUG=1 $(BIN)/mypy
@@ -74,19 +80,19 @@ check: install ## format, lint, types, import directions, migrations, templates,
 	@for catalogue in $$(find locale accounts monitoring rooms -name '*.po'); do \
 		echo "msgfmt --check $$catalogue"; msgfmt --check --output-file=/dev/null $$catalogue || exit 1; done
 
-format: install ## format the code and fix what ruff can fix
+format: install-dev ## format the code and fix what ruff can fix
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format .
 
-bench: install ## measure beside a plain Node server and write docs/performance.md; 20 minutes on a quiet machine
+bench: install-dev ## measure beside a plain Node server and write docs/performance.md; 20 minutes on a quiet machine
 	@QUICK=$(QUICK) $(BIN)/python -m benchmarks
 
-reliability: install ## break the chat's dependencies on purpose and write the results to docs/reliability.md; five minutes
+reliability: install-dev ## break the chat's dependencies on purpose and write the results to docs/reliability.md; five minutes
 	@$(BIN)/python -m tests.reliability.report
 
-soak: install ## run new random simulations until DROPS messages between their processes were lost
+soak: install-dev ## run new random simulations until DROPS messages between their processes were lost
 	@SIMULATION_SEED=$$(date +%s) SIMULATION_RUNS=$$((($(DROPS) + 99) / 100)) \
 		$(BIN)/python -m pytest -n auto tests/simulation $(ARGS)
 
-docs: install ## rewrite the generated pages (docs/protocol.md)
+docs: install-dev ## rewrite the generated pages (docs/protocol.md)
 	DEBUG=1 $(MANAGE) protocol_docs

@@ -3,8 +3,9 @@
 import os
 import re
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -26,6 +27,8 @@ NO_ENDLESS_WAIT = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 }
+MAIL_PORTS = {"smtps": 587, "smtp+tls": 587, "smtp+ssl": 465}
+MAIL_TIMEOUT_S = 10
 
 
 def text(name: str, *, default: str) -> str:
@@ -131,6 +134,27 @@ def database(name: str, *, default: str) -> dict[str, Any]:
             "pool": {"min_size": 2, "max_size": POOL_SIZE, "timeout": POOL_WAIT_S, "reconnect_timeout": POOL_WAIT_S},
         }
     return settings
+
+
+def sqlite_url(path: Path) -> str:
+    return f"sqlite:///{quote(str(path))}"
+
+
+def mail(name: str, *, default: str) -> dict[str, Any]:
+    """Django's settings for an URL `smtp+tls://user:password@host:587`; the other schemes are for development."""
+    url = text(name, default=default)
+    scheme = urlsplit(url).scheme
+    if scheme not in environ.Env.EMAIL_SCHEMES:
+        raise ImproperlyConfigured(f"{name} must begin with smtp+tls://, smtp+ssl://, smtp:// or consolemail://.")
+    try:
+        settings: dict[str, Any] = dict(environ.Env.email_url_config(url))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is no URL: {error}.") from None
+    return settings | {
+        "EMAIL_HOST": settings["EMAIL_HOST"] or "localhost",
+        "EMAIL_PORT": settings["EMAIL_PORT"] or MAIL_PORTS.get(scheme, 25),
+        "EMAIL_TIMEOUT": MAIL_TIMEOUT_S,
+    }
 
 
 def redis_url() -> str:

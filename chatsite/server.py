@@ -1,10 +1,9 @@
-"""The production server: uvicorn with uvloop; its WebSocket protocol with our close reasons and pre-encoded frames.
+"""The production server: uvicorn; its WebSocket protocol with our close reasons and pre-encoded frames.
 
 Run as `python -m chatsite.server`; `make serve` prepares the database and the static files first.
 """
 
 import logging
-import os
 import signal
 import sys
 from collections.abc import Callable
@@ -12,13 +11,14 @@ from typing import Any
 
 import uvicorn
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
 from websockets.frames import Frame
 from websockets.http11 import Request
 
-from chatsite import environment
+from chatsite import environment, start
 from rooms.closes import SHUTDOWN
 from rooms.conf import conf
 
@@ -169,29 +169,41 @@ class ChatProtocol(WebSocketsSansIOProtocol):
 
 def main() -> None:
     """Starts WORKERS processes (default 1) on CHAT_HOST (default 127.0.0.1) and PORT; more than one needs Redis."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "chatsite.settings")
+    start.load_settings()
+    start.log_unknown_variables()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again when all is done, to end with 143
+    options = start.or_exit(_options)
+    start.require_free_port(options["host"], options["port"])
+    uvicorn.run("chatsite.asgi:application", **options)
+
+
+def _options() -> dict[str, Any]:
+    return {
+        "host": environment.text("CHAT_HOST", default="127.0.0.1"),
+        "port": settings.PORT,
+        "workers": _workers(),
+        "loop": "auto",  # uvloop, which Windows does not have
+        "http": "chatsite.server:HttpProtocol",
+        "ws": "chatsite.server:ChatProtocol",
+        "ws_max_size": conf.CHAT_MAX_FRAME_BYTES or sys.maxsize,
+        "ws_ping_interval": conf.CHAT_HEARTBEAT_S,
+        "ws_ping_timeout": conf.CHAT_HEARTBEAT_S,
+        "ws_per_message_deflate": False,  # 37 KB a socket, and the same frame deflated for each recipient
+        "timeout_graceful_shutdown": GRACE_S,
+        "forwarded_allow_ips": environment.networks("CHAT_TRUSTED_PROXIES", default=["127.0.0.1", "::1"]),
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+    }
+
+
+def _workers() -> int:
     workers = environment.number("WORKERS", default=1, minimum=1)
     if workers > 1 and not conf.CHAT_REDIS_URL:
-        sys.exit("WORKERS is over 1: set REDIS_URL (or REDIS_HOST), by which the processes reach each other.")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again when all is done, to end with 143
-    uvicorn.run(
-        "chatsite.asgi:application",
-        host=environment.text("CHAT_HOST", default="127.0.0.1"),
-        port=settings.PORT,
-        workers=workers,
-        loop="uvloop",
-        http="chatsite.server:HttpProtocol",
-        ws="chatsite.server:ChatProtocol",
-        ws_max_size=conf.CHAT_MAX_FRAME_BYTES or sys.maxsize,
-        ws_ping_interval=conf.CHAT_HEARTBEAT_S,
-        ws_ping_timeout=conf.CHAT_HEARTBEAT_S,
-        ws_per_message_deflate=False,  # 37 KB a socket, and the same frame deflated for each recipient
-        timeout_graceful_shutdown=GRACE_S,
-        forwarded_allow_ips=environment.networks("CHAT_TRUSTED_PROXIES", default=["127.0.0.1", "::1"]),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-    )
+        raise ImproperlyConfigured(
+            "WORKERS is over 1: set REDIS_URL (or REDIS_HOST), by which the processes reach each other."
+        )
+    return workers
 
 
 if __name__ == "__main__":

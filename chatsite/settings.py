@@ -3,21 +3,18 @@
 A wrong value stops the start with a message that names the variable.
 """
 
-import os
 from pathlib import Path
 
-import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from chatsite import environment
+from chatsite import environment, variables
 from monitoring import logs
 from rooms import __version__
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-if os.environ.get("CHAT_ENV_FILE", ".env"):
-    environ.Env.read_env(BASE_DIR / os.environ.get("CHAT_ENV_FILE", ".env"))
+ENV_FILE_NAMES = variables.read_file()
 
 # --- This site -------------------------------------------------------------------------------------------------------
 DEBUG = environment.flag("DEBUG", default=False)
@@ -41,7 +38,7 @@ SIMPLE_JWT = {
 }
 
 # --- Dependencies: SQLite and the in-process layer by default; PostgreSQL and Redis by one variable each --------------
-DATABASES = {"default": environment.database("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
+DATABASES = {"default": environment.database("DATABASE_URL", default=environment.sqlite_url(BASE_DIR / "db.sqlite3"))}
 CHAT_REDIS_URL = environment.redis_url()
 CHAT_REDIS_PREFIX = environment.redis_prefix()
 CHANNEL_LAYERS = {"default": environment.channel_layer(CHAT_REDIS_URL, CHAT_REDIS_PREFIX)}
@@ -112,6 +109,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
+PASSWORD_RESET_TIMEOUT = 86_400  # seconds for which the link of a mail is valid
 HTTPS = environment.flag("CHAT_HTTPS", default=False)  # behind TLS: secure cookies, HSTS, the proxy's X-Forwarded-Proto
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
@@ -129,6 +127,10 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
+
+# --- Mails: in development on the console; without EMAIL_URL in production no new password by mail is offered ---------
+globals().update(environment.mail("EMAIL_URL", default="consolemail://" if DEBUG else "dummymail://"))
+DEFAULT_FROM_EMAIL = environment.text("DEFAULT_FROM_EMAIL", default="chat@localhost")
 
 # --- REST -------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {"DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}  # the rest: rooms.api.base

@@ -124,7 +124,7 @@ def _files(directory: Path) -> dict[str, Any]:
         raise ImproperlyConfigured(f"LOG_DIR: cannot write logs in {directory}: {error.strerror}.") from error
     return {
         name: {
-            "()": "monitoring.rotation.SharedFileHandler",
+            "()": "monitoring.rotation.file_handler",
             "path": directory / name,
             "level": level,
             "formatter": "json",

@@ -2,22 +2,36 @@
 
 The standard library's RotatingFileHandler loses lines when more than one process has the file open: each renames what
 another has just begun. Here a file lock lets one process rename, and WatchedFileHandler makes the others follow. An
-outside logrotate may rename the files as well.
+outside logrotate may rename the files as well. Windows has neither these locks nor renaming of open files: there the
+standard library's handler serves the one process of the development server.
 """
 
-import fcntl
 import logging
-from logging.handlers import WatchedFileHandler
+from logging.handlers import RotatingFileHandler, WatchedFileHandler
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    HAS_LOCKS = False
+else:
+    HAS_LOCKS = True
 
 MAX_BYTES = 50_000_000  # of one file; with KEEP old ones of each, the two logs stay under 600 MB
 KEEP = 5
 
 
-class SharedFileHandler(WatchedFileHandler):
-    """Appends lines, which the system keeps whole; renames the file to `.1` once it is `max_bytes` long."""
+def file_handler(path: Path, *, max_bytes: int = MAX_BYTES, keep: int = KEEP) -> logging.Handler:
+    """Appends lines to a file; renames it to `.1` once it is `max_bytes` long, and keeps that many old ones."""
+    if not HAS_LOCKS:
+        return RotatingFileHandler(path, maxBytes=max_bytes, backupCount=keep, encoding="utf-8")
+    return SharedFileHandler(path, max_bytes=max_bytes, keep=keep)
 
-    def __init__(self, path: Path, *, max_bytes: int = MAX_BYTES, keep: int = KEEP) -> None:
+
+class SharedFileHandler(WatchedFileHandler):
+    """Appends lines, which the system keeps whole; renames the file as the other processes expect it."""
+
+    def __init__(self, path: Path, *, max_bytes: int, keep: int) -> None:
         super().__init__(path, encoding="utf-8")
         self._path, self._max_bytes, self._keep = path, max_bytes, keep
 

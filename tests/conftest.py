@@ -18,8 +18,22 @@ if TYPE_CHECKING:
     from tests.support.servers import ServerProcess
     from tests.support.services import Postgres, Redis
 
-OURS = {"ALLOWED_HOSTS", "CSRF_TRUSTED_ORIGINS", "DATABASE_URL", "JWT_SECRET", "PORT", "SECRET_KEY", "WORKERS"}
-for name in [name for name in os.environ if name.startswith(("CHAT_", "LOG_", "REDIS_")) or name in OURS]:
+OURS = (
+    "ALLOWED_",
+    "CHAT_",
+    "CSRF_",
+    "DATABASE_",
+    "DEFAULT_FROM_",
+    "DEVELOPMENT_",
+    "EMAIL_",
+    "JWT_",
+    "LOG_",
+    "PORT",
+    "REDIS_",
+    "SECRET_",
+    "WORKERS",
+)
+for name in [name for name in os.environ if name.startswith(OURS)]:
     del os.environ[name]
 os.environ["CHAT_ENV_FILE"] = ""  # a developer's .env stays out
 os.environ["DEBUG"] = "1"  # development secrets and plain static files; the test runner turns settings.DEBUG off again

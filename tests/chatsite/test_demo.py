@@ -56,16 +56,51 @@ def test_a_second_run_changes_nothing(debug) -> None:
     assert before == (list(Message.objects.order_by("pk").values()), list(User.objects.order_by("pk").values()))
 
 
-def test_with_if_empty_a_database_with_people_is_left_alone(debug, make_user) -> None:
-    make_user("somebody")
-    assert demo(if_empty=True) == ""
-    assert User.objects.count() == 1
+def test_what_is_missing_is_made_again(debug) -> None:
+    demo()
+    User.objects.get(username="bob").delete()
+    Message.objects.filter(client_id="demo-general-2").delete()
+    printed = demo()
+    assert User.objects.count() == 4
+    assert User.objects.get(username="bob").check_password("demo-password")
+    assert Message.objects.filter(client_id__startswith="demo-general-").count() == 8
+    assert "bob" in printed
+
+
+def test_a_failure_leaves_nothing_behind(debug, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("chatsite.management.commands.demo.post_messages", fail)
+    with pytest.raises(RuntimeError):
+        demo()
+    assert not User.objects.exists()
     assert not Room.objects.exists()
 
 
-def test_with_if_empty_an_empty_database_is_filled(debug) -> None:
-    demo(if_empty=True)
-    assert User.objects.count() == 4
+def test_who_can_sign_in_is_printed_as_it_is_now(debug) -> None:
+    demo()
+    carol, alice = User.objects.get(username="carol"), User.objects.get(username="alice")
+    carol.set_password("her own password")
+    carol.save()
+    alice.is_active = False
+    alice.save()
+    lines = [line.split() for line in demo().splitlines()]
+    assert ["bob", "demo-password"] in lines
+    assert ["carol", "a", "password", "that", "was", "changed"] in lines
+    assert not [line for line in lines if "alice" in line]
+
+
+def test_a_database_with_other_users_is_left_alone(debug, make_user) -> None:
+    make_user("admin", is_superuser=True)
+    with pytest.raises(CommandError, match="users that demo did not make"):
+        demo()
+    printed = demo(if_own=True)
+    assert "adds no examples" in printed
+    assert "http://127.0.0.1:8000/" in printed
+    assert "demo-password" not in printed
+    assert User.objects.count() == 1
+    assert not Room.objects.exists()
 
 
 def test_it_is_refused_without_debug() -> None:

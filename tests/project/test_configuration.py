@@ -3,12 +3,13 @@
 import ast
 import re
 
+from chatsite.variables import NAMES
 from rooms.conf import SETTINGS
 from tests.project.tree import ROOT, modules
 
 # `get` is os.environ.get
 NO_VARIABLES = {"CHAT_REDIS_URL"}  # set by REDIS_URL
-READERS = {"text", "flag", "number", "words", "networks", "choice", "secret", "database", "get"}
+READERS = {"text", "flag", "number", "words", "networks", "choice", "secret", "database", "mail", "get"}
 VARIABLE = re.compile(r"[A-Z][A-Z0-9_]+")
 
 
@@ -44,6 +45,10 @@ def _default(call: ast.Call) -> object:
 
 def test_every_variable_is_documented_and_every_documented_one_is_read() -> None:
     assert set(_documented()) == set(_read())
+
+
+def test_the_names_that_the_start_knows_are_those_that_are_read() -> None:
+    assert set(_read()) == NAMES
 
 
 def test_documented_numbers_are_the_defaults() -> None:

@@ -17,7 +17,7 @@ def files(root: Path = ROOT) -> Iterator[Path]:
             continue
         if path.is_dir():
             yield from files(path)
-        elif not path.name.startswith("db.sqlite3"):
+        elif ".sqlite3" not in path.name:
             yield path
 
 

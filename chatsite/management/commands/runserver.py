@@ -4,13 +4,20 @@ Daphne has no back-pressure and no workers: it is for development, see chatsite.
 """
 
 import asyncio
+import errno
+import os
+import sys
 from typing import Any
 
 from daphne.management.commands.runserver import Command as DaphneCommand
 from daphne.server import Server
 from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
+from django.conf import settings
+from django.utils.autoreload import DJANGO_AUTORELOAD_ENV
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
+from chatsite import start
 from rooms.closes import SHUTDOWN
 from rooms.conf import conf
 from rooms.live import node
@@ -38,6 +45,14 @@ class ChatServer(Server):
         WebSocketFactory.protocol = ChatProtocol
         super().run()
 
+    def listen_error(self, failure: Failure) -> None:
+        """Ends the process: daphne would end its thread only, and leave the reloader waiting for a change."""
+        error: Any = failure.value
+        is_taken = getattr(getattr(error, "socketError", None), "errno", None) == errno.EADDRINUSE
+        sys.stderr.write(f"{start.taken(error.interface, error.port) if is_taken else error}\n")
+        sys.stderr.flush()
+        os._exit(1)
+
     def kill_all_applications(self) -> Any:
         """Closes every socket and stores what was submitted, before the reactor stops."""
         ended = asyncio.get_event_loop().create_future()
@@ -52,8 +67,15 @@ class ChatServer(Server):
 
 class Command(DaphneCommand):
     server_cls = ChatServer
+    default_port = str(settings.PORT)
 
     def handle(self, *args: Any, **options: Any) -> None:
         limit = conf.CHAT_MAX_FRAME_BYTES
         options["websocket_max_message_size"] = options["websocket_max_frame_size"] = limit
         super().handle(*args, **options)
+
+    def run(self, **options: Any) -> None:
+        if DJANGO_AUTORELOAD_ENV not in os.environ:  # else the reloader has started it, which did this before
+            start.log_unknown_variables()
+            start.require_free_port(self.addr, int(self.port))
+        super().run(**options)
