@@ -31,6 +31,12 @@ class Credentials(msgspec.Struct):
     password: Password
 
 
+class NewAccount(Credentials):
+    """`email` is for a new password when this one is forgotten; other users do not see it."""
+
+    email: Annotated[str, msgspec.Meta(max_length=254, pattern=r"^[^\x00]*$")] = ""
+
+
 class RefreshToken(msgspec.Struct):
     refresh: str
 
@@ -73,11 +79,11 @@ class AuthView(OpenView):
 
 
 class RegisterView(OpenView):
-    @extend_schema(request=Credentials, responses=responses({201: Tokens}, 400), tags=["accounts"])
+    @extend_schema(request=NewAccount, responses=responses({201: Tokens}, 400), tags=["accounts"])
     def post(self, request: Request) -> Response:
         """Makes an account and signs it in."""
-        credentials = rest.body(request.data, Credentials)
-        user = services.register(username=credentials.username, password=credentials.password)
+        account = rest.body(request.data, NewAccount)
+        user = services.register(username=account.username, password=account.password, email=account.email)
         return _tokens(services.open_sign_in(user=user, **_device(request)), status=201)
 
 

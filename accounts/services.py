@@ -1,6 +1,6 @@
 """Every use case of accounts: registering, signing in and out. Plain sync functions, keyword arguments.
 
-Hashing a password takes 50-100 ms: never call `register` or `sign_in` on the event loop.
+Hashing a password takes 50-100 ms: never call `register`, `sign_in` or `set_password` on the event loop.
 """
 
 import uuid
@@ -37,9 +37,9 @@ class SignedIn:
     user: User
 
 
-def register(*, username: str, password: str) -> User:
-    """Makes an account; raises Django's ValidationError, by field, when the name or the password will not do."""
-    user = User(username=User.normalize_username(username))
+def register(*, username: str, password: str, email: str = "") -> User:
+    """Makes an account; raises Django's ValidationError, by field, for what will not do."""
+    user = User(username=User.normalize_username(username), email=email)
     problems = _problems(user, password)
     if problems:
         raise ValidationError(problems)
@@ -105,6 +105,12 @@ def sign_out_everywhere(*, user_ids: Collection[int]) -> None:
         User.objects.filter(pk__in=user_ids).update(token_epoch=F("token_epoch") + 1)
         SignIn.objects.filter(user_id__in=user_ids, revoked_at=None).update(revoked_at=timezone.now())
         announce(user_ids)
+
+
+def set_password(*, user: User, password: str) -> None:
+    """Ends every token, session and open socket of this user too."""
+    user.set_password(password)
+    user.save(update_fields=["password"])
 
 
 def deactivate(*, user_ids: Collection[int]) -> None:

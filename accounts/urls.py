@@ -1,4 +1,4 @@
-"""Signing in, out, and registering: pages, and REST for programs."""
+"""Signing in, out, registering and new passwords: pages, and REST for programs."""
 
 from django.urls import include, path, re_path
 
@@ -16,5 +16,9 @@ urlpatterns = [
     path("accounts/sign-in/", views.SignInView.as_view(), name="sign-in"),
     path("accounts/sign-out/", views.SignOutView.as_view(), name="sign-out"),
     path("accounts/register/", views.RegisterView.as_view(), name="register"),
+    path("accounts/password/", views.ForgottenView.as_view(), name="forgotten"),
+    path("accounts/password/sent/", views.SentView.as_view(), name="sent"),
+    path("accounts/password/changed/", views.ChangedView.as_view(), name="changed"),
+    path("accounts/password/<uidb64>/<token>/", views.NewPasswordView.as_view(), name="new-password"),
     path("api/", include(rest)),
 ]

@@ -1,22 +1,38 @@
-"""The pages for signing in, out, and registering. A browser keeps Django's session cookie; tokens are unknown here."""
+"""The pages for signing in, out, registering and forgotten passwords.
+
+A browser keeps Django's session cookie; tokens are unknown here.
+"""
 
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import login
-from django.contrib.auth.views import LoginView, LogoutView, RedirectURLMixin
+from django.contrib.auth.views import (
+    LoginView,
+    LogoutView,
+    PasswordResetCompleteView,
+    PasswordResetConfirmView,
+    PasswordResetDoneView,
+    PasswordResetView,
+    RedirectURLMixin,
+)
 from django.core.exceptions import ValidationError
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
+from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import FormView
 
 from accounts import services
-from accounts.forms import RegisterForm
+from accounts.forms import ForgottenForm, NewPasswordForm, RegisterForm
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+def sends_mails() -> bool:
+    return settings.EMAIL_BACKEND != "django.core.mail.backends.dummy.EmailBackend"
 
 
 class SignInView(LoginView):
@@ -25,6 +41,9 @@ class SignInView(LoginView):
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return {**super().get_form_kwargs(), "label_suffix": ""}
+
+    def get_context_data(self, **values: Any) -> dict[str, Any]:
+        return super().get_context_data(sends_mails=sends_mails(), **values)
 
 
 class SignOutView(LogoutView):
@@ -49,9 +68,50 @@ class RegisterView(RedirectURLMixin, FormView):  # type: ignore[type-arg]  # the
 
     def form_valid(self, form: RegisterForm) -> HttpResponse:
         try:
-            user = services.register(username=form.cleaned_data["username"], password=form.cleaned_data["password1"])
+            user = services.register(
+                username=form.cleaned_data["username"],
+                password=form.cleaned_data["password1"],
+                email=form.cleaned_data["email"],
+            )
         except ValidationError as error:  # the name, which was free when the form looked
             form.add_error("username", error.messages)
             return self.form_invalid(form)
         login(self.request, user, backend=BACKEND)
         return HttpResponseRedirect(self.get_success_url())
+
+
+class ForgottenView(PasswordResetView):
+    """Asks for an address, and always answers that a mail is on its way; 404 where the site sends no mails."""
+
+    template_name = "accounts/forgotten.html"
+    subject_template_name = "accounts/forgotten_subject.txt"
+    email_template_name = "accounts/forgotten_mail.txt"
+    form_class = ForgottenForm
+    success_url = reverse_lazy("chat_accounts:sent")
+
+    def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        if not sends_mails():
+            raise Http404
+        return super().dispatch(request, *args, **kwargs)
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "label_suffix": ""}
+
+
+class SentView(PasswordResetDoneView):
+    template_name = "accounts/sent.html"
+
+
+class NewPasswordView(PasswordResetConfirmView):
+    """Asks for a new password, once; every device of the user is signed out."""
+
+    template_name = "accounts/new_password.html"
+    form_class = NewPasswordForm
+    success_url = reverse_lazy("chat_accounts:changed")
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return {**super().get_form_kwargs(), "label_suffix": ""}
+
+
+class ChangedView(PasswordResetCompleteView):
+    template_name = "accounts/changed.html"
