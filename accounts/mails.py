@@ -5,12 +5,13 @@ Knows nothing of what is sent. What still waits when the process ends is not sen
 
 import queue
 from collections.abc import Callable
-from contextvars import copy_context
-from functools import cache
+from functools import cache, partial
 from threading import Thread
 
 import structlog
 from django.db import connections
+from django.urls import get_script_prefix, set_script_prefix
+from django.utils.translation import get_language, override
 
 MAX_WAITING = 100
 
@@ -20,12 +21,17 @@ waiting: queue.Queue[Callable[[], None]] = queue.Queue(MAX_WAITING)
 
 def in_background(send: Callable[[], None]) -> None:
     """Calls `send` soon, with the caller's language and URL prefix; drops it while MAX_WAITING others wait."""
-    context = copy_context()
     _start_thread()
     try:
-        waiting.put_nowait(lambda: context.run(send))
+        waiting.put_nowait(partial(_as_caller, send, get_language(), get_script_prefix()))
     except queue.Full:
         log.warning("mail.dropped", waiting=MAX_WAITING)
+
+
+def _as_caller(send: Callable[[], None], language: str | None, prefix: str) -> None:
+    set_script_prefix(prefix)
+    with override(language):
+        send()
 
 
 @cache

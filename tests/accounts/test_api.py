@@ -142,6 +142,22 @@ def test_a_bad_token_in_a_header_stops_nobody_from_signing_in(alice: User, path:
 
 
 # --- /api/auth/register -----------------------------------------------------------------------------------------------
+def test_an_address_is_kept_and_shown_to_nobody() -> None:
+    response = post(
+        "/api/auth/register", {"username": "dora", "password": "a long enough one", "email": "dora@EXAMPLE.com"}
+    )
+    assert User.objects.get().email == "dora@example.com"
+    assert "example.com" not in response.content.decode()
+    assert "example.com" not in me(response.json()["token"]).content.decode()
+
+
+@pytest.mark.parametrize("email", ["dora", "dora@example.com\0", "d" * 250 + "@example.com", None, 5])
+def test_an_address_that_is_none_is_refused(email: Any) -> None:
+    response = post("/api/auth/register", {"username": "dora", "password": "a long enough one", "email": email})
+    assert response.status_code == 400
+    assert not User.objects.exists()
+
+
 def test_who_registers_is_signed_in() -> None:
     response = post("/api/auth/register", {"username": "dora", "password": "a long enough one"})
     assert response.status_code == 201

@@ -61,9 +61,17 @@ def test_registering_makes_an_account_and_signs_it_in(client: Client, db: None) 
     assert not user.is_staff
 
 
+def test_an_address_is_kept_when_somebody_gives_one(client: Client, db: None) -> None:
+    client.post(REGISTER, {**DORA, "email": "dora@EXAMPLE.com"})
+    client.logout()
+    client.post(REGISTER, {**DORA, "username": "emil"})
+    assert list(User.objects.order_by("pk").values_list("email", flat=True)) == ["dora@example.com", ""]
+
+
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
+        ({"email": "dora"}, "valid email address"),
         ({"password2": "another-long-way"}, "match"),
         ({"password1": "12345678", "password2": "12345678"}, "too common"),
         ({"username": "Alice"}, "already exists"),

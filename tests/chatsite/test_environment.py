@@ -1,5 +1,7 @@
 """Settings from the environment: good values are taken, wrong ones stop the start and name the variable."""
 
+from pathlib import Path
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -129,6 +131,37 @@ def test_another_kind_of_database_is_refused_by_name(given) -> None:
     given("mysql://localhost/chat")
     with pytest.raises(ImproperlyConfigured, match=f"^{VARIABLE} must begin with sqlite:/// or postgres://"):
         environment.database(VARIABLE, default="")
+
+
+@pytest.mark.parametrize(
+    ("url", "port", "tls", "ssl"),
+    [
+        ("smtp+tls://chat%40example.com:p%2Fw@mail.example", 587, True, False),
+        ("smtp+ssl://chat%40example.com:p%2Fw@mail.example", 465, False, True),
+        ("smtp://chat%40example.com:p%2Fw@mail.example:2525", 2525, False, False),
+    ],
+)
+def test_a_mail_server_is_named_by_a_url(given, url: str, port: int, tls: bool, ssl: bool) -> None:
+    given(url)
+    mail = environment.mail(VARIABLE, default="consolemail://")
+    assert mail["EMAIL_BACKEND"] == "django.core.mail.backends.smtp.EmailBackend"
+    assert (mail["EMAIL_HOST"], mail["EMAIL_PORT"]) == ("mail.example", port)
+    assert (mail["EMAIL_HOST_USER"], mail["EMAIL_HOST_PASSWORD"]) == ("chat@example.com", "p/w")
+    assert (mail.get("EMAIL_USE_TLS", False), mail.get("EMAIL_USE_SSL", False)) == (tls, ssl)
+    assert mail["EMAIL_TIMEOUT"] == 10
+
+
+@pytest.mark.parametrize("url", ["mail.example", "http://mail.example", "smtp://mail.example:99999"])
+def test_a_wrong_mail_server_is_refused_by_name(given, url: str) -> None:
+    given(url)
+    with pytest.raises(ImproperlyConfigured, match=f"^{VARIABLE} "):
+        environment.mail(VARIABLE, default="consolemail://")
+
+
+@pytest.mark.parametrize("path", ["/a b/c#1+2%20?x/中/db.sqlite3", r"C:\Users\x y\db.sqlite3"])
+def test_a_database_file_may_be_in_any_folder(given, path: str) -> None:
+    given(environment.sqlite_url(Path(path)))
+    assert environment.database(VARIABLE, default="")["NAME"] == path
 
 
 def test_redis_is_named_by_url_or_by_host_and_port(monkeypatch: pytest.MonkeyPatch) -> None:

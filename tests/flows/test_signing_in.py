@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+import urllib.parse
 import urllib.request
 from collections.abc import Callable
 from time import time
@@ -236,6 +238,42 @@ def _change(change: str, user_id: int, layers: dict[str, Any]) -> None:
             else:
                 person.is_superuser = change == "admin"
             person.save()
+
+
+async def test_a_forgotten_password_ends_open_sockets_and_tokens_when_it_is_replaced(
+    server: ServerProcess, alice: Person
+) -> None:
+    path = await asyncio.to_thread(server.database.run, _reset_link, alice.id)
+    async with ChatClient.connect(server.ws_url, alice.token) as client:
+        await client.call("get-rooms")
+        await asyncio.to_thread(_choose_password, server, path)
+        assert await client.closed() == (1008, "Authentication failed")
+    async with ChatClient.connect(server.ws_url, alice.token) as again:
+        assert await again.closed() == (1008, "Authentication failed")
+
+
+def _reset_link(user_id: int) -> str:
+    """The path that a mail about a forgotten password carries."""
+    from django.contrib.auth.tokens import default_token_generator
+    from django.urls import reverse
+    from django.utils.http import urlsafe_base64_encode
+
+    from accounts.models import User
+
+    person = User.objects.get(pk=user_id)
+    parts = (urlsafe_base64_encode(str(user_id).encode()), default_token_generator.make_token(person))
+    return reverse("chat_accounts:new-password", args=parts)
+
+
+def _choose_password(server: ServerProcess, path: str) -> None:
+    """Follows the link and sends the form, as a browser does."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    with browser.open(server.url + path) as page:
+        [csrf] = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page.read().decode())
+        address = page.url
+    fields = {"csrfmiddlewaretoken": csrf, "new_password1": "quite another one", "new_password2": "quite another one"}
+    with browser.open(address, urllib.parse.urlencode(fields).encode()) as page:
+        assert page.url.endswith("/accounts/password/changed/")
 
 
 async def test_a_token_that_expires_is_announced_and_ends_the_socket(server: ServerProcess, alice: Person) -> None:
