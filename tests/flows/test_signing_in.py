@@ -269,7 +269,7 @@ def _choose_password(server: ServerProcess, path: str) -> None:
     """Follows the link and sends the form, as a browser does."""
     browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
     with browser.open(server.url + path) as page:
-        [csrf] = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page.read().decode())
+        csrf, *_ = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page.read().decode())
         address = page.url
     fields = {"csrfmiddlewaretoken": csrf, "new_password1": "quite another one", "new_password2": "quite another one"}
     with browser.open(address, urllib.parse.urlencode(fields).encode()) as page:
