@@ -15,6 +15,7 @@ from django.contrib.auth.forms import (
     SetPasswordForm,
     UserChangeForm,
 )
+from django.forms import EmailInput
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -30,6 +31,7 @@ class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]  # the class
     class Meta:
         model = User
         fields = ("username", "email")
+        widgets = {"email": EmailInput(attrs={"autocomplete": "email"})}
         help_texts = {"email": _("Optional. For a new password when you forget yours. Other users do not see it.")}
 
 

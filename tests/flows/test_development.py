@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -47,12 +47,22 @@ def _kill_group(group: int) -> None:
         return
 
 
-def _is_empty(group: int) -> bool:
+def _is_gone(group: int) -> bool:
+    """Whether every process of the group has ended, and at most waits for a parent that asks for its status."""
     try:
         os.killpg(group, 0)
     except ProcessLookupError:
         return True
-    return False
+    return set(_states(group)) == {"Z"}
+
+
+def _states(group: int) -> Iterator[str]:
+    """The state of each process of the group, as proc(5) has it."""
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has ended meanwhile
+            state, _, process_group = file.read_text().rpartition(")")[2].split()[:3]
+            if int(process_group) == group:
+                yield state
 
 
 def _make(target: str) -> list[str]:
@@ -76,14 +86,14 @@ def test_a_signal_ends_every_process(
     (os.killpg if to_group else os.kill)(child.pid, sign)
     assert child.process
     assert child.process.wait(15) in (0, -signal.SIGINT)
-    wait_until(lambda: _is_empty(child.pid), what="no process is left")
+    wait_until(lambda: _is_gone(child.pid), what="no process is left")
 
 
 @pytest.mark.parametrize("target", ["run", "serve"])
 def test_a_signal_to_make_ends_every_process(start: Start, tmp_path: Path, target: str) -> None:
     child = start(*_make(target), port=free_port(), **SECRETS, **_database(tmp_path / "chat.sqlite3"))
     child.terminate()
-    wait_until(lambda: _is_empty(child.pid), what="no process is left")
+    wait_until(lambda: _is_gone(child.pid), what="no process is left")
 
 
 @pytest.fixture

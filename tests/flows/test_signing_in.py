@@ -247,8 +247,9 @@ async def test_a_forgotten_password_ends_open_sockets_and_tokens_when_it_is_repl
     async with ChatClient.connect(server.ws_url, alice.token) as client:
         await client.call("get-rooms")
         await asyncio.to_thread(_choose_password, server, path)
-        assert await client.closed() == (1008, "Authentication failed")
-    async with ChatClient.connect(server.ws_url, alice.token) as again:
+        assert await client.closed() == (4101, "Signed out")
+    async with ChatClient.connect(server.ws_url) as again:
+        await again.send("auth", token=alice.token)
         assert await again.closed() == (1008, "Authentication failed")
 
 
