@@ -77,4 +77,6 @@ def unknown(file_names: Iterable[str]) -> list[str]:
 
 def _sentence(name: str) -> str:
     likely = get_close_matches(name.upper(), sorted(NAMES), n=1, cutoff=0.8)
-    return f"{name} is unknown: did you mean {likely[0]}?" if likely else f"{name} is unknown: nothing reads it."
+    return (
+        f"{name} is unknown: did you mean {likely[0]}?" if likely else f"{name} is unknown: the chat does not read it."
+    )

@@ -103,6 +103,12 @@ def test_the_port_of_the_file_counts(program: list[str], tmp_path: Path, taken_p
     )
 
 
+def test_the_number_of_workers_of_the_file_counts(tmp_path: Path) -> None:
+    path = tmp_path / "site.env"
+    path.write_text("WORKERS=2\n")
+    assert _start(PRODUCTION, CHAT_ENV_FILE=str(path)).startswith("WORKERS is over 1: set REDIS_URL")
+
+
 def test_unknown_variables_are_named_and_stop_nothing(tmp_path: Path, taken_port: str) -> None:
     path = tmp_path / "site.env"
     path.write_text("REDIS_ULR=redis://cache\nCOLOUR=blue\n")
@@ -116,8 +122,8 @@ def test_unknown_variables_are_named_and_stop_nothing(tmp_path: Path, taken_port
     for sentence in (
         "CHAT_MAX_CONECTIONS is unknown: did you mean CHAT_MAX_CONNECTIONS?",
         "REDIS_ULR is unknown: did you mean REDIS_URL?",
-        "COLOUR is unknown: nothing reads it.",
-        "CHAT_PORT_8000_TCP is unknown: nothing reads it.",
+        "COLOUR is unknown: the chat does not read it.",
+        "CHAT_PORT_8000_TCP is unknown: the chat does not read it.",
     ):
         assert said.count(sentence) == 1
     assert len(said.splitlines()) == 5, "and the port is taken"
