@@ -32,7 +32,22 @@ MAIL_TIMEOUT_S = 10
 
 
 def text(name: str, *, default: str) -> str:
-    return os.environ.get(name, "").strip() or default
+    """The variable, or the content of the file that the variable `<name>_FILE` names: where secrets come as files."""
+    value, path = os.environ.get(name, "").strip(), os.environ.get(f"{name}_FILE", "").strip()
+    if value and path:
+        raise ImproperlyConfigured(f"{name} and {name}_FILE are both set: remove one of them.")
+    return value or (_content(f"{name}_FILE", path) if path else default)
+
+
+def _content(name: str, path: str) -> str:
+    try:
+        content = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise ImproperlyConfigured(f"{name} names {path}, which cannot be read: {reason}.") from None
+    if not content:
+        raise ImproperlyConfigured(f"{name} names {path}, which is empty.")
+    return content
 
 
 def flag(name: str, *, default: bool) -> bool:

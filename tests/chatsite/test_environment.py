@@ -32,6 +32,42 @@ def test_an_empty_variable_means_the_default(given, value: str) -> None:
     assert environment.words(VARIABLE, default=["a"]) == ["a"]
 
 
+def test_a_file_may_hold_the_value(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "value"
+    file.write_text(f" {'s' * 40}\n")
+    monkeypatch.setenv(f"{VARIABLE}_FILE", str(file))
+    monkeypatch.setenv(VARIABLE, " ")
+    assert environment.text(VARIABLE, default="x") == environment.secret(VARIABLE, debug=False) == "s" * 40
+    file.write_text("postgres://chat:pass@db.example/chat\n")
+    assert environment.database(VARIABLE, default="")["HOST"] == "db.example"
+
+
+def test_a_variable_and_its_file_together_are_refused(given, monkeypatch: pytest.MonkeyPatch) -> None:
+    given("one")
+    monkeypatch.setenv(f"{VARIABLE}_FILE", __file__)
+    with pytest.raises(ImproperlyConfigured, match=f"^{VARIABLE} and {VARIABLE}_FILE are both set: remove one of them"):
+        environment.text(VARIABLE, default="")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "cannot be read: No such file or directory"),
+        (b"\xff", "cannot be read: it is not UTF-8"),
+        (b" \n", "is empty"),
+    ],
+)
+def test_a_file_without_a_value_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    file = tmp_path / "value"
+    if content is not None:
+        file.write_bytes(content)
+    monkeypatch.setenv(f"{VARIABLE}_FILE", str(file))
+    with pytest.raises(ImproperlyConfigured, match=f"^{VARIABLE}_FILE names {file}, which {reason}"):
+        environment.text(VARIABLE, default="x")
+
+
 def test_words_are_separated_by_commas_and_trimmed(given) -> None:
     given(" one, two,,three ")
     assert environment.words(VARIABLE, default=[]) == ["one", "two", "three"]

@@ -41,6 +41,10 @@ def _start(program: list[str], **variables: str) -> str:
     [
         ({"SECRET_KEY": ""}, "SECRET_KEY is missing. Set it to a long random text, or DEBUG=1 for development."),
         ({"JWT_SECRET": ""}, "JWT_SECRET is missing. Set it to a long random text, or DEBUG=1 for development."),
+        (
+            {"JWT_SECRET": "", "JWT_SECRET_FILE": "/nowhere/secret"},
+            "JWT_SECRET_FILE names /nowhere/secret, which cannot be read: No such file or directory.",
+        ),
         ({"JWT_SECRET": "short"}, "JWT_SECRET is too short: it must have at least 32 characters."),
         ({"DEBUG": "maybe"}, "DEBUG must be true or false, not 'maybe'."),
         ({"PORT": "70000"}, "PORT must be a whole number from 1 to 65535, not 70000."),
