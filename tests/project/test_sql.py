@@ -31,8 +31,12 @@ def _found(path: Path) -> Iterator[str]:
 
 
 def _is_harmless(call: ast.Call) -> bool:
-    """A Redis pipeline is executed without a statement."""
-    return not call.args or (isinstance(call.args[0], ast.Constant) and call.args[0].value == PING)
+    """A Redis pipeline is executed without a statement, and a command hands on its own arguments."""
+    return (
+        not call.args
+        or isinstance(call.args[0], ast.Starred)
+        or (isinstance(call.args[0], ast.Constant) and call.args[0].value == PING)
+    )
 
 
 def _text(node: ast.JoinedStr) -> str:
