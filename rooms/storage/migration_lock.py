@@ -39,9 +39,10 @@ class PostgresLock:
         self._connection.ensure_connection()
         self._connection.set_autocommit(False)
         with self._connection.cursor() as cursor:
-            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [KEY])
             [acquired] = cursor.fetchone()
+            # Second, because the next statement ends the snapshot of the last one, for which indexes wait as well.
+            cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
         if not acquired:
             self.release()
         return bool(acquired)
