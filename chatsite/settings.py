@@ -47,7 +47,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- Django -----------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "chatsite",  # before daphne: its `runserver` extends daphne's
-    "daphne",  # before staticfiles: makes `runserver` an ASGI server
+    *(["daphne"] if DEBUG else []),  # before staticfiles: makes `runserver` an ASGI server, for development
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
