@@ -40,9 +40,8 @@ class Image:
         return self.root / "srv/chat"
 
     def bytes(self) -> int:
-        """Of all files, as they count in an image: a hard or symbolic link is none."""
-        found = {file.stat().st_ino: file.stat().st_size for file in self.code.rglob("*") if not file.is_symlink()}
-        return sum(found.values())
+        """What the image adds to its base: the sizes of all files."""
+        return sum(file.stat().st_size for file in self.code.rglob("*") if file.is_file() and not file.is_symlink())
 
     def run(self, *command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         """Runs a command as a container does, to its end."""
@@ -161,5 +160,7 @@ def _programs(folder: Path) -> Path:
 
 def _is_for_all(python: Path) -> bool:
     test = "import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))"
+    if not python.exists():
+        return False
     is_reachable = os.geteuid() != 0 or all(parent.stat().st_mode & stat.S_IXOTH for parent in python.parents)
     return is_reachable and subprocess.run([python, "-c", test], check=False, capture_output=True).returncode == 0
