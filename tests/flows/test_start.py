@@ -62,7 +62,7 @@ def _start(program: list[str], **variables: str) -> str:
         ),
         ({"ALLOWED_HOSTS": "*"}, 'ALLOWED_HOSTS="*" lets every web page open sockets'),
     ],
-    ids=lambda value: "=".join(*value.items()) if isinstance(value, dict) else "",
+    ids=lambda value: " ".join(map("=".join, value.items())) if isinstance(value, dict) else "",
 )
 def test_a_wrong_setting_stops_the_start_with_one_sentence(variables: dict[str, str], sentence: str) -> None:
     said = _start(PRODUCTION, **variables)
