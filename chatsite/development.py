@@ -45,7 +45,7 @@ def use_development_variables() -> None:
     """What `.env` and the environment say of the port and of limits stays; DEVELOPMENT_DATABASE_URL is the database."""
     start.or_exit(variables.read_file)
     database = environment.text("DEVELOPMENT_DATABASE_URL", default="")
-    os.environ |= dict.fromkeys(PRODUCTION, "")
+    os.environ |= dict.fromkeys([*PRODUCTION, *[f"{name}_FILE" for name in PRODUCTION], "DATABASE_URL_FILE"], "")
     os.environ["DEBUG"] = "1"
     os.environ["DATABASE_URL"] = database or environment.sqlite_url(variables.FOLDER / "development.sqlite3")
 

@@ -37,7 +37,8 @@ SITE = {
     "SECRET_KEY",
     "WORKERS",
 }
-NAMES = SITE | set(conf.SETTINGS) - {"CHAT_REDIS_URL"}  # that one is set by REDIS_URL
+VALUES = SITE | set(conf.SETTINGS) - {"CHAT_REDIS_URL"}  # that one is set by REDIS_URL
+NAMES = VALUES | {f"{name}_FILE" for name in VALUES}  # any value may be the content of a file
 LINE = re.compile(r"(?:export )?(\w+)=.*", re.ASCII)
 
 
