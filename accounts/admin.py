@@ -1,4 +1,4 @@
-"""Users and their sign-ins in the Django admin.
+"""Users, their sign-ins and their identities in other systems, in the Django admin.
 
 Staff with the permissions moderate people; only a superuser changes who is staff, and those who are.
 """
@@ -16,14 +16,14 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import services
 from accounts.forms import AddUserForm, ChangeUserForm
-from accounts.models import SignIn, User
+from accounts.models import ExternalIdentity, SignIn, User
 from rooms.admin.filters import IsSetFilter
 
 RANK_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
 WITH_PERMISSIONS = (
     Q(is_staff=True) | Q(is_superuser=True) | Q(user_permissions__isnull=False) | Q(groups__permissions__isnull=False)
 )
-SIGN_IN_NAME = SignIn._meta.verbose_name  # noqa: SLF001 - Django documents _meta as public
+NAMES_OF_OWNED = {model._meta.verbose_name for model in (SignIn, ExternalIdentity)}  # noqa: SLF001 - Django documents _meta as public
 
 
 @admin.register(User)
@@ -53,9 +53,9 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # not generic when 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[Any], dict[Any, Any], set[Any], list[Any]]:
-        """A user's sign-ins go with the user, though nobody may delete them one by one."""
+        """A user's sign-ins and identities go with the user, though nobody may delete them one by one."""
         deleted, counts, lacking, protected = super().get_deleted_objects(objs, request)
-        return deleted, counts, lacking - {SIGN_IN_NAME}, protected
+        return deleted, counts, lacking - NAMES_OF_OWNED, protected
 
     def save_model(self, request: HttpRequest, obj: User, form: "ModelForm[User]", change: bool) -> None:
         """Writes what was changed here and no more: a sign-out that happened meanwhile must not be undone."""
@@ -121,6 +121,26 @@ class SignInAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic wh
         _log(request, sign_ins, _("Revoked."))
         done = ngettext("%(count)d sign-in was revoked.", "%(count)d sign-ins were revoked.", len(sign_ins))
         self.message_user(request, done % {"count": len(sign_ins)}, messages.SUCCESS if sign_ins else messages.WARNING)
+
+
+@admin.register(ExternalIdentity)
+class ExternalIdentityAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when it runs
+    """Read only: whoever could write one could sign in as its user."""
+
+    list_display = ("subject", "issuer", "user", "created_at")
+    list_select_related = ("user",)
+    search_fields = ("user__username", "subject")
+    ordering = ("-pk",)
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: ExternalIdentity | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: ExternalIdentity | None = None) -> bool:
+        return False
 
 
 def _log(request: HttpRequest, records: list[Any], message: str) -> None:

@@ -1,4 +1,4 @@
-"""Signing in over HTTP: passwords for tokens, tokens for new ones, and who the caller is.
+"""Signing in over HTTP: passwords and foreign tokens for tokens, tokens for new ones, and who the caller is.
 
 The views are sync on purpose: Django runs them in threads, where hashing a password stops nobody.
 """
@@ -13,7 +13,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import services
+from accounts import identities, services
 from accounts.models import User
 from accounts.services import SignedIn
 from rooms import rest
@@ -39,6 +39,12 @@ class NewAccount(Credentials):
 
 class RefreshToken(msgspec.Struct):
     refresh: str
+
+
+class ForeignToken(msgspec.Struct):
+    """A JWT of another system that CHAT_ISSUERS names."""
+
+    token: str
 
 
 class SignOut(msgspec.Struct):
@@ -92,6 +98,14 @@ class RefreshView(OpenView):
     def post(self, request: Request) -> Response:
         """Exchanges a refresh token for new tokens. A second use signs this device out."""
         return _tokens(services.refresh(token=rest.body(request.data, RefreshToken).refresh))
+
+
+class ExchangeView(OpenView):
+    @extend_schema(request=ForeignToken, responses=responses({200: Tokens}, 400, 401, 403, 413), tags=["accounts"])
+    def post(self, request: Request) -> Response:
+        """Signs in whom a trusted issuer's token names."""
+        foreign = rest.body(request.data, ForeignToken)
+        return _tokens(identities.exchange(token=foreign.token, **_device(request)))
 
 
 class LogoutView(OpenView):

@@ -1,4 +1,4 @@
-"""Who people are: users, and the devices they signed in on."""
+"""Who people are: users, the devices they signed in on, and who they are in other systems."""
 
 import uuid
 from collections.abc import Collection, Iterable, Iterator
@@ -145,3 +145,20 @@ class SignIn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} · {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class ExternalIdentity(models.Model):
+    """Who a user is at an issuer of CHAT_ISSUERS; a user may have several."""
+
+    issuer = models.CharField(_("issuer"), max_length=255)
+    subject = models.CharField(_("subject"), max_length=255)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="identities", verbose_name=_("user"))
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("external identity")
+        verbose_name_plural = _("external identities")
+        constraints = [models.UniqueConstraint(fields=["issuer", "subject"], name="chat_one_user_per_identity")]
+
+    def __str__(self) -> str:
+        return f"{self.subject} · {self.issuer}"

@@ -8,6 +8,7 @@ app_name = "chat_accounts"
 rest = [
     re_path(r"^auth/?$", api.AuthView.as_view(), name="api-auth"),
     re_path(r"^auth/refresh/?$", api.RefreshView.as_view(), name="api-refresh"),
+    re_path(r"^auth/exchange/?$", api.ExchangeView.as_view(), name="api-exchange"),
     re_path(r"^auth/logout/?$", api.LogoutView.as_view(), name="api-logout"),
     re_path(r"^auth/register/?$", api.RegisterView.as_view(), name="api-register"),
     re_path(r"^me/?$", api.MeView.as_view(), name="api-me"),

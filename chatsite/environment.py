@@ -1,5 +1,6 @@
 """Reads single settings from the environment; a wrong value raises `ImproperlyConfigured` naming the variable."""
 
+import json
 import os
 import re
 from ipaddress import ip_network
@@ -10,7 +11,7 @@ from urllib.parse import quote, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from rooms import conf
+from rooms import conf, trust
 
 DEVELOPMENT_SECRET = "development-only-secret-of-32-characters-or-more"  # noqa: S105 - only with DEBUG
 POOL_SIZE = 20  # PostgreSQL connections of one process; processes x 20 must stay under the server's max_connections
@@ -107,9 +108,22 @@ def _setting(name: str, setting: conf.Setting[Any]) -> Any:
             return number(name, default=setting.default, minimum=setting.minimum, maximum=setting.maximum)
         case conf.Words():
             return words(name, default=[])
+        case conf.Issuers():
+            return issuers(name)
         case conf.Text() | conf.Function():
             return text(name, default="")
     return flag(name, default=setting.default)
+
+
+def issuers(name: str) -> Any:
+    """A JSON list of issuers, as rooms.trust describes them."""
+    try:
+        value = json.loads(text(name, default="[]"))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be JSON: {error}.") from None
+    if wrong := trust.problem(value, debug=flag("DEBUG", default=False)):
+        raise ImproperlyConfigured(f"{name} {wrong}.")
+    return value
 
 
 def secret(name: str, *, debug: bool) -> str:

@@ -11,9 +11,6 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from rooms import people
 from rooms.conf import SETTINGS
 
-# Read by the stand-alone site from its environment, or by apps of the chat above this one.
-OF_OTHERS = frozenset({"CHAT_ISSUERS"})
-
 
 def register() -> None:
     for check in (settings_are_right, names_are_shown, sqlite_is_safe, sockets_are_served):
@@ -28,14 +25,14 @@ def _wrong() -> Iterator[checks.CheckMessage]:
     for name, setting in SETTINGS.items():
         value = getattr(settings, name, setting.default)
         if (problem := setting.problem(value)) is not None:
-            yield checks.Error(f"{name} {problem}, not {value!r}.", id="chat.E001")
+            given = "" if setting.is_secret else f", not {value!r}"
+            yield checks.Error(f"{name} {problem}{given}.", id="chat.E001")
 
 
 def _unknown() -> Iterator[checks.CheckMessage]:
-    known = {*SETTINGS, *OF_OTHERS}
     for name in dir(settings):
-        if name.startswith("CHAT_") and name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
+        if name.startswith("CHAT_") and name not in SETTINGS:
+            close = difflib.get_close_matches(name, SETTINGS, n=1)
             hint = f"Did you mean {close[0]}?" if close else "docs/configuration.md lists the settings of the chat."
             yield checks.Warning(f"{name} is no setting of the chat.", hint=hint, id="chat.W001")
 

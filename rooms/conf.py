@@ -9,14 +9,19 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
+
+from rooms import trust
 
 T = TypeVar("T")
 
 
 class Setting(Generic[T]):
     """Reads a setting once, and again after it was changed."""
+
+    is_secret = False  # whether its value may hold what nobody should read in a log
 
     def __init__(self, default: T) -> None:
         self.default = default
@@ -83,6 +88,21 @@ class Function(Setting[Callable[..., Any] | None]):
         return None if callable(found) else "must name a function"
 
 
+class Issuers(Setting[Sequence[trust.Issuer]]):
+    """Other systems whose tokens sign people in: a list of dictionaries, as rooms.trust describes them."""
+
+    is_secret = True
+
+    def read(self, value: Any) -> Sequence[trust.Issuer]:
+        """Raises ImproperlyConfigured, because a server may have started without the system checks."""
+        if wrong := self.problem(value):
+            raise ImproperlyConfigured(f"{self.name} {wrong}.")
+        return trust.issuers(value)
+
+    def problem(self, value: Any) -> str | None:
+        return trust.problem(value, debug=settings.DEBUG)
+
+
 class Conf:
     # --- Connections --------------------------------------------------------------------------------------------------
     CHAT_SOCKET_PATH = Text("/ws", r"/[\w/.-]*[\w.-]")  # after the prefix of the site
@@ -122,6 +142,7 @@ class Conf:
     CHAT_SIGN_OUT_URL = Text("")  # a URL or its name: the page then has a button
     CHAT_ACCESS_MINUTES = Number(60, minimum=1)  # an access token is valid
     CHAT_REFRESH_DAYS = Number(14, minimum=1)  # a refresh token is valid
+    CHAT_ISSUERS = Issuers(())  # other systems whose tokens `accounts` exchanges for its own
 
     # --- Hooks of the project -----------------------------------------------------------------------------------------
     CHAT_CAN_JOIN = Function()  # (user, room) → bool
