@@ -11,7 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import SignIn, User
+from accounts.models import ExternalIdentity, SignIn, User
 from rooms.callers import ADMINISTER, roles
 from tests.support.factories import PASSWORD, find_permission, make_user
 
@@ -216,12 +216,14 @@ def test_a_superuser_gives_ranks(superuser: Client) -> None:
     assert alice.is_staff
 
 
-def test_a_user_is_deleted_with_their_sign_ins(superuser: Client) -> None:
+def test_a_user_is_deleted_with_their_sign_ins_and_identities(superuser: Client) -> None:
     alice = make_user("alice")
     make_sign_in(alice)
+    ExternalIdentity.objects.create(user=alice, issuer="https://login.example.com/", subject="7")
     superuser.post(f"{USERS}{alice.pk}/delete/", {"post": "yes"})
     assert not User.objects.filter(username="alice").exists()
     assert not SignIn.objects.exists()
+    assert not ExternalIdentity.objects.exists()
 
 
 # --- Sign-ins ---------------------------------------------------------------------------------------------------------
@@ -251,3 +253,17 @@ def test_sign_ins_can_be_read_only(superuser: Client) -> None:
     assert superuser.post(f"{SIGN_INS}{sign_in.pk}/change/", {}).status_code == 403
     assert superuser.post(f"{SIGN_INS}{sign_in.pk}/delete/", {"post": "yes"}).status_code == 403
     assert superuser.get(f"{SIGN_INS}add/").status_code == 403
+
+
+# --- External identities ----------------------------------------------------------------------------------------------
+def test_external_identities_are_listed_and_can_be_read_only(superuser: Client) -> None:
+    path = "/admin/chat_accounts/externalidentity/"
+    identity = ExternalIdentity.objects.create(
+        user=make_user("alice"), issuer="https://login.example.com/", subject="7"
+    )
+    page = superuser.get(path, {"q": "alice"}).content.decode()
+    assert "https://login.example.com/" in page
+    assert superuser.get(f"{path}{identity.pk}/change/").status_code == 200
+    assert superuser.post(f"{path}{identity.pk}/change/", {"subject": "8"}).status_code == 403
+    assert superuser.post(f"{path}{identity.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert superuser.get(f"{path}add/").status_code == 403

@@ -1,5 +1,6 @@
 """Settings from the environment: good values are taken, wrong ones stop the start and name the variable."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -233,3 +234,32 @@ def test_the_prefix_in_redis_is_read_and_refused_when_it_is_no_name(monkeypatch:
         monkeypatch.setenv("CHAT_REDIS_PREFIX", value)
         with pytest.raises(ImproperlyConfigured, match=r"^CHAT_REDIS_PREFIX must be up to 50 letters"):
             environment.redis_prefix()
+
+
+# --- Issuers ----------------------------------------------------------------------------------------------------------
+ENTRY = {"issuer": "https://login.example.com/", "audience": "chat", "jwks_url": "https://login.example.com/jwks.json"}
+
+
+def test_issuers_are_read_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHAT_ISSUERS", json.dumps([ENTRY]))
+    assert environment.chat() == {"CHAT_ISSUERS": [ENTRY]}
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ("nonsense", "must be JSON: Expecting value"),
+        ("{}", "must be a list of issuers: Expected `array`, got `object`"),
+        (json.dumps([ENTRY | {"jwks_url": "http://login.example.com/jwks.json"}]), "must have https://"),
+    ],
+)
+def test_issuers_that_are_none_are_refused_by_name(monkeypatch: pytest.MonkeyPatch, value: str, complaint: str) -> None:
+    monkeypatch.setenv("DEBUG", "0")
+    monkeypatch.setenv("CHAT_ISSUERS", value)
+    with pytest.raises(ImproperlyConfigured, match=f"^CHAT_ISSUERS {complaint}"):
+        environment.chat()
+
+
+def test_keys_of_an_issuer_may_be_read_without_tls_in_development(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHAT_ISSUERS", json.dumps([ENTRY | {"jwks_url": "http://127.0.0.1:9000/jwks.json"}]))
+    assert environment.chat()["CHAT_ISSUERS"]
