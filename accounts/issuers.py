@@ -53,7 +53,7 @@ def read(token: str) -> Person:
         issuer=issuer,
         subject=_subject(claims, issuer.claims.subject),
         username=_text(claims, issuer.claims.username),
-        email="" if claims.get("email_verified") is False else _text(claims, issuer.claims.email),
+        email=_text(claims, issuer.claims.email) if claims.get("email_verified", True) in (True, "true") else "",
         groups=frozenset(issuer.groups[role] for role in _roles(claims, issuer.claims.roles) if role in issuer.groups),
     )
 
