@@ -20,7 +20,7 @@ from rooms import names
 from rooms.errors import Banned, Forbidden, Unavailable
 
 BASE_CHARS = 100  # of a new username, which leaves room for a number
-TRIES = 3  # somebody else may take the name, or the same token may come twice at once
+TRIES = 5  # somebody else may take the name, or the same token may come twice at once
 
 
 def exchange(*, token: str, address: str = "", user_agent: str = "") -> SignedIn:

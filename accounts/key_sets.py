@@ -99,9 +99,9 @@ def usable(document: Any) -> tuple[jwt.PyJWK, ...]:
 
 
 def _key(entry: Any) -> jwt.PyJWK | None:
-    """None for a key that is shared, private, for another use or of another algorithm."""
+    """None for a key that is private, for another use or of another algorithm."""
     try:
-        if entry["kty"] == "oct" or "d" in entry or entry.get("use", "sig") != "sig":
+        if "d" in entry or entry.get("use", "sig") != "sig":
             return None
         key = jwt.PyJWK(entry)
     except (jwt.PyJWTError, KeyError, ValueError, TypeError, AttributeError):

@@ -2,11 +2,12 @@
 
 import ssl
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from ipaddress import ip_address
 from pathlib import Path
-from threading import Barrier, Event, Thread
+from threading import Event
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
+from jwt.algorithms import OKPAlgorithm
 from structlog.testing import capture_logs
 
 from accounts import key_sets
@@ -109,21 +111,22 @@ def test_a_source_that_is_away_is_asked_again_after_ten_seconds(source: Source) 
     assert source.find() == "RS256"
 
 
-def test_many_tokens_of_one_new_key_cause_one_read(source: Source) -> None:
-    source.find()
-    source.document = jwks(jwk("RS256", "new", number=2))
-    together, found = Barrier(8), []
+def test_who_comes_while_keys_are_read_waits_for_them() -> None:
+    asked, go_on = Event(), Event()
 
-    def arrive() -> None:
-        together.wait()
-        found.append(source.find("new"))
+    def read() -> bytes:
+        asked.set()
+        go_on.wait(20)
+        return msgspec.json.encode(jwks())
 
-    threads = [Thread(target=arrive) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (found, source.reads) == (["new"] * 8, 2)
+    keys = KeySet("the test", read)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(keys.find, "RS256", "RS256")
+        assert asked.wait(20)
+        second = pool.submit(keys.find, "RS256", "RS256")
+        assert not wait([second], timeout=0.1).done  # it would be refused at once
+        go_on.set()
+        assert first.result() is second.result()
 
 
 def test_why_keys_were_not_read_is_logged(source: Source) -> None:
@@ -139,7 +142,6 @@ def test_why_keys_were_not_read_is_logged(source: Source) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"d": "AQAB"},
         {"use": "enc"},
         {"alg": "RS512"},
         {"alg": "HS256"},
@@ -154,6 +156,11 @@ def test_why_keys_were_not_read_is_logged(source: Source) -> None:
 def test_what_is_no_public_key_for_signatures_is_left_out(change: dict[str, Any]) -> None:
     keys = key_sets.usable({"keys": [jwk("RS256", **change), jwk("ES256")]})
     assert [key.key_id for key in keys] == ["ES256"]
+
+
+def test_a_private_key_is_left_out() -> None:
+    private = OKPAlgorithm.to_jwk(private_key("EdDSA"), as_dict=True)
+    assert [key.key_id for key in key_sets.usable({"keys": [private, jwk("ES256")]})] == ["ES256"]
 
 
 @pytest.mark.parametrize("entry", [{}, [], "RS256", None], ids=str)
@@ -234,42 +241,42 @@ def test_an_answer_that_is_no_http_gives_no_keys(server: JwksServer) -> None:
     assert reason(server.url)
 
 
-@pytest.mark.parametrize("where", ["before the status", "in the headers", "in the body"])
+def dripping(start: bytes, byte: bytes, left: Event) -> Callable[[BaseHTTPRequestHandler], None]:
+    """Sends one byte after another, sooner than any single wait would time out, until the client has `left`."""
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        try:
+            handler.wfile.write(start)
+            while not left.wait(0.05):
+                handler.wfile.write(byte)
+        except OSError:
+            left.set()
+        handler.close_connection = True
+
+    return respond
+
+
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize(("start", "byte"), [(b"", b""), (b"HTTP/1.0 200 OK\r\nX: ", b" ")], ids=["silent", "headers"])
 def test_an_answer_that_does_not_come_in_time_gives_no_keys(
-    server: JwksServer, monkeypatch: pytest.MonkeyPatch, where: str
+    server: JwksServer, monkeypatch: pytest.MonkeyPatch, start: bytes, byte: bytes
 ) -> None:
     monkeypatch.setattr(key_sets, "TIMEOUT_S", 0.2)
-    gone = Event()
-
-    def drip(handler: BaseHTTPRequestHandler) -> None:
-        """One byte in half the time-out: no single wait is as long as the time-out."""
-        start = {
-            "before the status": b"",
-            "in the headers": b"HTTP/1.0 200 OK\r\nX: ",
-            "in the body": b"HTTP/1.0 200 OK\r\n\r\n",
-        }
-        handler.wfile.write(start[where])
-        while not gone.wait(0.1):
-            if where != "before the status":
-                handler.wfile.write(b" ")
-
-    server.respond = _ignoring_broken_pipes(drip)
-    try:
-        assert reason(server.url) in {"TimeoutError", "timed out", "<urlopen error timed out>"}
-    finally:
-        gone.set()
+    left = Event()
+    server.respond = dripping(start, byte, left)
+    assert reason(server.url) in {"TimeoutError", "timed out", "<urlopen error timed out>"}
+    left.set()
 
 
-def _ignoring_broken_pipes(
-    respond: Callable[[BaseHTTPRequestHandler], None],
-) -> Callable[[BaseHTTPRequestHandler], None]:
-    def answer(handler: BaseHTTPRequestHandler) -> None:
-        try:
-            respond(handler)
-        except OSError:  # the client has left
-            handler.close_connection = True
-
-    return answer
+@pytest.mark.timeout(10)
+def test_a_body_that_does_not_come_in_time_is_not_waited_for_on_any_thread(
+    server: JwksServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_sets, "TIMEOUT_S", 0.2)
+    left = Event()
+    server.respond = dripping(b"HTTP/1.0 200 OK\r\n\r\n", b" ", left)
+    assert reason(server.url) in {"TimeoutError", "timed out"}
+    assert left.wait(5)
 
 
 # --- Over TLS ---------------------------------------------------------------------------------------------------------
