@@ -32,8 +32,8 @@ def jwks_server() -> Iterator[JwksServer]:
         yield running
 
 
-def exchange(server: ServerProcess) -> dict[str, Any]:
-    body = json.dumps({"token": token()}).encode()
+def exchange(server: ServerProcess, subject: str = "7") -> dict[str, Any]:
+    body = json.dumps({"token": token(sub=subject)}).encode()
     headers = {"Content-Type": "application/json"}
     request = urllib.request.Request(f"{server.url}/api/auth/exchange", body, headers)  # noqa: S310 - the server's own address
     with urllib.request.urlopen(request) as answer:  # noqa: S310 - as above
@@ -82,3 +82,14 @@ def test_an_issuer_that_is_slow_keeps_nobody_else_waiting(
         assert not answer.done()
         go_on.set()
         assert answer.result()["user"]["username"] == "zoe"
+
+
+def test_namesakes_and_one_person_twice_get_in_at_once_on_postgresql(
+    make_server: Callable[..., ServerProcess], postgres_url: str, jwks_server: JwksServer
+) -> None:
+    entry = {"issuer": ISSUER, "audience": AUDIENCE, "jwks_url": jwks_server.url, "create": True}
+    server = make_server("uvicorn", database_url=postgres_url, CHAT_ISSUERS=json.dumps([entry]), no_proxy="127.0.0.1")
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(exchange, [server] * 6, ["1", "2", "3"] * 2))
+    assert {answer["user"]["username"] for answer in answers} == {"zoe", "zoe-2", "zoe-3"}
+    assert [answer["user"] for answer in answers[:3]] == [answer["user"] for answer in answers[3:]]
