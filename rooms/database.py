@@ -5,7 +5,7 @@ A failed database call leaves no broken connection behind and becomes `Unavailab
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache, partial
 from typing import Any, ParamSpec, TypeVar
@@ -91,32 +91,41 @@ class Shared:
             del self._running[key]
 
 
-@cache
-def _callers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(conf.CHAT_DATABASE_THREADS, "database")
+_substitute: Executor | None = None
+
+
+def run_on(executor: Executor | None) -> None:
+    """Has all functions run on this executor, whose connections are left as they are; None: here again. For tests."""
+    global _substitute  # noqa: PLW0603 - a process has one set of threads
+    _substitute = executor
+
+
+def _callers() -> Executor:
+    return _substitute or _threads("database", conf.CHAT_DATABASE_THREADS)
+
+
+def _writer() -> Executor:
+    return _substitute or _threads("write-queue", 1)
+
+
+def _hooks() -> Executor:
+    return _substitute or _threads("hooks", HOOK_THREADS)
+
+
+def _receivers() -> Executor:
+    return _substitute or _threads("receivers", 1)
+
+
+def _held_writers() -> Executor:
+    return _substitute or _threads("write-queue-held", HELD_THREADS)
 
 
 @cache
-def _writer() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, "write-queue")
+def _threads(name: str, number: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(number, name)
 
 
-@cache
-def _hooks() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(HOOK_THREADS, "hooks")
-
-
-@cache
-def _receivers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, "receivers")
-
-
-@cache
-def _held_writers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(HELD_THREADS, "write-queue-held")
-
-
-async def _run(threads: ThreadPoolExecutor, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+async def _run(threads: Executor, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     return await asyncio.get_running_loop().run_in_executor(threads, lambda: _guarded(function, *args, **kwargs))
 
 
@@ -126,7 +135,12 @@ def _guarded(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     except (OperationalError, InterfaceError) as error:
         raise Unavailable("The database does not answer") from error
     finally:
-        connection = connections[DEFAULT_DB_ALIAS]
-        connection.queries_log.clear()  # with DEBUG Django keeps 9,000 statements with their texts
-        if connection.errors_occurred:
-            connection.close_if_unusable_or_obsolete()
+        if _substitute is None:
+            _tidy_up()
+
+
+def _tidy_up() -> None:
+    connection = connections[DEFAULT_DB_ALIAS]
+    connection.queries_log.clear()  # with DEBUG Django keeps 9,000 statements with their texts
+    if connection.errors_occurred:
+        connection.close_if_unusable_or_obsolete()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tests.support.servers import ServerProcess
     from tests.support.services import Postgres, Redis
 
+pytest_plugins = ["rooms.testing.plugin"]
 OURS = (
     "ALLOWED_",
     "CHAT_",

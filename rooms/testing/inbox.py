@@ -1,0 +1,70 @@
+"""Work that other threads have for the thread of the test: it does it while it waits for something.
+
+So all database work of the chat sees the connection and the transaction of the test.
+"""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from queue import Empty, SimpleQueue
+from time import monotonic
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Inbox(Executor):
+    """Runs functions on the thread that made it: those of other threads while it waits, its own at once."""
+
+    def __init__(self, after_each: Callable[[], None], on_failure: Callable[[BaseException], None]) -> None:
+        """`after_each` is called after each function and before its caller has the answer."""
+        self.thread = threading.current_thread()
+        self.done = 0  # functions that were run
+        self._after_each, self._on_failure = after_each, on_failure
+        self._waiting: SimpleQueue[Callable[[], None]] = SimpleQueue()
+
+    def submit(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> "Future[R]":
+        future: Future[R] = Future()
+
+        def work() -> None:
+            self._run(future, lambda: function(*args, **kwargs))
+
+        if threading.current_thread() is self.thread:
+            work()
+        else:
+            self._waiting.put(work)
+        return future
+
+    def post(self, function: Callable[..., None], *args: Any) -> None:
+        """Has a function run that has no answer and cannot fail."""
+        self._waiting.put(lambda: function(*args))
+
+    def wait(self, is_ready: Callable[[], bool], within_s: float) -> bool:
+        """Works until `is_ready`; False when it is not after `within_s` seconds."""
+        end = monotonic() + within_s
+        self._after_each()
+        while not is_ready():
+            left = end - monotonic()
+            try:
+                self._waiting.get(timeout=max(left, 0))()
+            except Empty:
+                return False
+            if left < 0:
+                return is_ready()
+        return True
+
+    def _run(self, future: "Future[R]", function: Callable[[], R]) -> None:
+        if not future.set_running_or_notify_cancel():
+            return
+        self.done += 1
+        try:
+            answer = function()
+            self._after_each()
+        except BaseException as error:
+            self._on_failure(error)
+            future.set_exception(error)
+            if not isinstance(error, Exception):
+                raise  # it ends the test: Ctrl-C, or pytest's own
+        else:
+            future.set_result(answer)
