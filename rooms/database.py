@@ -100,6 +100,11 @@ def run_on(executor: Executor | None) -> None:
     _substitute = executor
 
 
+def is_lent() -> bool:
+    """Whether the connections belong to somebody else, as `run_on` says."""
+    return _substitute is not None
+
+
 def _callers() -> Executor:
     return _substitute or _threads("database", conf.CHAT_DATABASE_THREADS)
 
@@ -135,7 +140,7 @@ def _guarded(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     except (OperationalError, InterfaceError) as error:
         raise Unavailable("The database does not answer") from error
     finally:
-        if _substitute is None:
+        if not is_lent():
             _tidy_up()
 
 

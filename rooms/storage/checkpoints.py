@@ -12,6 +12,8 @@ from typing import Any, cast
 
 from django.db import connection
 
+from rooms import database
+
 COMMITS = 25  # between two checkpoints
 LOG_PAGES = (
     600  # of 4 KiB: beyond that the writer takes part; with 2,000 the log grew to 65 MB under load, with these to 18
@@ -27,8 +29,8 @@ class Checkpoints:
         self._log_pages = 0  # as the thread found it last
 
     def after_commit(self) -> None:
-        """Called by the writer's thread after each commit; only a database file has a log to copy."""
-        if connection.vendor != "sqlite" or connection.in_atomic_block or not _is_a_file():
+        """Called by the writer's thread after each commit; it does nothing on PostgreSQL, nor to the connection of a test."""
+        if connection.vendor != "sqlite" or database.is_lent():
             return
         plain = cast(sqlite3.Connection, connection.connection)
         if plain is not self._writer:
@@ -58,12 +60,6 @@ class Checkpoints:
             while self._due.wait() and not self._stopped:
                 self._due.clear()
                 self._log_pages = checkpoint(plain)
-
-
-def _is_a_file() -> bool:
-    """Tests use a database in memory, which a second connection by name does not find."""
-    database: Any = connection
-    return not database.is_in_memory_db()
 
 
 def checkpoint(plain: sqlite3.Connection) -> int:
