@@ -6,10 +6,14 @@ So all database work of the chat sees the connection and the transaction of the 
 import threading
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from time import monotonic
 from typing import Any, ParamSpec, TypeVar
 
+from rooms.testing.limits import Late, time_limit
+
+MIN_S = 0.1  # what is waiting when the time is over is looked at all the same
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -41,17 +45,17 @@ class Inbox(Executor):
         self._waiting.put(lambda: function(*args))
 
     def wait(self, is_ready: Callable[[], bool], within_s: float) -> bool:
-        """Works until `is_ready`; False when it is not after `within_s` seconds."""
+        """Works until `is_ready`; False when it is not after `within_s` seconds. A function that takes longer is ended."""
         end = monotonic() + within_s
         self._after_each()
         while not is_ready():
-            left = end - monotonic()
+            left = max(end - monotonic(), 0)
             try:
-                self._waiting.get(timeout=max(left, 0))()
+                work = self._waiting.get(timeout=left)
             except Empty:
                 return False
-            if left < 0:
-                return is_ready()
+            with suppress(Late), time_limit(max(left, MIN_S)):
+                work()
         return True
 
     def _run(self, future: "Future[R]", function: Callable[[], R]) -> None:
@@ -61,10 +65,12 @@ class Inbox(Executor):
         try:
             answer = function()
             self._after_each()
-        except BaseException as error:
+        except Exception as error:  # noqa: BLE001 - for whoever asked
             self._on_failure(error)
             future.set_exception(error)
-            if not isinstance(error, Exception):
-                raise  # it ends the test: Ctrl-C, or pytest's own
+        except BaseException as error:  # too late, or the end of the test: Ctrl-C, or pytest's own
+            self._on_failure(error)
+            future.set_exception(TimeoutError("The test did not wait for this function"))
+            raise
         else:
             future.set_result(answer)

@@ -20,6 +20,7 @@ from rooms.errors import Unavailable
 from rooms.live import node
 from rooms.testing.commits import run_committed
 from rooms.testing.inbox import Inbox
+from rooms.testing.limits import Late
 from rooms.testing.log import Failure, Log
 
 STOP_S = 5.0  # for the node: it stores what was sent, and releases what it holds
@@ -87,9 +88,11 @@ class Server:
             self.wait(turned.is_set, within_s, "the end of what the chat is doing")
 
     def _note(self, error: BaseException) -> None:
-        """Clients are not told why the database did not answer; the test is."""
+        """Clients are not told why the database did not answer, nor where a function hangs; the test is."""
         if isinstance(error, Unavailable) and error.__cause__ is not None:
             self.log.note(error.message, error.__cause__)
+        elif isinstance(error, Late):
+            self.log.note("A function did not return in time", error)
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner, suppress(asyncio.CancelledError):

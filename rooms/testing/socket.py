@@ -7,7 +7,7 @@ from typing import Any
 
 from rooms.closes import Close
 from rooms.conf import conf
-from rooms.routing import consumer
+from rooms.routing import socket
 from rooms.testing.log import Failure
 from rooms.testing.server import Server
 
@@ -43,7 +43,7 @@ class Socket:
 
     async def _serve(self, scope: dict[str, Any]) -> None:
         try:
-            await consumer(scope, self._events.get, self._send)
+            await socket(scope, self._events.get, self._send)
         except Exception as error:  # noqa: BLE001 - the test fails with it
             self._server.log.failed("the consumer ended", error)
         finally:
