@@ -10,11 +10,13 @@ from contextlib import suppress
 from functools import cache, partial
 from typing import Any, ParamSpec, TypeVar
 
+import structlog
 from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
 
 from rooms.conf import conf
 from rooms.errors import Unavailable
 
+log = structlog.get_logger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
@@ -138,6 +140,7 @@ def _guarded(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     try:
         return function(*args, **kwargs)
     except (OperationalError, InterfaceError) as error:
+        log.debug("database.failed", exc_info=error)
         raise Unavailable("The database does not answer") from error
     finally:
         if not is_lent():

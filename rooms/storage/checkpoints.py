@@ -29,7 +29,7 @@ class Checkpoints:
         self._log_pages = 0  # as the thread found it last
 
     def after_commit(self) -> None:
-        """Called by the writer's thread after each commit; it does nothing on PostgreSQL, nor to the connection of a test."""
+        """Called by the writer's thread after each commit; it leaves PostgreSQL and a test's connection alone."""
         if connection.vendor != "sqlite" or database.is_lent():
             return
         plain = cast(sqlite3.Connection, connection.connection)

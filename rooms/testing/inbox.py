@@ -13,7 +13,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from rooms.testing.limits import Late, time_limit
 
-MIN_S = 0.1  # what is waiting when the time is over is looked at all the same
+MIN_S = 0.1  # that a function has, however little time is left
+GRACE_S = 1.0  # when the time is over, what has come already is looked at for this long
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -21,11 +22,13 @@ R = TypeVar("R")
 class Inbox(Executor):
     """Runs functions on the thread that made it: those of other threads while it waits, its own at once."""
 
-    def __init__(self, after_each: Callable[[], None], on_failure: Callable[[BaseException], None]) -> None:
-        """`after_each` is called after each function and before its caller has the answer."""
+    def __init__(self, after_each: Callable[[], None], on_abort: Callable[[BaseException], None]) -> None:
+        """`after_each` is called after each function, before its caller has the answer; `on_abort` with what ended one
+        before its end.
+        """
         self.thread = threading.current_thread()
         self.done = 0  # functions that were run
-        self._after_each, self._on_failure = after_each, on_failure
+        self._after_each, self._on_abort = after_each, on_abort
         self._waiting: SimpleQueue[Callable[[], None]] = SimpleQueue()
 
     def submit(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> "Future[R]":
@@ -45,13 +48,15 @@ class Inbox(Executor):
         self._waiting.put(lambda: function(*args))
 
     def wait(self, is_ready: Callable[[], bool], within_s: float) -> bool:
-        """Works until `is_ready`; False when it is not after `within_s` seconds. A function that takes longer is ended."""
+        """Works until `is_ready`; False when it is not after `within_s` seconds. What takes longer is ended."""
         end = monotonic() + within_s
         self._after_each()
         while not is_ready():
-            left = max(end - monotonic(), 0)
+            left = end - monotonic()
+            if left < -GRACE_S:
+                return False
             try:
-                work = self._waiting.get(timeout=left)
+                work = self._waiting.get(timeout=max(left, 0))
             except Empty:
                 return False
             with suppress(Late), time_limit(max(left, MIN_S)):
@@ -66,10 +71,9 @@ class Inbox(Executor):
             answer = function()
             self._after_each()
         except Exception as error:  # noqa: BLE001 - for whoever asked
-            self._on_failure(error)
             future.set_exception(error)
         except BaseException as error:  # too late, or the end of the test: Ctrl-C, or pytest's own
-            self._on_failure(error)
+            self._on_abort(error)
             future.set_exception(TimeoutError("The test did not wait for this function"))
             raise
         else:

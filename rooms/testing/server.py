@@ -16,9 +16,8 @@ from channels.layers import InMemoryChannelLayer, channel_layers
 
 from rooms import database
 from rooms.conf import conf
-from rooms.errors import Unavailable
 from rooms.live import node
-from rooms.testing.commits import run_committed
+from rooms.testing.commits import Commits
 from rooms.testing.inbox import Inbox
 from rooms.testing.limits import Late
 from rooms.testing.log import Failure, Log
@@ -31,7 +30,8 @@ class Server:
     def __init__(self) -> None:
         self.clients = 0
         self.log = Log()
-        self.inbox = Inbox(partial(run_committed, partial(self.log.failed, "after the commit")), self._note)
+        self.inbox = Inbox(self._run_committed, self._note)
+        self._commits = Commits()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="chat-test", daemon=True)
         self._stop = asyncio.Event()
@@ -40,7 +40,7 @@ class Server:
 
     def start(self) -> None:
         self._used.enter_context(self.log)
-        run_committed(partial(self.log.failed, "after the commit"))  # while nobody listens: it is of before
+        self._used.enter_context(self._commits)
         self._used.enter_context(_memory_only())
         database.run_on(self.inbox)
         self._used.callback(database.run_on, None)
@@ -87,12 +87,13 @@ class Server:
             self.spawn(_turn(partial(self.inbox.post, turned.set)))
             self.wait(turned.is_set, within_s, "the end of what the chat is doing")
 
+    def _run_committed(self) -> None:
+        for error in self._commits.run():
+            self.log.failed("after the commit", error)
+
     def _note(self, error: BaseException) -> None:
-        """Clients are not told why the database did not answer, nor where a function hangs; the test is."""
-        if isinstance(error, Unavailable) and error.__cause__ is not None:
-            self.log.note(error.message, error.__cause__)
-        elif isinstance(error, Late):
-            self.log.note("A function did not return in time", error)
+        if isinstance(error, Late):
+            self.log.note("A function did not return in time:", error)
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner, suppress(asyncio.CancelledError):
