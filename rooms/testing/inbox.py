@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 from rooms.testing.limits import Late, time_limit
 
 MIN_S = 0.1  # that a function has, however little time is left
-GRACE_S = 1.0  # when the time is over, what has come already is looked at for this long
+GRACE_S = 1.0  # beyond the time: for what has come already, and for what follows when a function is ended
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -50,17 +50,20 @@ class Inbox(Executor):
     def wait(self, is_ready: Callable[[], bool], within_s: float) -> bool:
         """Works until `is_ready`; False when it is not after `within_s` seconds. What takes longer is ended."""
         end = monotonic() + within_s
+        last = end + GRACE_S
         self._after_each()
         while not is_ready():
             left = end - monotonic()
-            if left < -GRACE_S:
-                return False
             try:
                 work = self._waiting.get(timeout=max(left, 0))
             except Empty:
                 return False
             with suppress(Late), time_limit(max(left, MIN_S)):
                 work()
+                if monotonic() < last:
+                    continue
+                return is_ready()
+            end = last  # for what follows from its end
         return True
 
     def _run(self, future: "Future[R]", function: Callable[[], R]) -> None:
