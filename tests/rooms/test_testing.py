@@ -3,11 +3,13 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
 import structlog
-from channels.layers import get_channel_layer
+from asgiref.sync import async_to_sync
+from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -15,8 +17,10 @@ from django.test.utils import CaptureQueriesContext
 import rooms
 from accounts import services
 from rooms import database
+from rooms.conf import conf
 from rooms.errors import Refused
 from rooms.live import bus, node
+from rooms.live.presence import MemoryPresence
 from rooms.models import Message, Room
 from rooms.services import changes
 from rooms.services.rooms import create_room
@@ -57,15 +61,30 @@ def test_with_real_transactions_too(chat_client: MakeClient, people: Any) -> Non
         chat.expect("chat-message", content="In a transaction")
 
 
+@pytest.mark.django_db(transaction=True)
+def test_the_connection_of_the_test_keeps_its_settings(chat_client: MakeClient, people: Any) -> None:
+    before = pages_between_checkpoints()
+    with chat_client(people.alice) as chat:
+        chat.join("general")
+        post(chat, "Hello")
+    assert pages_between_checkpoints() == before
+
+
+def pages_between_checkpoints() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA wal_autocheckpoint")
+        return int(cursor.fetchone()[0])
+
+
 def test_the_statements_of_the_chat_are_counted(chat_client: MakeClient, people: Any) -> None:
     with chat_client(people.alice) as chat, CaptureQueriesContext(connection) as queries:
         chat.join("general")
     assert any('"chat_rooms_room"' in query["sql"] for query in queries)
 
 
-def test_nothing_of_the_start_is_left_for_a_later_wait(chat_client: MakeClient, people: Any) -> None:
-    with chat_client(people.alice) as chat, CaptureQueriesContext(connection) as queries:
-        chat.call("ping")
+def test_nothing_of_the_start_is_left_for_a_later_wait(chat_client: MakeClient) -> None:
+    with chat_client() as chat, CaptureQueriesContext(connection) as queries:
+        chat.nothing("error")
     assert not queries
 
 
@@ -77,6 +96,13 @@ def test_what_python_code_posts_arrives_at_the_next_wait(chat_client: MakeClient
         assert chat.expect("chat-message")["seq"] == stored.seq
         changes.edit_message(message_id=stored.id, content="Changed")
         assert chat.expect("message-edited")["content"] == "Changed"
+
+
+def test_async_code_posts_in_the_transaction_of_the_test(chat_client: MakeClient, people: Any) -> None:
+    with chat_client(people.alice) as chat:
+        chat.join("general")
+        async_to_sync(rooms.apost_message)("general", people.bob, "From an async view")
+        assert chat.expect("chat-message")["content"] == "From an async view"
 
 
 def test_an_open_atomic_block_sends_nothing_until_it_is_left(chat_client: MakeClient, people: Any) -> None:
@@ -117,7 +143,8 @@ def test_the_projects_own_functions_run_as_in_any_test(
     with chat_client(people.alice) as chat:
         with django_capture_on_commit_callbacks(execute=True):
             rooms.notify(people.alice, "first")
-            transaction.on_commit(lambda: called.append("mine"))
+            transaction.on_commit(called.clear)
+            transaction.on_commit(partial(called.append, "mine"))
             transaction.on_commit(lambda: rooms.notify(people.alice, "second"))
             chat.expect("notification", event="first")
             assert called == []
@@ -385,14 +412,24 @@ def test_what_was_sent_is_done_before_the_end(nothing_left: None, chat_client: M
     assert Message.objects.count() == 20
 
 
-def test_redis_is_not_used(nothing_left: None, chat_client: MakeClient, people: Any, settings: Any) -> None:
+def test_presence_and_channel_layer_are_in_memory(
+    nothing_left: None, chat_client: MakeClient, people: Any, settings: Any
+) -> None:
     settings.CHAT_REDIS_URL = "redis://127.0.0.1:1/0"
-    with chat_client(people.alice) as chat:
-        assert chat.join("general")["memberCount"] == 1
-    assert settings.CHAT_REDIS_URL == rooms.conf.conf.CHAT_REDIS_URL
+    layer = get_channel_layer()
+    with chat_client(people.alice):
+        assert node._node is not None
+        assert isinstance(node._node.presence, MemoryPresence)
+        assert isinstance(get_channel_layer(), InMemoryChannelLayer)
+        assert get_channel_layer() is not layer
+    assert conf.CHAT_REDIS_URL == settings.CHAT_REDIS_URL
 
 
 # --- Django's test cases ----------------------------------------------------------------------------------------------
+def assert_ended() -> None:
+    assert server._running is None
+
+
 class TestInDjangosTestCase(ChatTestCase):
     @classmethod
     def setUpTestData(cls) -> None:
@@ -405,8 +442,15 @@ class TestInDjangosTestCase(ChatTestCase):
             chat.join("general")
             assert post(chat, "Hello")["seq"] == 1
 
-    def test_a_client_is_closed_after_the_test(self) -> None:
-        self.addCleanup(self.assertIsNotNone, self.chat_client(self.alice).connect().frames)
+    def test_what_follows_a_commit_is_done(self) -> None:
+        with self.chat_client(self.alice) as chat:
+            rooms.notify(self.alice, "hello")
+            chat.expect("notification", event="hello")
+
+    def test_a_client_that_is_left_open_is_closed_after_the_test(self) -> None:
+        self.addCleanup(assert_ended)
+        self.chat_client(self.alice).connect()
+        assert server._running is not None
 
 
 class TestInDjangosTransactionTestCase(ChatTransactionTestCase):
