@@ -1,6 +1,7 @@
-"""`{% load chat %}` and `{% chat_room room %}`: a conversation on any page."""
+"""`{% load chat %}`, then `{% chat_room room %}` or `{% chat object %}`: a conversation on any page."""
 
 from django import template
+from django.db.models import Model
 from django.forms.utils import flatatt
 from django.template import Context
 from django.templatetags.static import static
@@ -9,6 +10,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from rooms.models import Room
+from rooms.services.rooms import room_for
 
 register = template.Library()
 MODULE = "rooms/chat-room.js"
@@ -24,6 +26,12 @@ def chat_room(context: Context, room: Room | str, **attributes: str) -> SafeStri
     others = {key.replace("_", "-"): value for key, value in attributes.items()}
     element = flatatt({**named, "config": reverse("chat:config"), **others})
     return format_html("<chat-room{}></chat-room>{}", element, _script_once(context))
+
+
+@register.simple_tag(takes_context=True)
+def chat(context: Context, obj: Model, **attributes: str) -> SafeString:
+    """The same for the room of an object, which is made if there is none."""
+    return chat_room(context, room_for(obj), **attributes)
 
 
 def _script_once(context: Context) -> str:
