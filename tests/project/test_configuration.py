@@ -3,7 +3,7 @@
 import ast
 import re
 
-from chatsite.variables import NAMES
+from chatsite.variables import VALUES
 from rooms.conf import SETTINGS
 from tests.project.tree import ROOT, modules
 
@@ -48,7 +48,7 @@ def test_every_variable_is_documented_and_every_documented_one_is_read() -> None
 
 
 def test_the_names_that_the_start_knows_are_those_that_are_read() -> None:
-    assert set(_read()) == NAMES
+    assert set(_read()) == VALUES
 
 
 def test_documented_numbers_are_the_defaults() -> None:

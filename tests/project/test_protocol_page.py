@@ -71,6 +71,8 @@ def example(words: str) -> Any:  # noqa: PLR0911 - a table, one line an entry
         return {name: example(inner) for name, inner in fields.items()}
     if words.startswith("`"):
         return frame(frames(), words.partition(" or ")[0].strip("`"))
+    if words == "any JSON":
+        return {"x": [1, "x", None]}
     if words == "text" or LIMITED.fullmatch(words):
         return "x"
     if found := re.fullmatch(r"whole number(?: from (\d+))?", words):
@@ -240,5 +242,7 @@ def _class_of(kinds: tuple[type[Any], ...], tag: str) -> type[Any]:
 
 def _others(field: Field) -> list[Any]:
     """Values of each kind that the field is not of, and null where it is required."""
+    if field.words == "any JSON":
+        return []
     kind = type(example(field.words))
     return [value for value in OF_EACH_KIND if type(value) is not kind] + ([None] if field.is_required else [])

@@ -121,7 +121,8 @@ def test_templates_speak_only_through_the_catalogue() -> None:
     comments = re.compile(r"{% comment %}.*?{% endcomment %}|{#.*?#}|<!--.*?-->", re.DOTALL)
     found = {
         str(path.relative_to(ROOT)): words
-        for path in files(ROOT)
+        for name in (*PACKAGES, "templates")
+        for path in files(ROOT / name)
         if path.suffix == ".html" and (words := spoken.findall(comments.sub("", path.read_text(encoding="utf-8"))))
     }
     assert not found

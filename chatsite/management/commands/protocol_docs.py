@@ -152,6 +152,8 @@ def _type(kind: inspect_types.Type) -> str:  # noqa: PLR0911 - a table, one line
             return "whole number" if kind.ge is None else f"whole number from {kind.ge}"
         case inspect_types.BoolType():
             return "true or false"
+        case inspect_types.AnyType():
+            return "any JSON"
     raise CommandError(f"protocol_docs has no words for a field of the type {kind}")
 
 
@@ -162,8 +164,9 @@ def _text(shortest: int | None, longest: int | None) -> str:
 
 
 def _errors() -> Iterator[tuple[str, str, str, str]]:
+    """One row a code."""
     for error in vars(errors).values():
-        if isinstance(error, type) and issubclass(error, ChatError) and error is not ChatError:
+        if isinstance(error, type) and issubclass(error, ChatError) and "code" in vars(error) and error is not ChatError:
             meaning = inspect.cleandoc(error.__doc__ or "")
             yield f"`{error.code}`", str(error.status), "yes" if error.retryable else "", meaning
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rooms.protocol.codec import encode
 from rooms.protocol.commands import COMMANDS
 from rooms.protocol.frames import FRAMES
-from rooms.protocol.frames.announcements import AdminMessage, Chat
+from rooms.protocol.frames.announcements import AdminMessage, Chat, Notification
 from rooms.protocol.frames.base import Frame, UserRef
 from rooms.protocol.frames.changes import MessageDeleted, MessageEdited
 from rooms.protocol.frames.history import Heads, MessageBatch, MessageHistory
@@ -42,6 +42,10 @@ HELLO_JSON = (
 )
 HELLO_CHAT = f'{{"type":"chat-message",{HELLO_JSON}}}'
 GOLDEN: list[tuple[Frame, str]] = [
+    (
+        Notification(event="shipped", data={"order": 7}),
+        '{"type":"notification","event":"shipped","data":{"order":7}}',
+    ),
     (
         Welcome(message="Hello", timestamp=NOW, server_time=NOW),
         f'{{"type":"welcome","message":"Hello","timestamp":"{NOW}","serverTime":"{NOW}"}}',
