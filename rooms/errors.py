@@ -111,3 +111,5 @@ class Unavailable(ChatError):
 
 class Internal(ChatError):
     """A server error; it is logged with its stack."""
+
+    code = "internal"

@@ -166,7 +166,8 @@ def _text(shortest: int | None, longest: int | None) -> str:
 def _errors() -> Iterator[tuple[str, str, str, str]]:
     """One row a code."""
     for error in vars(errors).values():
-        if isinstance(error, type) and issubclass(error, ChatError) and "code" in vars(error) and error is not ChatError:
+        is_refusal = isinstance(error, type) and issubclass(error, ChatError) and error is not ChatError
+        if is_refusal and "code" in vars(error):
             meaning = inspect.cleandoc(error.__doc__ or "")
             yield f"`{error.code}`", str(error.status), "yes" if error.retryable else "", meaning
 
