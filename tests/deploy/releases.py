@@ -11,12 +11,11 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from tests.project.tree import PACKAGES
 from tests.support.servers import PROJECT, Database, Person, ServerProcess
 
 PASSWORD = "horse-battery-staple"
-NOT_CODE = shutil.ignore_patterns(
-    ".*", "__pycache__", "tests", "docs", "benchmarks", "staticfiles", "logs", "db.sqlite3*"
-)
+CODE = (*PACKAGES, "locale", "templates", "manage.py")
 FIRST = ("rooms/migrations/0001_initial.py", "accounts/migrations/0001_initial.py")
 # What a coming version may add while this one is serving: columns, a table, and an index on a table that has data.
 ADDITIONS = """
@@ -55,7 +54,7 @@ def old_version(folder: Path) -> Path:
     """The newest release with the same first migrations; the present code while there is none, or no history here."""
     tag = _newest_release()
     if tag is None:
-        return shutil.copytree(PROJECT, folder, ignore=NOT_CODE)
+        return _present_code(folder)
     with tarfile.open(fileobj=io.BytesIO(_git("archive", tag))) as archive:
         archive.extractall(folder, filter="data")
     return folder
@@ -63,11 +62,20 @@ def old_version(folder: Path) -> Path:
 
 def new_version(folder: Path) -> Path:
     """The present code with two migrations more."""
-    shutil.copytree(PROJECT, folder, ignore=NOT_CODE)
-    migrations = folder / "rooms/migrations"
+    migrations = _present_code(folder) / "rooms/migrations"
     newest = max(path.stem for path in migrations.glob("0*.py"))
     (migrations / "9998_made_up.py").write_text(ADDITIONS.format(newest=newest))
     (migrations / "9999_made_up_index.py").write_text(INDEX)
+    return folder
+
+
+def _present_code(folder: Path) -> Path:
+    folder.mkdir()
+    for name in CODE:
+        if (PROJECT / name).is_dir():
+            shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy2(PROJECT / name, folder / name)
     return folder
 
 
