@@ -17,9 +17,9 @@ COPY rooms rooms
 COPY templates templates
 # These secrets protect nothing: collecting files needs the settings, and they need some.
 RUN DEBUG=0 CHAT_ENV_FILE= SECRET_KEY=only-to-collect-the-static-files-0123456789 JWT_SECRET=only-to-collect-the-static-files-0123456789 \
-    .venv/bin/python manage.py collectstatic --noinput --ignore redoc --verbosity 0
+    .venv/bin/python manage.py collectstatic --noinput --ignore redoc --ignore 'swagger-ui-es-*' --ignore rest_framework --verbosity 0
 # What only building, debugging and other languages need: 60 MB. The sidecar's files are collected by now.
-RUN .venv/bin/pip uninstall --quiet --yes pip setuptools && \
+RUN .venv/bin/pip uninstall --quiet --yes pip setuptools watchfiles anyio && \
     find .venv -regex '.*/locale/[a-zA-Z_]+' ! -regex '.*/locale/\(en\|zh_Hans\)' -type d -prune -exec rm -r {} + && \
     find .venv -name '*.po' -delete && find staticfiles -name '*.map*' -delete && \
     rm -r .venv/lib/python*/site-packages/drf_spectacular_sidecar/static && \
