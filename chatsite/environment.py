@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from rooms import conf, trust
+from rooms import conf, redis_hosts, trust
 
 DEVELOPMENT_SECRET = "development-only-secret-of-32-characters-or-more"  # noqa: S105 - only with DEBUG
 POOL_SIZE = 20  # PostgreSQL connections of one process; processes x 20 must stay under the server's max_connections
@@ -110,7 +110,7 @@ def _setting(name: str, setting: conf.Setting[Any]) -> Any:
             return words(name, default=[])
         case conf.Issuers():
             return issuers(name)
-        case conf.Text() | conf.Function():
+        case conf.Text() | conf.Function() | conf.RedisServers():
             return text(name, default="")
     return flag(name, default=setting.default)
 
@@ -187,12 +187,14 @@ def mail(name: str, *, default: str) -> dict[str, Any]:
 
 
 def redis_url() -> str:
-    """`REDIS_URL`, or one made of `REDIS_HOST` and `REDIS_PORT`; empty means: one process, no Redis."""
+    """`REDIS_URL`, one or several by commas, or one made of `REDIS_HOST` and `REDIS_PORT`; empty: one process."""
     url = text("REDIS_URL", default="")
     if not url and (host := text("REDIS_HOST", default="")):
         url = f"redis://{host}:{number('REDIS_PORT', default=6379, minimum=1, maximum=65535)}/0"
-    if url and urlsplit(url).scheme not in ("redis", "rediss", "unix"):
-        raise ImproperlyConfigured("REDIS_URL must begin with redis://, rediss:// or unix://.")
+    try:
+        redis_hosts.parse(url)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"REDIS_URL {error}.") from None
     return url
 
 
@@ -211,5 +213,5 @@ def channel_layer(url: str, prefix: str) -> dict[str, Any]:
         # One channel per process carries everything, so its queue must be long; what it drops is found by seq.
         return {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 100_000}}
     # Pub/sub knows no database number: only the prefix keeps two installations on one server apart.
-    config = {"hosts": [url], "prefix": prefix}
+    config = {"hosts": redis_hosts.parse(url), "prefix": prefix}
     return {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer", "CONFIG": config}

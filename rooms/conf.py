@@ -14,6 +14,7 @@ from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
 from rooms import trust
+from rooms.redis_hosts import Host, parse
 
 T = TypeVar("T")
 
@@ -103,6 +104,20 @@ class Issuers(Setting[Sequence[trust.Issuer]]):
         return trust.problem(value, debug=settings.DEBUG)
 
 
+class RedisServers(Setting[list[Host]]):
+    """One URL, several by commas, or a list of them; read as the hosts they mean."""
+
+    def read(self, value: Any) -> list[Host]:
+        return parse(value)
+
+    def problem(self, value: Any) -> str | None:
+        try:
+            parse(value)
+        except (ValueError, TypeError, AttributeError) as error:
+            return str(error) if isinstance(error, ValueError) else "must be a URL or a list of URLs"
+        return None
+
+
 class Conf:
     # --- Connections --------------------------------------------------------------------------------------------------
     CHAT_SOCKET_PATH = Text("/ws", r"/[\w/.-]*[\w.-]")  # after the prefix of the site
@@ -131,7 +146,7 @@ class Conf:
     CHAT_LEAVE_DELAY_S = Number(2)  # a page that is reloaded has not left
     CHAT_DRAIN_S = Number(5)  # over which a stopping process closes its sockets
     CHAT_PRESENCE_LEASE_S = Number(15, minimum=2)  # the users of a dead process count as present until it expires
-    CHAT_REDIS_URL = Text("")  # empty: one process
+    CHAT_REDIS_URL = RedisServers([])  # empty: one process
     CHAT_REDIS_PREFIX = Text("chat", r"[A-Za-z0-9_.-]{1,50}")  # of every key
     CHAT_CHANNEL_LAYER = Text("default")  # its alias in CHANNEL_LAYERS
 

@@ -133,6 +133,22 @@ def redis(_redis: "Redis") -> "Redis":
 
 
 @pytest.fixture(scope="session")
+def _second_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Redis"]:
+    from tests.support.services import Redis
+
+    service = Redis(tmp_path_factory.mktemp("second-redis"))
+    yield service
+    service.terminate()
+
+
+@pytest.fixture
+def second_redis(_second_redis: "Redis") -> "Redis":
+    """Another one, as `redis` is: the two are shards."""
+    _second_redis.empty()
+    return _second_redis
+
+
+@pytest.fixture(scope="session")
 def _postgres(django_db_blocker: Any) -> Iterator["Postgres"]:
     from tests.support.servers import Database
     from tests.support.services import Postgres

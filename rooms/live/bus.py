@@ -15,13 +15,17 @@ import msgspec
 import structlog
 from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
-from redis.exceptions import RedisError
 
 from monitoring import metrics
 from rooms.conf import conf
 from rooms.live import topics
 from rooms.live.events import Event, pack, unpack
 from rooms.live.hub import Hub
+
+try:
+    from redis.exceptions import RedisError
+except ImportError:  # the layer in memory needs no Redis
+    RedisError = OSError  # type: ignore[assignment,misc]
 
 log = structlog.get_logger(__name__)
 ALWAYS = (topics.EVERYONE, topics.CONTROL)

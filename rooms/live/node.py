@@ -28,15 +28,16 @@ from rooms.live.control import Notification, RoomChanged, UsersChanged
 from rooms.live.events import Encoded, Event
 from rooms.live.hub import Hub
 from rooms.live.presence import Departure, MemoryPresence, Online, Presence
-from rooms.live.redis_presence import RedisPresence
 from rooms.live.repair import Repair
 from rooms.live.rights import Rights
+from rooms.live.sharded_presence import ShardedPresence
 from rooms.live.write_queue import WriteQueue
 from rooms.protocol.codec import encode
 from rooms.protocol.frames.base import UserRef
 from rooms.protocol.frames.presence import RoomMembers, UserLeft
 from rooms.protocol.frames.session import ServerDraining
 from rooms.protocol.rules import timestamp
+from rooms.redis_hosts import Ring
 from rooms.services import rooms
 from rooms.services.changes import change_event
 from rooms.services.posting import Answer, new_messages, store_messages
@@ -75,7 +76,7 @@ class Node:
             on_stored=self._broadcast_stored,
         )
         self.snapshots = database.Shared()
-        self.presence: Presence = _redis_presence() if conf.CHAT_REDIS_URL else MemoryPresence()
+        self.presence = _presence()
         self._pending_member_counts: set[int] = set()  # large rooms whose members will be sent the count
         self._tasks: set[asyncio.Task[None]] = set()
         self._unfinished: set[asyncio.Task[None]] = set()
@@ -314,14 +315,19 @@ def _ask(question: Callable[[Presence], Coroutine[Any, Any, R]]) -> R:
 
 
 async def _ask_alone(question: Callable[[Presence], Awaitable[R]]) -> R:
-    if not conf.CHAT_REDIS_URL:
-        return await question(MemoryPresence())
-    presence = _redis_presence()
+    presence = _presence()
     try:
         return await question(presence)
     finally:
         await presence.close()
 
 
-def _redis_presence() -> RedisPresence:
-    return RedisPresence(conf.CHAT_REDIS_URL, lease_s=conf.CHAT_PRESENCE_LEASE_S, prefix=conf.CHAT_REDIS_PREFIX)
+def _presence() -> Presence:
+    hosts = conf.CHAT_REDIS_URL
+    if not hosts:
+        return MemoryPresence()
+    from rooms.live.redis_presence import RedisPresence
+
+    lease_s, prefix = conf.CHAT_PRESENCE_LEASE_S, conf.CHAT_REDIS_PREFIX
+    shards = [RedisPresence(host, lease_s=lease_s, prefix=prefix) for host in hosts]
+    return shards[0] if len(shards) == 1 else ShardedPresence(shards, Ring(prefix, len(shards)))

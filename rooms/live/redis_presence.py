@@ -11,32 +11,23 @@ from typing import Any
 
 import msgspec
 import structlog
-from redis.asyncio import BlockingConnectionPool, Redis
 from redis.exceptions import RedisError
 
 from rooms.live import presence_scripts as scripts
 from rooms.live.leases import Leases, new_process
 from rooms.live.presence import SIGNED_IN, Change, Departure, MemoryPresence, Online
+from rooms.live.redis_client import client
+from rooms.redis_hosts import Host
 
 log = structlog.get_logger(__name__)
-TIMEOUT_S = 2.0  # for a connection to be free, and for Redis to answer
-MAX_CONNECTIONS = 8  # redis-py keeps as many as were ever in use at once, and one carries thousands of changes a second
 DOUBT_LEASES = 4  # so long a process that was dropped may be only frozen, its clients still connected
 
 
 class RedisPresence:
     def __init__(
-        self, url: str, *, lease_s: float, prefix: str = "chat", clock: Callable[[], float] = monotonic
+        self, host: Host, *, lease_s: float, prefix: str = "chat", clock: Callable[[], float] = monotonic
     ) -> None:
-        pool = BlockingConnectionPool.from_url(
-            url,
-            max_connections=MAX_CONNECTIONS,
-            timeout=TIMEOUT_S,
-            socket_timeout=TIMEOUT_S,
-            socket_connect_timeout=TIMEOUT_S,
-            decode_responses=True,
-        )
-        self._redis: Any = Redis.from_pool(pool)  # its types say of each answer that it may have come already
+        self._redis = client(host)
         self._scripts = {script: self._redis.register_script(script) for script in scripts.ALL}
         self._prefix, self._clock = prefix, clock
         self._process = new_process(lease_s)
@@ -96,7 +87,8 @@ class RedisPresence:
     async def online(self) -> list[Online]:
         try:
             people = await self._people()
-        except RedisError:
+        except RedisError as error:
+            self._failed(error)
             return await self._own.online()
         return sorted(people.values(), key=lambda person: person.authenticated_at)
 

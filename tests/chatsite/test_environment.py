@@ -223,7 +223,7 @@ def test_redis_decides_which_channel_layer_there_is() -> None:
     assert environment.channel_layer("", "chat")["BACKEND"].endswith("InMemoryChannelLayer")
     layer = environment.channel_layer("redis://cache/0", "staging")
     assert layer["BACKEND"].endswith("RedisPubSubChannelLayer")
-    assert layer["CONFIG"] == {"hosts": ["redis://cache/0"], "prefix": "staging"}
+    assert layer["CONFIG"] == {"hosts": [{"address": "redis://cache/0"}], "prefix": "staging"}
 
 
 def test_the_prefix_in_redis_is_read_and_refused_when_it_is_no_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,7 @@ def _start(program: list[str], **variables: str) -> str:
         ({"PORT": "70000"}, "PORT must be a whole number from 1 to 65535, not 70000."),
         ({"CHAT_MAX_CONNECTIONS": "many"}, "CHAT_MAX_CONNECTIONS must be a whole number from 0, not 'many'."),
         ({"DATABASE_URL": "mysql://x/y"}, "DATABASE_URL must begin with sqlite:/// or postgres://."),
-        ({"REDIS_URL": "http://x"}, "REDIS_URL must begin with redis://, rediss:// or unix://."),
+        ({"REDIS_URL": "http://x"}, "REDIS_URL must begin with redis://, rediss://, unix://, redis+sentinel:// or"),
         (
             {"CHAT_TRUSTED_PROXIES": "10.0.0.1, proxy"},
             "CHAT_TRUSTED_PROXIES must be addresses or networks by commas: 'proxy' does not appear to be",

