@@ -6,9 +6,8 @@ seq finds what it lost. Nothing that arrives ends the relay. Knows topics and fr
 
 import asyncio
 import uuid
-from collections import deque
 from collections.abc import Callable
-from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -18,9 +17,10 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from monitoring import metrics
 from rooms.conf import conf
-from rooms.live import topics
-from rooms.live.events import Event, pack, unpack
+from rooms.live import lanes, topics
+from rooms.live.events import Event, unpack
 from rooms.live.hub import Hub
+from rooms.redis_hosts import Ring
 
 try:
     from redis.exceptions import RedisError
@@ -29,29 +29,27 @@ except ImportError:  # the layer in memory needs no Redis
 
 log = structlog.get_logger(__name__)
 ALWAYS = (topics.EVERYONE, topics.CONTROL)
-RETRY_S = 1.0
 BAD_MESSAGE_PAUSE_S = 0.001  # messages that all fail do not keep the loop from its other work
-TIMEOUT_S = 2.0  # a layer that hangs delays a join by this at most
-MAX_OUTGOING = 10_000  # events waiting for the layer; what is beyond is dropped and repaired by seq
 PROBE_S = 3.0  # at least so far apart, for a subscription that broke is renewed after a second
 MAX_UNANSWERED = 3
 
 
 class Bus:
-    def __init__(self, hub: Hub, on_control: Callable[[bytes], None], layer: Any = None) -> None:
+    def __init__(
+        self, hub: Hub, on_control: Callable[[bytes], None], layer: Any = None, ring: Ring | None = None
+    ) -> None:
+        """`ring` says which of the layer's servers carries a topic; None: there is one."""
         self.loop = asyncio.get_running_loop()
         self._hub = hub
         self._on_control = on_control
         self._layer = layer or channel_layer()
         self._origin = uuid.uuid4().hex
+        self._ring = ring or Ring("", 1)
+        self._lanes = lanes.lanes(self._layer, self._origin, self._ring)
+        self._always = (*ALWAYS, *(lane.probe_topic for lane in self._lanes))
         self._channel = ""
         self._groups: set[str] = set()
-        self._lock = asyncio.Lock()
-        self._retry_at = 0.0  # until then a layer that failed is not asked to subscribe
-        self._outgoing: deque[Event] = deque()
-        self._sender: asyncio.Task[None] | None = None
         self._relay: asyncio.Task[None] | None = None
-        self._unanswered = 0  # probes that were sent and have not come back
         self._probed_at = float("-inf")
         self._stopped = False
 
@@ -59,6 +57,10 @@ class Bus:
     def is_listening(self) -> bool:
         """Whether the relay runs and receives what this process sends to itself; unchanged while sending fails."""
         return self._relay is not None and not self._relay.done() and self._unanswered < MAX_UNANSWERED
+
+    @property
+    def _unanswered(self) -> int:
+        return max(lane.unanswered for lane in self._lanes)
 
     def start(self) -> None:
         global _running  # noqa: PLW0603 - a process has one bus, and its threads must find it
@@ -70,9 +72,10 @@ class Bus:
         if _running is self:
             _running = None
         self._stopped = True
-        if self._sender is not None:  # what was published last: who has left with this process
-            await asyncio.wait([self._sender], timeout=TIMEOUT_S)
-        tasks = [task for task in (self._sender, self._relay) if task is not None]
+        senders = [lane.sender for lane in self._lanes if lane.sender is not None]
+        if senders:  # what was published last: who has left with this process
+            await asyncio.wait(senders, timeout=lanes.TIMEOUT_S)
+        tasks = [*senders, *filter(None, [self._relay])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -83,26 +86,23 @@ class Bus:
         self._deliver(events)
         # The in-memory layer has no other process to reach, and a hop through it costs 110 us for each event.
         if not isinstance(self._layer, InMemoryChannelLayer):
-            self._outgoing.extend(events[: MAX_OUTGOING - len(self._outgoing)])
-            if self._sender is None:
-                self._sender = asyncio.ensure_future(self._send())
+            if len(self._lanes) == 1:
+                self._lanes[0].send(events)
+                return
+            for event in events:
+                self._lane(event.topic).send([event])
 
-    async def _send(self) -> None:
-        try:
-            while self._outgoing:
-                events = sorted(self._outgoing, key=_topic)  # stable: each topic keeps its order
-                self._outgoing.clear()
-                await _send_all(self._layer, self._origin, events)
-        finally:
-            self._sender = None
+    def _lane(self, topic: str) -> lanes.Lane:
+        return self._lanes[self._ring.shard(topic)]
 
     # --- Subscriptions ------------------------------------------------------------------------------------------------
     async def sync_subscription(self, topic: str) -> None:
         """Subscribes to the topic if the hub has members of it, else unsubscribes; `reconcile` retries what fails."""
-        async with self._lock:
-            wanted = topic in ALWAYS or topic in self._hub
+        lane = self._lane(topic)
+        async with lane.lock:
+            wanted = topic in self._always or topic in self._hub
             if self._channel and wanted != (topic in self._groups):
-                await self._try(self._subscribe if wanted else self._unsubscribe, topic)
+                await lane.attempt(self._subscribe if wanted else self._unsubscribe, topic)
 
     async def reconcile(self) -> None:
         """Retries failed subscriptions, and makes sure that the relay still receives; to be called regularly."""
@@ -112,26 +112,16 @@ class Bus:
             await self._sync_all()
 
     async def _sync_all(self) -> None:
-        for topic in sorted({*ALWAYS, *self._hub.topics(), *self._groups}):  # one order: a run can be repeated
+        for topic in sorted({*self._always, *self._hub.topics(), *self._groups}):  # one order: a run can be repeated
             await self.sync_subscription(topic)
         if self._channel and self._probe_is_due():
             self._probed_at = self.loop.time()
-            await self._try(self._probe, self._channel)
+            for lane in self._lanes:
+                if lane.probe_topic in self._groups:
+                    await lane.attempt(lane.probe, lane.probe_topic)
 
     def _probe_is_due(self) -> bool:
         return self.loop.time() - self._probed_at >= PROBE_S
-
-    async def _try(self, action: Callable[[str], Any], name: str) -> None:
-        """Calls the layer, unless it has just failed."""
-        if self.loop.time() < self._retry_at:
-            return
-        try:
-            async with asyncio.timeout(TIMEOUT_S):
-                await action(name)
-        except Exception as error:  # noqa: BLE001 - whatever the layer raises: local members are served
-            self._retry_at = self.loop.time() + RETRY_S
-            metrics.publish_failed()
-            log.warning("bus.group_failed", topic=name, error=repr(error))
 
     async def _subscribe(self, topic: str) -> None:
         groups = self._groups  # those of this channel, should it be replaced meanwhile
@@ -143,23 +133,13 @@ class Bus:
         await self._layer.group_discard(topic, self._channel)
         groups.discard(topic)
 
-    async def _probe(self, channel: str) -> None:
-        """Sends this process's relay an empty message, which shows by coming back that the relay receives."""
-        before = self._unanswered
-        self._unanswered += 1
-        try:
-            await self._layer.send(channel, _message(self._origin, []))
-        except BaseException:
-            self._unanswered = min(before, self._unanswered)
-            raise
-
     async def _reconnect(self) -> None:
         """A subscription can die in silence, as behind a firewall that forgot it: nothing but new connections helps."""
         log.error("bus.deaf")
         self._probed_at = self.loop.time()
         if self._relay is not None:
             self._relay.cancel()  # another is started, with a channel of its own
-        await self._try(lambda _: self._layer.flush(), "all")
+        await self._lanes[0].attempt(lambda _: self._layer.flush(), "all")
 
     # --- From the others ----------------------------------------------------------------------------------------------
     def _start_relay(self) -> None:
@@ -168,7 +148,7 @@ class Bus:
 
     def _relay_ended(self, relay: asyncio.Task[None]) -> None:
         self._channel, self._groups = "", set()
-        self.loop.call_later(RETRY_S, self._restart_relay, relay)
+        self.loop.call_later(lanes.RETRY_S, self._restart_relay, relay)
 
     def _restart_relay(self, ended: asyncio.Task[None]) -> None:
         if not self._stopped:
@@ -181,7 +161,7 @@ class Bus:
                 await self._relay_next()
             except (OSError, RedisError) as error:
                 log.warning("bus.receive_failed", error=repr(error))
-                await asyncio.sleep(RETRY_S)
+                await asyncio.sleep(lanes.RETRY_S)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one message, the next is received
                 _message_failed(error)
                 await asyncio.sleep(BAD_MESSAGE_PAUSE_S)
@@ -193,7 +173,7 @@ class Bus:
             await self._sync_all()
         message = await self._layer.receive(self._channel)
         if message["origin"] == self._origin:
-            self._unanswered = 0
+            self._lanes[message["lane"]].unanswered = 0
         else:
             self._deliver(unpack(message["events"]))
 
@@ -224,29 +204,10 @@ def publish(events: list[Event]) -> None:
     if bus is not None:
         bus.loop.call_soon_threadsafe(bus.publish, events)
     elif not isinstance(layer := channel_layer(), InMemoryChannelLayer):
-        async_to_sync(_send_all)(layer, "", sorted(events, key=_topic))
-
-
-async def _send_all(layer: Any, origin: str, events: list[Event]) -> None:
-    """One layer message for each topic; one that fails is counted, and the next is tried."""
-    for topic, group in groupby(events, key=_topic):
-        try:
-            async with asyncio.timeout(TIMEOUT_S):
-                await layer.group_send(topic, _message(origin, list(group)))
-        except Exception as error:  # noqa: BLE001 - whatever the layer raises, the next topic gets its turn
-            metrics.publish_failed()
-            log.warning("bus.publish_failed", topic=topic, error=repr(error))
-
-
-def _message(origin: str, events: list[Event]) -> dict[str, Any]:
-    return {"type": "relay", "origin": origin, "events": pack(events)}
+        async_to_sync(lanes.send_all)(layer, sorted(events, key=attrgetter("topic")))
 
 
 def _message_failed(error: Exception) -> None:
     """Counts and logs a message that could not be read or handled; another version's needs no stack trace."""
     metrics.relay_failed()
     log.warning("bus.message_failed", error=repr(error), exc_info=not isinstance(error, msgspec.DecodeError))
-
-
-def _topic(event: Event) -> str:
-    return event.topic

@@ -64,7 +64,7 @@ class Node:
         self.rights = Rights(self.connections, lambda connection: self.spawn(recheck(self, connection)), self.loop.time)
         self.hub = Hub(lambda topic: self.repair.on_gap(topic), self.loop.call_later)  # noqa: PLW0108 - made below
         self.repair = Repair(self.hub, self.spawn, self.rights.recheck_rooms)
-        self.bus = Bus(self.hub, self.on_control)
+        self.bus = Bus(self.hub, self.on_control, ring=_ring())
         self._checkpoints = Checkpoints()
         self.write_queue: WriteQueue[NewMessage, StoredMessage] = WriteQueue(
             partial(database.store, self._store),
@@ -323,11 +323,14 @@ async def _ask_alone(question: Callable[[Presence], Awaitable[R]]) -> R:
 
 
 def _presence() -> Presence:
-    hosts = conf.CHAT_REDIS_URL
-    if not hosts:
+    if not conf.CHAT_REDIS_URL:
         return MemoryPresence()
     from rooms.live.redis_presence import RedisPresence
 
     lease_s, prefix = conf.CHAT_PRESENCE_LEASE_S, conf.CHAT_REDIS_PREFIX
-    shards = [RedisPresence(host, lease_s=lease_s, prefix=prefix) for host in hosts]
-    return shards[0] if len(shards) == 1 else ShardedPresence(shards, Ring(prefix, len(shards)))
+    shards = [RedisPresence(host, lease_s=lease_s, prefix=prefix) for host in conf.CHAT_REDIS_URL]
+    return shards[0] if len(shards) == 1 else ShardedPresence(shards, _ring())
+
+
+def _ring() -> Ring:
+    return Ring(conf.CHAT_REDIS_PREFIX, max(1, len(conf.CHAT_REDIS_URL)))

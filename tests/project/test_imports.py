@@ -25,3 +25,27 @@ def test_every_module_has_its_layer() -> None:
         if name not in packages and not any(name == layer or name.startswith(f"{layer}.") for layer in known)
     ]
     assert not outside, "Give them a place in pyproject.toml, [tool.importlinter]"
+
+
+WITHOUT_REDIS = """
+import sys
+sys.modules |= dict.fromkeys(["redis", "channels_redis"])
+import django
+django.setup()
+import pkgutil, rooms
+for found in pkgutil.walk_packages(rooms.__path__, "rooms."):
+    if found.name not in ("rooms.live.redis_client", "rooms.live.redis_presence"):
+        __import__(found.name)
+from rooms import redis_hosts
+redis_hosts.parse("redis://cache")
+"""
+
+
+def test_one_process_needs_no_redis_packages_and_a_url_says_that_they_are_missing() -> None:
+    """Two modules are imported when there is a URL; every other one at any time."""
+    result = subprocess.run(
+        [sys.executable, "-c", WITHOUT_REDIS], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert result.stderr.splitlines()[-1] == (
+        "ValueError: needs the packages redis and channels-redis, which are not installed"
+    )

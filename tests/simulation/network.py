@@ -110,12 +110,13 @@ class Layer:
 
     async def group_send(self, group: str, message: Message) -> None:
         await self._network.trip()
-        if not self.dead:
-            for channel in list(self._network.groups.get(group, ())):
-                if channel.endswith(f".{self._machine}!"):
-                    self._network.queues[channel].put_nowait(message)
-                else:
-                    self._network.carry(channel, message)
+        if self.dead:
+            raise ConnectionError("The machine is gone")
+        for channel in list(self._network.groups.get(group, ())):
+            if channel.endswith(f".{self._machine}!"):
+                self._network.queues[channel].put_nowait(message)
+            else:
+                self._network.carry(channel, message)
 
     def die(self) -> None:
         """The machine is gone: nothing leaves it any more, and nothing reaches it."""

@@ -13,6 +13,7 @@ from redis import Redis as Client
 from redis.asyncio import Redis as AsyncClient
 
 from rooms.live import bus as bus_module
+from rooms.live import lanes
 from rooms.live.bus import ALWAYS, MAX_UNANSWERED, Bus, publish
 from rooms.live.events import Encoded, Event
 from rooms.live.hub import Hub
@@ -199,7 +200,7 @@ async def test_a_single_process_delivers_without_the_layer(monkeypatch: pytest.M
     monkeypatch.setattr(process.layer, "group_send", None)
     process.bus.publish([change(1)])
     assert member.got == ["1"]
-    assert process.bus._sender is None
+    assert process.bus._lanes[0].sender is None
     await process.bus.stop()
 
 
@@ -222,11 +223,11 @@ async def test_a_layer_that_hangs_does_not_keep_a_bus_from_stopping(
     async def hang(*_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(bus_module, "TIMEOUT_S", 0.01)
+    monkeypatch.setattr(lanes, "TIMEOUT_S", 0.01)
     monkeypatch.setattr(here.layer, "group_send", hang, raising=False)
     here.bus.publish([change(1)])
     await here.bus.stop()
-    assert here.bus._sender is None
+    assert here.bus._lanes[0].sender is None
 
 
 async def test_a_layer_that_hangs_delays_an_entry_and_does_not_stop_it(
@@ -235,7 +236,7 @@ async def test_a_layer_that_hangs_delays_an_entry_and_does_not_stop_it(
     async def hang(*_: object) -> None:
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(bus_module, "TIMEOUT_S", 0.01)
+    monkeypatch.setattr(lanes, "TIMEOUT_S", 0.01)
     monkeypatch.setattr(here.layer, "group_add", hang, raising=False)
     near, other = await here.enter(ROOM), await here.enter(OTHER)
     assert len(failures) == 1, "a layer that has just failed is left alone for a while"
@@ -261,11 +262,11 @@ async def test_one_commit_is_one_layer_message_for_each_topic(
 
 
 async def test_what_the_layer_cannot_take_is_bounded(here: Process, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bus_module, "MAX_OUTGOING", 10)
+    monkeypatch.setattr(lanes, "MAX_OUTGOING", 10)
     member = await here.enter(ROOM)
     for seq in range(1, 41, 4):
         here.bus.publish([change(seq + turn) for turn in range(4)])
-    assert len(here.bus._outgoing) == 10
+    assert len(here.bus._lanes[0].outgoing) == 10
     assert len(member.got) == 40
 
 
@@ -337,7 +338,7 @@ async def test_a_fault_in_delivering_is_counted_and_the_next_message_delivered(
 async def test_a_relay_that_ends_all_the_same_is_restarted_and_subscribed_again(
     redis: Redis, here: Process, there: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bus_module, "RETRY_S", 0.01)
+    monkeypatch.setattr(lanes, "RETRY_S", 0.01)
     far = await there.enter(ROOM)
     ended = there.bus._relay
     assert ended is not None
@@ -352,7 +353,7 @@ async def test_a_relay_that_ends_all_the_same_is_restarted_and_subscribed_again(
 async def test_a_subscription_in_flight_while_the_relay_is_restarted_is_made_again(
     redis: Redis, here: Process, there: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bus_module, "RETRY_S", 0)
+    monkeypatch.setattr(lanes, "RETRY_S", 0)
     subscribed, go_on = asyncio.Event(), asyncio.Event()
     group_add = there.layer.group_add
 
@@ -393,7 +394,7 @@ async def test_a_subscription_that_died_in_silence_is_found_and_replaced(
     redis: Redis, here: Process, there: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bus_module, "PROBE_S", 0)
-    monkeypatch.setattr(bus_module, "RETRY_S", 0.01)
+    monkeypatch.setattr(lanes, "RETRY_S", 0.01)
     far = await there.enter(ROOM)
     await eventually(lambda: there.bus._unanswered == 0, what="the relay is heard")
     [shard] = there.layer._get_layer()._shards
@@ -413,8 +414,8 @@ async def test_a_relay_that_connects_again_is_left_alone_until_it_can_have_heard
     redis: Redis, there: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However often the bus is reconciled."""
-    monkeypatch.setattr(bus_module, "RETRY_S", 0.01)
-    there.bus._unanswered, there.bus._probed_at = MAX_UNANSWERED, float("-inf")
+    monkeypatch.setattr(lanes, "RETRY_S", 0.01)
+    there.bus._lanes[0].unanswered, there.bus._probed_at = MAX_UNANSWERED, float("-inf")
     async with asyncio.timeout(10):
         while not there.bus.is_listening:
             await there.bus.reconcile()
@@ -430,7 +431,7 @@ async def test_probes_are_not_sent_in_quick_succession(here: Process, monkeypatc
     async def lose(channel: str, message: dict[str, Any]) -> None:
         sent.append(channel)
 
-    monkeypatch.setattr(here.layer, "send", lose, raising=False)
+    monkeypatch.setattr(here.layer, "group_send", lose, raising=False)
     for _ in range(2 * MAX_UNANSWERED):
         await here.bus.reconcile()
     assert sent == []
@@ -443,7 +444,7 @@ async def test_a_layer_that_takes_nothing_says_nothing_about_the_relay(
     redis: Redis, here: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bus_module, "PROBE_S", 0)
-    monkeypatch.setattr(bus_module, "RETRY_S", 0)
+    monkeypatch.setattr(lanes, "RETRY_S", 0)
     await eventually(lambda: here.bus._unanswered == 0, what="the relay is heard")
     redis.kill()
     for _ in range(2 * MAX_UNANSWERED):
@@ -503,7 +504,7 @@ async def test_a_group_that_could_not_be_joined_or_left_is_joined_or_left_later(
     async def fail(*_: str) -> None:
         raise ConnectionError
 
-    monkeypatch.setattr(bus_module, "RETRY_S", 0)
+    monkeypatch.setattr(lanes, "RETRY_S", 0)
     member = await here.enter(ROOM)
     with monkeypatch.context() as patch:
         patch.setattr(here.layer, "group_add", fail, raising=False)
@@ -518,7 +519,7 @@ async def test_a_group_that_could_not_be_joined_or_left_is_joined_or_left_later(
 async def test_a_bus_that_starts_without_redis_begins_when_it_is_there(
     redis: Redis, here: Process, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bus_module, "RETRY_S", 0.01)
+    monkeypatch.setattr(lanes, "RETRY_S", 0.01)
     redis.kill()
     late = Process(layer_on(redis))
     late.bus.start()
