@@ -107,6 +107,8 @@ class Issuers(Setting[Sequence[trust.Issuer]]):
 class RedisServers(Setting[list[Host]]):
     """One URL, several by commas, or a list of them; read as the hosts they mean."""
 
+    is_secret = True  # it may have a password
+
     def read(self, value: Any) -> list[Host]:
         return parse(value)
 

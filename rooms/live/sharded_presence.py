@@ -25,16 +25,16 @@ class ShardedPresence:
     async def connect(self, person: Online) -> Change:
         return await self._on_all_signed_in(lambda shard: shard.connect(person))
 
-    async def disconnect(self, user_id: int) -> Change:
+    async def disconnect(self, user_id: str) -> Change:
         return await self._on_all_signed_in(lambda shard: shard.disconnect(user_id))
 
-    async def rename(self, user_id: int, username: str) -> None:
+    async def rename(self, user_id: str, username: str) -> None:
         await self._on_all(lambda shard: shard.rename(user_id, username))
 
-    async def enter(self, room: int, user_id: int) -> Change:
+    async def enter(self, room: int, user_id: str) -> Change:
         return await self._of(room).enter(room, user_id)
 
-    async def leave(self, room: int, user_id: int) -> Change:
+    async def leave(self, room: int, user_id: str) -> Change:
         return await self._of(room).leave(room, user_id)
 
     async def counts(self, rooms: Iterable[int]) -> dict[int, int]:

@@ -4,6 +4,7 @@ import pytest
 from channels_redis.pubsub import RedisPubSubChannelLayer
 from django.test import override_settings
 
+from rooms.checks import settings_are_right
 from rooms.conf import SETTINGS, conf
 from rooms.live.topics import of_room
 from rooms.redis_hosts import Ring, parse
@@ -94,3 +95,9 @@ async def test_a_topic_has_the_server_that_channels_redis_gives_its_group(size: 
         found.append(layer._shards.index(shard))
     assert [ring.shard(of_room(room)) for room in range(500)] == found
     assert set(found) == set(range(size)), "every server has some"
+
+
+def test_the_check_of_settings_does_not_show_the_password() -> None:
+    with override_settings(CHAT_REDIS_URL=f"redis://:{SECRET}@cache?nonsense=1"):
+        [message] = settings_are_right()
+    assert message.msg == "CHAT_REDIS_URL has an option that does not exist: 'nonsense'."

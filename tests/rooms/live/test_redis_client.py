@@ -64,11 +64,11 @@ async def test_presence_and_events_go_on_after_a_failover(watched: Watched) -> N
     hearing = asyncio.create_task(_hear(layer, channel))
     await presence.renew()
     await presence.connect(ALICE)
-    await presence.enter(KITCHEN, 1)
+    await presence.enter(KITCHEN, "1")
     await asyncio.to_thread(watched.fail_over)
     await _repeat(lambda: _renewed(presence))
     assert await presence.online() == [ALICE]
-    assert await presence.enter(KITCHEN, 1) == Change(False, 1), "the promoted server counts on"
+    assert await presence.enter(KITCHEN, "1") == Change(False, 1), "the promoted server counts on"
     await _repeat(lambda: _heard(layer, channel, hearing))
     await presence.close()
     await _end(layer)
