@@ -13,6 +13,7 @@ pages = get_asgi_application()  # sets Django up, so it comes before everything 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
+from monitoring.request_ids import with_request_ids  # noqa: E402
 from rooms.api import token_requests  # noqa: E402
 from rooms.routing import socket, with_chat  # noqa: E402
 from rooms.sockets.application import refuse_socket  # noqa: E402
@@ -43,4 +44,5 @@ sockets = URLRouter(
         re_path(r"", refuse_socket),  # type: ignore[arg-type]  # the same
     ]
 )
-application = with_chat(ProtocolTypeRouter({"http": http, "websocket": sockets, "lifespan": lifespan}))
+chat = with_chat(ProtocolTypeRouter({"http": http, "websocket": sockets, "lifespan": lifespan}))
+application = with_request_ids(chat)

@@ -7,12 +7,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Hashable
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
+from contextvars import copy_context
 from functools import cache, partial
 from typing import Any, ParamSpec, TypeVar
 
 import structlog
 from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
 
+from monitoring.request_ids import unbound
 from rooms.conf import conf
 from rooms.errors import Unavailable
 
@@ -79,7 +81,8 @@ class Shared:
     async def call(self, key: Hashable, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """As the function `call`; the same key stands for the same function and arguments."""
         if key not in self._gathering:
-            self._gathering[key] = asyncio.ensure_future(self._call(key, partial(call, function, *args, **kwargs)))
+            asking = self._call(key, partial(call, function, *args, **kwargs))
+            self._gathering[key] = asyncio.create_task(asking, context=unbound())
         answer: R = await asyncio.shield(self._gathering[key])  # a cancelled caller cancels it for nobody else
         return answer
 
@@ -133,7 +136,9 @@ def _threads(name: str, number: int) -> ThreadPoolExecutor:
 
 
 async def _run(threads: Executor, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    return await asyncio.get_running_loop().run_in_executor(threads, lambda: _guarded(function, *args, **kwargs))
+    work = partial(_guarded, function, *args, **kwargs)
+    context = copy_context()  # so that what the thread logs names the request or the connection
+    return await asyncio.get_running_loop().run_in_executor(threads, context.run, work)
 
 
 def _guarded(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

@@ -16,6 +16,7 @@ from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from monitoring import metrics
+from monitoring.request_ids import unbound
 from rooms.conf import conf
 from rooms.live import lanes, topics
 from rooms.live.events import Event, unpack
@@ -143,7 +144,7 @@ class Bus:
 
     # --- From the others ----------------------------------------------------------------------------------------------
     def _start_relay(self) -> None:
-        self._relay = asyncio.ensure_future(self._run_relay())
+        self._relay = asyncio.create_task(self._run_relay(), context=unbound())
         self._relay.add_done_callback(self._relay_ended)
 
     def _relay_ended(self, relay: asyncio.Task[None]) -> None:

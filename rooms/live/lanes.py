@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 
 from monitoring import metrics
+from monitoring.request_ids import unbound
 from rooms.live.events import Event, pack
 from rooms.redis_hosts import Ring
 
@@ -38,7 +39,7 @@ class Lane:
         """Sends events after those that wait, in the background."""
         self.outgoing.extend(events[: MAX_OUTGOING - len(self.outgoing)])
         if self.sender is None:
-            self.sender = asyncio.ensure_future(self._send())
+            self.sender = asyncio.create_task(self._send(), context=unbound())
 
     async def _send(self) -> None:
         try:

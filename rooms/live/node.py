@@ -16,6 +16,7 @@ from asgiref.sync import async_to_sync
 from django.utils import timezone
 
 from monitoring import metrics
+from monitoring.request_ids import unbound
 from rooms import database, signals
 from rooms.access import is_leased
 from rooms.closes import SHUTDOWN
@@ -116,8 +117,8 @@ class Node:
         await self.write_queue.flush()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Runs a task until it ends or the node stops."""
-        task = asyncio.ensure_future(work)
+        """Runs a task until it ends or the node stops; what it logs names no request or connection of the caller."""
+        task = asyncio.create_task(work, context=unbound())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -13,6 +13,7 @@ import structlog
 from channels.routing import ProtocolTypeRouter
 from django.conf import settings
 
+from monitoring.request_ids import request_id
 from rooms.conf import conf
 from rooms.live import node
 from rooms.sockets import handshake, session
@@ -56,7 +57,7 @@ def is_chat(scope: Mapping[str, Any]) -> bool:
 async def refuse_socket(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers a handshake on a path where no socket is with HTTP 404."""
     await receive()
-    log.info("socket.unknown_path", path=scope["path"][:100])
+    log.info("socket.unknown_path", path=scope["path"][:100], request=request_id(scope))
     await handshake.refuse(scope, send, status=404)
 
 

@@ -14,7 +14,7 @@ import structlog
 from channels.consumer import AsyncConsumer
 from django.utils import timezone
 
-from monitoring import metrics
+from monitoring import metrics, request_ids
 from rooms import callers, hooks
 from rooms.closes import OVERLOADED, TOO_BIG
 from rooms.conf import conf
@@ -52,6 +52,7 @@ class ChatConsumer(AsyncConsumer):
         await send({"type": "websocket.accept"})
         socket = cast(FrameSocket | None, scope.get("extensions", {}).get("chat.frames"))
         self.connection = _connection(scope, send, socket)
+        structlog.contextvars.bind_contextvars(connection=self.connection.id)
         metrics.connection_opened()
         opened, code = monotonic(), 1006
         try:
@@ -71,7 +72,7 @@ class ChatConsumer(AsyncConsumer):
             self._log("socket.closed", code=code, seconds=round(monotonic() - opened, 3))
 
     async def _open(self, scope: Scope) -> None:
-        self._log("socket.opened", address=self.connection.address)
+        self._log("socket.opened", address=self.connection.address, request=request_ids.request_id(scope))
         if 0 < conf.CHAT_MAX_CONNECTIONS < len(self.node.connections):
             refusal = Unavailable(OVERLOADED.reason)  # not counted as failed: too many clients are no server error
             self.connection.send(Error(message=refusal.message, code=refusal.code, retryable=True))

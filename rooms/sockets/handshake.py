@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.http import parse_cookie
 
+from monitoring import request_ids
 from rooms.conf import conf
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -64,7 +65,8 @@ async def refuse(
 ) -> None:
     """Answers a handshake with this HTTP status; daphne knows only 403."""
     if "websocket.http.response" in scope.get("extensions", {}):
-        await send({"type": "websocket.http.response.start", "status": status, "headers": list(headers)})
+        answered = [*headers, request_ids.header(request_ids.request_id(scope))]
+        await send({"type": "websocket.http.response.start", "status": status, "headers": answered})
         await send({"type": "websocket.http.response.body", "body": b""})
     else:
         await send({"type": "websocket.close"})
