@@ -28,17 +28,16 @@ from rooms.live.connection import Connection
 from rooms.live.control import Notification, RoomChanged, UsersChanged
 from rooms.live.events import Encoded, Event
 from rooms.live.hub import Hub
-from rooms.live.presence import Departure, MemoryPresence, Online, Presence
+from rooms.live.presence import Departure, Online, Presence
 from rooms.live.repair import Repair
 from rooms.live.rights import Rights
-from rooms.live.sharded_presence import ShardedPresence
+from rooms.live.sharded_presence import configured_presence, configured_ring
 from rooms.live.write_queue import WriteQueue
 from rooms.protocol.codec import encode
 from rooms.protocol.frames.base import UserRef
 from rooms.protocol.frames.presence import RoomMembers, UserLeft
 from rooms.protocol.frames.session import ServerDraining
 from rooms.protocol.rules import timestamp
-from rooms.redis_hosts import Ring
 from rooms.services import rooms
 from rooms.services.changes import change_event
 from rooms.services.posting import Answer, new_messages, store_messages
@@ -65,7 +64,7 @@ class Node:
         self.rights = Rights(self.connections, lambda connection: self.spawn(recheck(self, connection)), self.loop.time)
         self.hub = Hub(lambda topic: self.repair.on_gap(topic), self.loop.call_later)  # noqa: PLW0108 - made below
         self.repair = Repair(self.hub, self.spawn, self.rights.recheck_rooms)
-        self.bus = Bus(self.hub, self.on_control, ring=_ring())
+        self.bus = Bus(self.hub, self.on_control, ring=configured_ring())
         self._checkpoints = Checkpoints()
         self.write_queue: WriteQueue[NewMessage, StoredMessage] = WriteQueue(
             partial(database.store, self._store),
@@ -77,7 +76,7 @@ class Node:
             on_stored=self._broadcast_stored,
         )
         self.snapshots = database.Shared()
-        self.presence = _presence()
+        self.presence = configured_presence()
         self._pending_member_counts: set[int] = set()  # large rooms whose members will be sent the count
         self._tasks: set[asyncio.Task[None]] = set()
         self._unfinished: set[asyncio.Task[None]] = set()
@@ -316,22 +315,8 @@ def _ask(question: Callable[[Presence], Coroutine[Any, Any, R]]) -> R:
 
 
 async def _ask_alone(question: Callable[[Presence], Awaitable[R]]) -> R:
-    presence = _presence()
+    presence = configured_presence()
     try:
         return await question(presence)
     finally:
         await presence.close()
-
-
-def _presence() -> Presence:
-    if not conf.CHAT_REDIS_URL:
-        return MemoryPresence()
-    from rooms.live.redis_presence import RedisPresence
-
-    lease_s, prefix = conf.CHAT_PRESENCE_LEASE_S, conf.CHAT_REDIS_PREFIX
-    shards = [RedisPresence(host, lease_s=lease_s, prefix=prefix) for host in conf.CHAT_REDIS_URL]
-    return shards[0] if len(shards) == 1 else ShardedPresence(shards, _ring())
-
-
-def _ring() -> Ring:
-    return Ring(conf.CHAT_REDIS_PREFIX, max(1, len(conf.CHAT_REDIS_URL)))

@@ -10,8 +10,9 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypeVar
 
+from rooms.conf import conf
 from rooms.live import topics
-from rooms.live.presence import Change, Departure, Online, Presence
+from rooms.live.presence import Change, Departure, MemoryPresence, Online, Presence
 from rooms.redis_hosts import Ring
 
 R = TypeVar("R")
@@ -93,3 +94,19 @@ class ShardedPresence:
 
 def _joined(parts: Sequence[list[Departure]]) -> list[Departure]:
     return [departure for part in parts for departure in part]
+
+
+def configured_ring() -> Ring:
+    """The servers of CHAT_REDIS_URL; one when there is none."""
+    return Ring(conf.CHAT_REDIS_PREFIX, max(1, len(conf.CHAT_REDIS_URL)))
+
+
+def configured_presence() -> Presence:
+    """In memory without CHAT_REDIS_URL, else over its servers."""
+    if not conf.CHAT_REDIS_URL:
+        return MemoryPresence()
+    from rooms.live.redis_presence import RedisPresence  # noqa: PLC0415 - Redis is optional
+
+    lease_s, prefix = conf.CHAT_PRESENCE_LEASE_S, conf.CHAT_REDIS_PREFIX
+    shards = [RedisPresence(host, lease_s=lease_s, prefix=prefix) for host in conf.CHAT_REDIS_URL]
+    return shards[0] if len(shards) == 1 else ShardedPresence(shards, configured_ring())
