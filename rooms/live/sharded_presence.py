@@ -105,7 +105,7 @@ def configured_presence() -> Presence:
     """In memory without CHAT_REDIS_URL, else over its servers."""
     if not conf.CHAT_REDIS_URL:
         return MemoryPresence()
-    from rooms.live.redis_presence import RedisPresence  # noqa: PLC0415 - Redis is optional
+    from rooms.live.redis_presence import RedisPresence
 
     lease_s, prefix = conf.CHAT_PRESENCE_LEASE_S, conf.CHAT_REDIS_PREFIX
     shards = [RedisPresence(host, lease_s=lease_s, prefix=prefix) for host in conf.CHAT_REDIS_URL]
