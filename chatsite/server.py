@@ -4,9 +4,12 @@ Run as `python -m chatsite.server`; `make serve` prepares the database and the s
 """
 
 import logging
+import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import uvicorn
@@ -174,7 +177,16 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again when all is done, to end with 143
     options = start.or_exit(_options)
     start.require_free_port(options["host"], options["port"])
-    uvicorn.run("chatsite.asgi:application", **options)
+    with _shared_metrics() if options["workers"] > 1 else nullcontext():
+        uvicorn.run("chatsite.asgi:application", **options)
+
+
+@contextmanager
+def _shared_metrics() -> Iterator[None]:
+    """A folder in which the workers share their metrics; the library finds it by this variable when they import it."""
+    with TemporaryDirectory(prefix="chat-metrics-") as folder:
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        yield
 
 
 def _options() -> dict[str, Any]:

@@ -1,11 +1,11 @@
-"""What the admin's monitoring page shows: who is online, which rooms have people in them, and how this process is.
+"""What the admin's monitoring page shows: who is online, which rooms have people in them, and how this server is.
 
 Reads the node and the database; changes nothing.
 """
 
 from typing import Any
 
-from monitoring import health
+from monitoring import health, metrics
 from rooms.live import node
 from rooms.models import Room
 from rooms.protocol.rules import timestamp
@@ -15,13 +15,17 @@ PEOPLE_SHOWN, ROOMS_SHOWN, MEMBERS_SHOWN = 500, 200, 50
 
 
 def collect() -> dict[str, Any]:
-    """Raises Unavailable when presence does not answer."""
+    """Status and reasons are of the process that answers, `metrics` of all workers of this server.
+
+    Raises Unavailable when presence does not answer.
+    """
     report = health.report()
     return {
         "status": report.status,
         "statusLabel": str(report.status.label),
         "reasons": [str(reason.label) for reason in report.reasons],
-        "metrics": report.numbers,
+        "workers": metrics.workers(),
+        "metrics": health.measure(metrics.total()),
         "online": _online(),
         "rooms": _rooms(),
     }

@@ -42,7 +42,7 @@ WARNINGS = frozenset({Reason.MEMORY, Reason.CONNECTIONS})
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`reasons` is empty when all is well; `numbers` is the JSON of GET /metrics."""
+    """`reasons` is empty when all is well; `numbers` is as the JSON of GET /metrics, of this process alone."""
 
     reasons: tuple[Reason, ...]
     numbers: dict[str, Any]
@@ -78,16 +78,15 @@ class RoomTotal:
 _room_total = RoomTotal()
 
 
-def measure() -> dict[str, Any]:
-    """The JSON of GET /metrics; without `rooms.total` while the database does not answer."""
-    numbers = metrics.snapshot()
+def measure(numbers: dict[str, Any]) -> dict[str, Any]:
+    """These numbers with `rooms.total`, or without it while the database does not answer."""
     total = _room_total.read()
     return numbers if total is None else numbers | {"rooms": {"total": total, **numbers["rooms"]}}
 
 
 def report() -> Report:
     if database_answers():
-        numbers = measure()
+        numbers = measure(metrics.snapshot())
         return Report(tuple(_reasons(numbers)), numbers)
     numbers = metrics.snapshot()
     return Report((Reason.DATABASE, *_reasons(numbers)), numbers)

@@ -1,4 +1,4 @@
-"""The named instruments of this process, and their two renderings: JSON and Prometheus text.
+"""The named instruments of this process, and their two renderings, JSON and Prometheus text, for all workers.
 
 Imports no other package of the project, so every layer may count. Each function is called per command or per
 broadcast, never per recipient.
@@ -16,14 +16,16 @@ from prometheus_client import (
     CONTENT_TYPE_PLAIN_0_0_4,
     CollectorRegistry,
     Counter,
-    Gauge,
     Histogram,
     ProcessCollector,
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
+
+from monitoring.workers import OwnRow, Row, Rows, SharedRows
 
 TEXT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 WINDOW_S = 60
@@ -35,62 +37,66 @@ CLOSE_CODES = frozenset({*range(1000, 1016), *range(4000, 4003), *range(4100, 41
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no type for it
 
 
-class Window:
-    """Counts what happened on the event loop in the last minute, in steps of a second; any thread may read it."""
+# The cells of a worker's row: two counts, four gauges, and a minute of commands received, by seconds.
+RECEIVED, SENT, ACTIVE, PEAK, ROOMS, STARTED = range(6)
+MINUTE = 6
+ROW = MINUTE + 2 * WINDOW_S
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+
+class Window:
+    """Counts what happened on the event loop in the last minute, in steps of a second; any thread may read it.
+
+    In cells from `start` on: for each of 60 slots the second it is of, then for each its count.
+    """
+
+    def __init__(self, clock: Callable[[], float], cells: Any = None, start: int = 0) -> None:
         self._clock = clock
-        self._seconds = [-WINDOW_S] * WINDOW_S
-        self._counts = [0] * WINDOW_S
+        self._cells: Any = [0] * 2 * WINDOW_S if cells is None else cells
+        self._start = start
 
     def add(self) -> None:
-        second = int(self._clock())
-        slot = second % WINDOW_S
-        if self._seconds[slot] != second:
-            self._seconds[slot], self._counts[slot] = second, 0
-        self._counts[slot] += 1
+        cells, second = self._cells, int(self._clock())
+        slot = self._start + second % WINDOW_S
+        if cells[slot] == second:
+            cells[slot + WINDOW_S] += 1
+        else:
+            cells[slot], cells[slot + WINDOW_S] = second, 1
 
     def total(self) -> int:
         oldest = int(self._clock()) - WINDOW_S + 1
-        return sum(count for second, count in zip(self._seconds, self._counts, strict=True) if second >= oldest)
+        seconds = self._cells[self._start : self._start + WINDOW_S]
+        counts = self._cells[self._start + WINDOW_S : self._start + 2 * WINDOW_S]
+        return int(sum(count for second, count in zip(seconds, counts, strict=True) if second >= oldest))
 
 
-class Tally(Collector):
-    """A counter for what happens most, on the event loop alone: without the library's lock, 350 -> 22 ns."""
+class Instruments(Collector):
+    """One process's instruments; `clock` is monotonic seconds.
 
-    def __init__(self, name: str, description: str, registry: CollectorRegistry) -> None:
-        self.count = 0
-        self._name, self._description = name, description
-        registry.register(self)
+    With a `folder`, which the library must have been told too, `total` and `text` are of all workers that use it:
+    counts also of those that have died, gauges of the living.
+    """
 
-    def collect(self) -> Iterator[Metric]:
-        yield CounterMetricFamily(self._name, self._description, value=self.count)
-
-
-class Instruments:
-    """One process's instruments in a registry of their own; `clock` is monotonic seconds."""
-
-    def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.monotonic, folder: str = "") -> None:
         self._clock = clock
-        self._started = clock()
         self._lock = threading.Lock()
-        self._active = self._peak = 0
-        self._last_received, self._last_failed = Window(clock), Window(clock)
+        self._rows: Rows = SharedRows(Path(folder), ROW) if folder else OwnRow(ROW)
+        # The library's counters have a lock, and cost 350 ns. What happens most happens on the event loop alone.
+        self._cells: Any = self._rows.own
+        self._cells[STARTED] = clock()
+        self._last_received, self._last_failed = Window(clock, self._cells, MINUTE), Window(clock)
         self.registry = CollectorRegistry()
         self._count_connections()
         self._count_messages()
-        self._measure_process()
+        self._exposition = CollectorRegistry() if folder else self.registry
+        if folder:
+            MultiProcessCollector(self._exposition, folder)  # type: ignore[no-untyped-call]  # without types
+        self._exposition.register(self)
 
     def _count_connections(self) -> None:
         self._opened = Counter("chat_connections", "Sockets opened.", registry=self.registry)
         self._closes = Counter("chat_closes", "Sockets closed, by close code.", ["code"], registry=self.registry)
-        self._gauge("chat_connections_active", "Open sockets.", self.active)
-        self._gauge("chat_connections_peak", "Most sockets open at once.", lambda: self._peak)
-        self._rooms = Gauge("chat_rooms_active", "Rooms with somebody of this process in them.", registry=self.registry)
 
     def _count_messages(self) -> None:
-        self._received = Tally("chat_messages_received", "Commands received.", self.registry)
-        self._sent = Tally("chat_messages_sent", "Frames handed to sockets.", self.registry)
         self._failed = Counter("chat_messages_failed", "Commands failed by a server error.", registry=self.registry)
         self._stored = Counter("chat_messages_stored", "Messages committed.", registry=self.registry)
         self._store_seconds = Histogram(
@@ -102,34 +108,42 @@ class Instruments:
             "chat_hook_calls", "Calls of the project's hooks.", ["hook", "outcome"], registry=self.registry
         )
         self._signals = Counter("chat_signals_dropped", "Messages no receiver was called for.", registry=self.registry)
-        self._gauge("chat_messages_rate", "Commands received a second, over the last minute.", self._rate)
 
-    def _measure_process(self) -> None:
-        self._gauge("chat_uptime_seconds", "Seconds since the start.", self._uptime)
-        ProcessCollector(registry=self.registry)
-
-    def _gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
-        Gauge(name, description, registry=self.registry).set_function(read)
+    def collect(self) -> Iterator[Metric]:
+        """What stands in the rows, for the exposition."""
+        living, dead = self._rows.living(), self._rows.dead()
+        yield CounterMetricFamily("chat_messages_received", "Commands received.", _sum(living + dead, RECEIVED))
+        yield CounterMetricFamily("chat_messages_sent", "Frames handed to sockets.", _sum(living + dead, SENT))
+        yield GaugeMetricFamily("chat_connections_active", "Open sockets.", _sum(living, ACTIVE))
+        yield GaugeMetricFamily("chat_connections_peak", "Most sockets open at once.", _sum(living, PEAK))
+        yield GaugeMetricFamily("chat_rooms_active", "Rooms with somebody of a process in them.", _sum(living, ROOMS))
+        rate = sum(map(self._rate, living))
+        yield GaugeMetricFamily("chat_messages_rate", "Commands received a second, over the last minute.", rate)
+        yield GaugeMetricFamily("chat_uptime_seconds", "Seconds since the start.", max(map(self._uptime, living)))
+        if isinstance(self._rows, OwnRow):
+            yield from ProcessCollector(registry=None).collect()
+        else:
+            yield from _of_processes([row.pid for row in living])
 
     def connection_opened(self) -> None:
         self._opened.inc()
         with self._lock:
-            self._active += 1
-            self._peak = max(self._peak, self._active)
+            self._cells[ACTIVE] += 1
+            self._cells[PEAK] = max(self._cells[PEAK], self._cells[ACTIVE])
 
     def connection_closed(self, code: int) -> None:
         self._closes.labels(str(code) if code in CLOSE_CODES else "other").inc()
         with self._lock:
-            self._active -= 1
+            self._cells[ACTIVE] -= 1
 
     def received(self) -> None:
         """One command was received, valid or not."""
-        self._received.count += 1
+        self._cells[RECEIVED] += 1
         self._last_received.add()
 
     def sent(self, count: int) -> None:
         """`count` frames were handed to sockets."""
-        self._sent.count += count
+        self._cells[SENT] += count
 
     def failed(self) -> None:
         """A command failed through a server error; never for a client's mistake."""
@@ -159,57 +173,89 @@ class Instruments:
 
     def rooms_active(self, count: int) -> None:
         """`count` rooms have somebody of this process in them."""
-        self._rooms.set(count)
+        self._cells[ROOMS] = count
 
     def active(self) -> int:
         """Open sockets."""
-        return self._active
+        return int(self._cells[ACTIVE])
 
     def last_minute(self) -> tuple[int, int]:
         """Commands received, and commands failed by a server error, in the last minute."""
         return self._last_received.total(), self._last_failed.total()
 
     def snapshot(self) -> dict[str, Any]:
-        """The JSON of GET /metrics, without what only the database knows. `rate` is a second, `uptime` in seconds."""
+        """The JSON of GET /health, of this process alone."""
+        own = [Row(os.getpid(), self._cells)]
+        return self._numbers(own, [], _value(self._opened), _value(self._failed))
+
+    def total(self) -> dict[str, Any]:
+        """The JSON of GET /metrics, of all workers, without what only the database knows."""
+        if isinstance(self._rows, OwnRow):
+            return self.snapshot()
+        counts = {sample.name: sample.value for metric in self._exposition.collect() for sample in metric.samples}
+        opened, failed = (int(counts.get(name, 0)) for name in ("chat_connections_total", "chat_messages_failed_total"))
+        return self._numbers(self._rows.living(), self._rows.dead(), opened, failed)
+
+    def _numbers(self, living: list[Row], dead: list[Row], opened: int, failed: int) -> dict[str, Any]:
+        """`process` is the one that answers; `rate` is a second, `uptime` in seconds and of the oldest process."""
         return {
             "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
             "process": os.getpid(),
-            "connections": {"total": _value(self._opened), "active": self.active(), "peak": self._peak},
+            "connections": {"total": opened, "active": _sum(living, ACTIVE), "peak": _sum(living, PEAK)},
             "messages": {
-                "sent": self._sent.count,
-                "received": self._received.count,
-                "failed": _value(self._failed),
-                "rate": round(self._rate(), 2),
+                "sent": _sum(living + dead, SENT),
+                "received": _sum(living + dead, RECEIVED),
+                "failed": failed,
+                "rate": round(sum(map(self._rate, living)), 2),
             },
-            "rooms": {"active": _value(self._rooms)},
-            "memory": {"residentBytes": resident_bytes()},
-            "uptime": round(self._uptime(), 3),
+            "rooms": {"active": _sum(living, ROOMS)},
+            "memory": {"residentBytes": sum(resident_bytes(row.pid) for row in living)},
+            "uptime": round(max(map(self._uptime, living)), 3),
         }
+
+    def workers(self) -> int:
+        """How many processes `total` is of."""
+        return len(self._rows.living())
 
     def text(self) -> str:
         """The Prometheus exposition; its content type is `TEXT_TYPE`."""
-        return generate_latest(self.registry).decode()
+        return generate_latest(self._exposition).decode()
 
-    def _uptime(self) -> float:
-        return self._clock() - self._started
+    def _uptime(self, row: Row) -> float:
+        return self._clock() - row.cells[STARTED]
 
-    def _rate(self) -> float:
-        return self._last_received.total() / min(WINDOW_S, max(1.0, self._uptime()))
+    def _rate(self, row: Row) -> float:
+        return Window(self._clock, row.cells, MINUTE).total() / min(WINDOW_S, max(1.0, self._uptime(row)))
 
 
-def resident_bytes() -> int:
-    """Memory this process holds now; 0 where the system has no /proc to ask."""
+def resident_bytes(pid: int | None = None) -> int:
+    """Memory a process, or this one, holds now; 0 where the system has no /proc to ask."""
     try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return int(Path(f"/proc/{pid or 'self'}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
 
 
-def _value(instrument: Counter | Gauge) -> int:
+def _sum(rows: list[Row], cell: int) -> int:
+    return int(sum(row.cells[cell] for row in rows))
+
+
+def _of_processes(pids: list[int]) -> Iterator[Metric]:
+    """What the library measures of a process, of each by its number: their sum would shrink when one ends."""
+    found: dict[str, Metric] = {}
+    for pid in pids:
+        for metric in ProcessCollector(pid=lambda pid=pid: pid, registry=None).collect():  # type: ignore[misc]
+            samples = [sample._replace(labels={"pid": str(pid)}) for sample in metric.samples]
+            found.setdefault(metric.name, Metric(metric.name, metric.documentation, metric.type)).samples += samples
+    yield from found.values()
+
+
+def _value(instrument: Counter) -> int:
     return int(next(iter(instrument.collect())).samples[0].value)
 
 
-_process = Instruments()
+# Set before the workers start: the library reads it when it is imported.
+_process = Instruments(folder=os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""))
 connection_opened = _process.connection_opened
 connection_closed = _process.connection_closed
 received = _process.received
@@ -225,3 +271,5 @@ active = _process.active
 last_minute = _process.last_minute
 snapshot = _process.snapshot
 text = _process.text
+total = _process.total
+workers = _process.workers

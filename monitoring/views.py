@@ -40,10 +40,10 @@ def health(_request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """JSON, or the Prometheus exposition if the Accept header prefers plain text or `?format=prometheus` asks."""
+    """Of all workers: JSON, or Prometheus' text if the Accept header prefers plain text, or `?format=prometheus`."""
     if _wants_text(request):
         return HttpResponse(instruments.text(), content_type=instruments.TEXT_TYPE)
-    return JsonResponse(process_health.measure())
+    return JsonResponse(process_health.measure(instruments.total()))
 
 
 @csrf_exempt

@@ -45,10 +45,13 @@ function reason(text) {
   return item;
 }
 
-function show({ status, statusLabel, reasons, metrics, online, rooms }) {
+function show({ status, statusLabel, reasons, workers, metrics, online, rooms }) {
   by("status").textContent = statusLabel;
   by("status").dataset.status = status;
   by("reasons").replaceChildren(...reasons.map(reason));
+  by("workers").textContent = whole.format(workers);
+  by("one-process").hidden = workers > 1;
+  by("all-processes").hidden = by("state-of-one").hidden = workers === 1;
   by("updated").textContent = moments.format(new Date(metrics.timestamp));
   for (const element of document.querySelectorAll("[data-number]")) number(element, metrics);
   table("online", online.count, online.people.map((person) => [

@@ -1,0 +1,86 @@
+"""Numbers that the workers of one server share: each has a row of cells in a file, locked for as long as it lives.
+
+The lock ends with the process however it ends, so nobody has to note that a worker has died. Knows no instrument.
+"""
+
+import mmap
+import os
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+BYTES = 8  # of a cell, a double
+
+
+class Row(NamedTuple):
+    pid: int
+    cells: Sequence[float]
+
+
+class Rows(Protocol):
+    """The row of this process, which it changes in place, and those of all."""
+
+    own: Any  # a list of numbers, or what behaves like one
+
+    def living(self) -> list[Row]:
+        """The rows of the processes that live, this one among them."""
+
+    def dead(self) -> list[Row]:
+        """The last rows of those that have died."""
+
+
+class OwnRow:
+    """A process that shares with nobody."""
+
+    def __init__(self, size: int) -> None:
+        self.own: list[float] = [0] * size
+
+    def living(self) -> list[Row]:
+        return [Row(os.getpid(), self.own)]
+
+    def dead(self) -> list[Row]:
+        return []
+
+
+class SharedRows:
+    def __init__(self, folder: Path, size: int) -> None:
+        """Adds a row of `size` zeros for this process to a folder that its workers have to themselves."""
+        self._folder = folder
+        # A name of its own: a process may have the number of one that died.
+        path = folder / f"{os.getpid()}-{uuid.uuid4().hex}.row"
+        with path.open("w+b") as file:
+            _lock(file)
+            file.truncate(size * BYTES)
+            self._map = mmap.mmap(file.fileno(), size * BYTES)  # keeps the file open, and so its lock
+        self.own = memoryview(self._map).cast("d")
+
+    def living(self) -> list[Row]:
+        return [row for row, lives in self._rows() if lives]
+
+    def dead(self) -> list[Row]:
+        return [row for row, lives in self._rows() if not lives]
+
+    def _rows(self) -> list[tuple[Row, bool]]:
+        return [row for path in sorted(self._folder.glob("*.row")) if (row := _read(path)) is not None]
+
+
+def _read(path: Path) -> tuple[Row, bool] | None:
+    """A row, and whether its process lives; None for one that is only being made."""
+    with path.open("rb") as file:
+        lives = not _lock(file)
+        data = file.read()
+    if not data:
+        return None
+    return Row(int(path.name.partition("-")[0]), memoryview(data).cast("d")), lives
+
+
+def _lock(file: Any) -> bool:
+    """Whether nobody else has locked this file."""
+    import fcntl  # Windows, which has no such module, has one process
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
