@@ -255,7 +255,7 @@ def _value(instrument: Counter) -> int:
 
 
 # Set before the workers start: the library reads it when it is imported.
-_process = Instruments(folder=os.environ.get("PROMETHEUS_MULTIPROC_DIR", ""))
+_process = Instruments(folder=os.getenv("PROMETHEUS_MULTIPROC_DIR", ""))
 connection_opened = _process.connection_opened
 connection_closed = _process.connection_closed
 received = _process.received
