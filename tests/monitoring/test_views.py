@@ -216,6 +216,8 @@ def test_the_data_has_health_and_numbers(staff_client: Client, settings: Any) ->
     assert (data["status"], data["statusLabel"]) == ("warning", "warning")
     assert data["reasons"] == ["This process holds more memory than it should."]
     assert data["metrics"]["uptime"] >= 0
+    assert data["metrics"]["rooms"].keys() == {"total", "active"}
+    assert data["workers"] == 1
 
 
 def test_presence_that_does_not_answer_is_said_and_no_fault(
