@@ -6,7 +6,7 @@ Reads the node and the database; changes nothing.
 from typing import Any
 
 from monitoring import health, metrics
-from rooms.live import node
+from rooms.live import roster
 from rooms.models import Room
 from rooms.protocol.rules import timestamp
 
@@ -32,7 +32,7 @@ def collect() -> dict[str, Any]:
 
 
 def _online() -> dict[str, Any]:
-    people = node.online()
+    people = roster.online()
     return {
         "count": len(people),
         "people": [
@@ -49,7 +49,7 @@ def _online() -> dict[str, Any]:
 
 def _rooms() -> dict[str, Any]:
     """The fullest rooms first."""
-    members = sorted(node.room_members().items(), key=lambda room: -len(room[1]))
+    members = sorted(roster.room_members().items(), key=lambda room: -len(room[1]))
     shown = members[:ROOMS_SHOWN]
     names = dict(Room.objects.filter(pk__in=[room_id for room_id, _ in shown]).values_list("pk", "name"))
     return {

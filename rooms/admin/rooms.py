@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from rooms.admin.filters import IsSetFilter
 from rooms.admin.messages import ROOM_PARAMETER
 from rooms.errors import ChatError
-from rooms.live import node
+from rooms.live import roster
 from rooms.models import Membership, Room
 from rooms.protocol.rules import room_name
 from rooms.services.rooms import close_room, create_room, remove_room, reopen_room
@@ -41,7 +41,7 @@ class RoomList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
         try:
-            counts = node.member_counts([room.pk for room in self.result_list])
+            counts = roster.member_counts([room.pk for room in self.result_list])
         except ChatError:  # the list of rooms is worth more than who is in them
             counts = {}
         for room in self.result_list:

@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from rooms import rest
 from rooms.api.base import View
-from rooms.live import node
+from rooms.live import roster
 from rooms.openapi import responses
 from rooms.protocol.frames.presence import OnlineUser
 from rooms.protocol.rules import timestamp
@@ -24,6 +24,7 @@ class OnlineView(View):
     def get(self, request: Request) -> Response:  # noqa: ARG002 - its shape is DRF's
         """Who is online."""
         users = [
-            OnlineUser(person.user_id, person.username, timestamp(person.authenticated_at)) for person in node.online()
+            OnlineUser(person.user_id, person.username, timestamp(person.authenticated_at))
+            for person in roster.online()
         ]
         return rest.answer(OnlinePeople(users))

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from rooms import access, rest
 from rooms.api.base import View
-from rooms.live import node
+from rooms.live import roster
 from rooms.openapi import parameters, responses
 from rooms.protocol.rules import timestamp
 from rooms.services import rooms
@@ -69,7 +69,7 @@ class RoomsView(View):
         """The rooms the caller may know of."""
         query = rest.query(request.query_params, RoomsQuery)
         found = entries(request.user.pk, query)
-        return rest.answer(room_page(found, query, node.member_counts(room.room_id for room in found)))
+        return rest.answer(room_page(found, query, roster.member_counts(room.room_id for room in found)))
 
     @extend_schema(
         request=NewRoom, responses=responses({200: RoomDetail, 201: RoomDetail}, 400, 401, 403, 404), tags=["rooms"]
@@ -100,7 +100,7 @@ def room_page(found: list[RoomEntry], query: RoomsQuery, counts: Mapping[int, in
 
 
 def _detail(entry: RoomEntry) -> RoomDetail:
-    return _shown(entry, node.member_counts([entry.room_id])[entry.room_id])
+    return _shown(entry, roster.member_counts([entry.room_id])[entry.room_id])
 
 
 def _shown(entry: RoomEntry, member_count: int) -> RoomDetail:

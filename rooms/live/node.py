@@ -6,13 +6,12 @@ functions at the end.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from asgiref.sync import async_to_sync
 from django.utils import timezone
 
 from monitoring import metrics
@@ -21,14 +20,14 @@ from rooms import database, signals
 from rooms.access import is_leased
 from rooms.closes import SHUTDOWN
 from rooms.conf import conf
-from rooms.errors import ChatError, Unavailable
+from rooms.errors import ChatError
 from rooms.live import control, topics
 from rooms.live.bus import Bus
 from rooms.live.connection import Connection
 from rooms.live.control import Notification, RoomChanged, UsersChanged
 from rooms.live.events import Encoded, Event
 from rooms.live.hub import Hub
-from rooms.live.presence import Departure, Online, Presence
+from rooms.live.presence import Departure
 from rooms.live.repair import Repair
 from rooms.live.rights import Rights
 from rooms.live.sharded_presence import configured_presence, configured_ring
@@ -263,6 +262,11 @@ def running(recheck: Recheck) -> Node:
     return _node
 
 
+def current() -> Node | None:
+    """The running node, if there is one."""
+    return _node
+
+
 async def stop() -> None:
     """Stops the running node, if there is one."""
     global _node
@@ -284,39 +288,3 @@ def is_deaf() -> bool:
 def alone() -> bool:
     """Whether this process cannot reach the others now; its own clients are served all the same."""
     return _node is not None and not _node.presence.reachable()
-
-
-# --- Who is where, for threads ----------------------------------------------------------------------------------------
-def member_counts(room_ids: Iterable[int]) -> dict[int, int]:
-    """How many people are in each of these rooms now, over all processes."""
-    ids = list(room_ids)
-    return _ask(lambda presence: presence.counts(ids))
-
-
-def online() -> list[Online]:
-    """Everybody who is signed in, over all processes, the longest there first."""
-    return _ask(lambda presence: presence.online())
-
-
-def room_members() -> dict[int, list[Online]]:
-    """Every room with people in it, over all processes."""
-    return _ask(lambda presence: presence.rooms())
-
-
-def _ask(question: Callable[[Presence], Coroutine[Any, Any, R]]) -> R:
-    """Asks the running node; a command that serves nobody asks Redis, or nobody."""
-    node = _node
-    if node is None or not node.loop.is_running():
-        return async_to_sync(_ask_alone)(question)
-    try:
-        return asyncio.run_coroutine_threadsafe(question(node.presence), node.loop).result(ASK_TIMEOUT_S)
-    except TimeoutError:
-        raise Unavailable("Presence does not answer") from None
-
-
-async def _ask_alone(question: Callable[[Presence], Awaitable[R]]) -> R:
-    presence = configured_presence()
-    try:
-        return await question(presence)
-    finally:
-        await presence.close()

@@ -6,7 +6,7 @@ Every script takes the key prefix and the calling process first. Keys, after the
     people           hash: user → Online as JSON
     share:<process>  hash: "place user" → sockets counted by that process
     leases           hash: process → a count that rises with everything the process does
-    left:<process>   set: "room user person", departures that this process has yet to broadcast
+    left:<process>   set: "room person", departures that this process has yet to broadcast
     epoch            changes when a process with people is dropped; missing after Redis was emptied
 """
 
@@ -30,13 +30,13 @@ local function add(place, user, delta, person)
   return sockets, count
 end
 
--- Removes all that a process counted. Returns "room user person" for everybody in a room by its sockets alone.
+-- Removes all that a process counted. Returns "room person" for everybody in a room by its sockets alone.
 local function remove_share(owner)
   local left, people = {}, {}
   local share = redis.call('HGETALL', key('share', owner))
   redis.call('DEL', key('share', owner))
   for i = 1, #share, 2 do
-    local place, user = string.match(share[i], '(%d+) (%d+)')
+    local place, user = string.match(share[i], '^(%d+) (.*)$')
     people[user] = people[user] or redis.call('HGET', key('people'), user) or ''
     if redis.call('HINCRBY', key('place', place), user, -share[i + 1]) <= 0 then
       redis.call('HDEL', key('place', place), user)
@@ -44,7 +44,7 @@ local function remove_share(owner)
       if place == '0' then
         redis.call('HDEL', key('people'), user)
       elseif people[user] ~= '' then -- else its record was lost, and nobody can be named
-        table.insert(left, table.concat({place, user, people[user]}, ' '))
+        table.insert(left, place .. ' ' .. people[user])
       end
     end
   end
@@ -61,11 +61,17 @@ local function keep(left)
   for _, departure in ipairs(left) do redis.call('SADD', key('left', process), departure) end
 end
 
+-- The user of a person's record; '' for one of another version that this one cannot read.
+local function user_of(person)
+  local readable, online = pcall(cjson.decode, person)
+  return readable and type(online) == 'table' and online.user_id or ''
+end
+
 -- What is to be broadcast: whoever is back in the room has not left.
 local function departures()
   for _, departure in ipairs(redis.call('SMEMBERS', key('left', process))) do
-    local place, user = string.match(departure, '^(%d+) (%d+) ')
-    if redis.call('HEXISTS', key('place', place), user) == 1 then
+    local place, person = string.match(departure, '^(%d+) (.*)$')
+    if redis.call('HEXISTS', key('place', place), user_of(person)) == 1 then
       redis.call('SREM', key('left', process), departure)
     end
   end

@@ -181,7 +181,7 @@ class RedisPresence:
 
     def _remember(self, departures: list[str]) -> None:
         for entry in departures:
-            room, _, person = entry.split(" ", 2)
+            room, _, person = entry.partition(" ")
             if (online := _online(person)) is not None:
                 self._departures[Departure(int(room), online)] = entry
 

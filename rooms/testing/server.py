@@ -126,7 +126,7 @@ def _memory_only() -> Iterator[None]:
     layers, alias = channel_layers.backends, conf.CHAT_CHANNEL_LAYER
     before = layers.get(alias)
     layers[alias] = InMemoryChannelLayer()
-    vars(conf)["CHAT_REDIS_URL"] = ""
+    vars(conf)["CHAT_REDIS_URL"] = []
     try:
         yield
     finally:

@@ -11,7 +11,7 @@ from accounts.models import User
 from monitoring import health
 from monitoring.health import RoomTotal
 from rooms.errors import Unavailable
-from rooms.live import node
+from rooms.live import node, roster
 from rooms.live.presence import Online
 from tests.support.factories import make_room, make_user
 
@@ -173,7 +173,7 @@ def test_the_page_is_linked_from_the_admin(staff_client: Client) -> None:
 def test_the_data_says_who_is_online_since_when_and_from_where(
     staff_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(node, "online", lambda: [Online("7", "<b>alice</b>", SINCE, "10.0.0.7")])
+    monkeypatch.setattr(roster, "online", lambda: [Online("7", "<b>alice</b>", SINCE, "10.0.0.7")])
     online = staff_client.get("/admin/monitoring/data/").json()["online"]
     person = {
         "id": "7",
@@ -190,7 +190,7 @@ def test_the_data_names_the_rooms_with_people_the_fullest_first(
     quiet, busy = make_room("quiet"), make_room("busy")
     make_room("empty")
     alice, bob = Online("1", "alice", SINCE), Online("2", "bob", SINCE)
-    monkeypatch.setattr(node, "room_members", lambda: {quiet.pk: [bob], busy.pk: [bob, alice]})
+    monkeypatch.setattr(roster, "room_members", lambda: {quiet.pk: [bob], busy.pk: [bob, alice]})
     assert staff_client.get("/admin/monitoring/data/").json()["rooms"] == {
         "count": 2,
         "rooms": [
@@ -202,8 +202,8 @@ def test_the_data_names_the_rooms_with_people_the_fullest_first(
 
 def test_long_lists_are_cut_but_counted_whole(staff_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     crowd = [Online(str(number), f"user-{number}", SINCE) for number in range(3000)]
-    monkeypatch.setattr(node, "online", lambda: crowd)
-    monkeypatch.setattr(node, "room_members", lambda: {make_room().pk: crowd})
+    monkeypatch.setattr(roster, "online", lambda: crowd)
+    monkeypatch.setattr(roster, "room_members", lambda: {make_room().pk: crowd})
     data = staff_client.get("/admin/monitoring/data/").json()
     assert (data["online"]["count"], len(data["online"]["people"])) == (3000, 500)
     [room] = data["rooms"]["rooms"]
@@ -226,6 +226,6 @@ def test_presence_that_does_not_answer_is_said_and_no_fault(
     def fail() -> None:
         raise Unavailable
 
-    monkeypatch.setattr(node, "online", fail)
+    monkeypatch.setattr(roster, "online", fail)
     response = staff_client.get("/admin/monitoring/data/")
     assert (response.status_code, response.json()) == (503, {"error": "Temporarily unavailable"})

@@ -19,7 +19,7 @@ from accounts import services
 from rooms import database
 from rooms.conf import conf
 from rooms.errors import Refused
-from rooms.live import bus, node
+from rooms.live import bus, node, roster
 from rooms.live.presence import MemoryPresence
 from rooms.models import Message, Room
 from rooms.services import changes
@@ -191,8 +191,8 @@ def test_clients_that_are_open_together_share_one_chat(chat_client: MakeClient, 
         alice.join("general")
         assert bob.join("general")["memberCount"] == 2
         assert alice.expect("user-joined")["user"]["username"] == "bob"
-        assert node.online() == node.online()
-        assert [person.username for person in node.online()] == ["alice", "bob"]
+        assert roster.online() == roster.online()
+        assert [person.username for person in roster.online()] == ["alice", "bob"]
         post(alice, "Hello")
         assert bob.expect("chat-message")["user"]["username"] == "alice"
 
@@ -422,7 +422,7 @@ def test_presence_and_channel_layer_are_in_memory(
         assert isinstance(node._node.presence, MemoryPresence)
         assert isinstance(get_channel_layer(), InMemoryChannelLayer)
         assert get_channel_layer() is not layer
-    assert conf.CHAT_REDIS_URL == settings.CHAT_REDIS_URL
+    assert conf.CHAT_REDIS_URL == [{"address": settings.CHAT_REDIS_URL}]
 
 
 # --- Django's test cases ----------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from rooms.errors import Unavailable
-from rooms.live import node
+from rooms.live import roster
 from rooms.models import Membership, Message, Room
 from rooms.services.rooms import removed_rooms
 from tests.support.factories import make_message, make_room, make_user
@@ -35,7 +35,7 @@ def test_the_list_of_rooms_shows_members_and_people(moderator: Client, monkeypat
     room = make_room("garden")
     for _ in range(3):
         Membership.objects.create(room=room, user=make_user())
-    monkeypatch.setattr(node, "member_counts", lambda ids: dict.fromkeys(ids, 41))
+    monkeypatch.setattr(roster, "member_counts", lambda ids: dict.fromkeys(ids, 41))
     page = moderator.get(ROOMS).content.decode()
     assert '<td class="field-people">41</td>' in page
     assert '<td class="field-members">3</td>' in page
@@ -46,7 +46,7 @@ def test_the_list_of_rooms_opens_without_presence(moderator: Client, monkeypatch
         raise Unavailable
 
     make_room("garden")
-    monkeypatch.setattr(node, "member_counts", fail)
+    monkeypatch.setattr(roster, "member_counts", fail)
     assert '<td class="field-people">-</td>' in moderator.get(ROOMS).content.decode()
 
 

@@ -35,8 +35,7 @@ def room(db: None) -> "Room":
 @pytest.fixture(autouse=True)
 def present(monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
     """Presence is tested elsewhere: a test says how many people are in which room."""
-    from rooms.live import node
 
     counts: dict[int, int] = {}
-    monkeypatch.setattr(node, "member_counts", lambda ids: {room_id: counts.get(room_id, 0) for room_id in ids})
+    monkeypatch.setattr(roster, "member_counts", lambda ids: {room_id: counts.get(room_id, 0) for room_id in ids})
     return counts

@@ -1,4 +1,4 @@
-"""One process's part of the chat: it stores and broadcasts, stops in order, and answers threads."""
+"""One process's part of the chat: it stores and broadcasts, and stops in order."""
 
 import asyncio
 import json
@@ -316,44 +316,6 @@ async def test_a_draining_node_says_when_to_reconnect_and_closes(node: Node, set
     client.connection.ended()
     node.connections.clear()
     await drain
-
-
-# --- Who is where, for threads ----------------------------------------------------------------------------------------
-async def test_threads_are_answered_by_the_running_node(node: Node) -> None:
-    await node.presence.connect(ALICE)
-    await node.presence.enter(7, "1")
-    assert await asyncio.to_thread(node_module.member_counts, [7, 8]) == {7: 1, 8: 0}
-    assert await asyncio.to_thread(node_module.online) == [ALICE]
-    assert await asyncio.to_thread(node_module.room_members) == {7: [ALICE]}
-    assert not node_module.alone()
-
-
-def test_without_a_node_and_without_redis_nobody_is_online() -> None:
-    assert node_module.member_counts([7]) == {7: 0}
-    assert node_module.online() == []
-    assert node_module.room_members() == {}
-
-
-async def test_without_a_node_redis_is_asked(redis: Redis, settings: LazySettings) -> None:
-    settings.CHAT_REDIS_URL = redis.url
-    other = RedisPresence({"address": redis.url}, lease_s=60)
-    await other.renew()
-    await other.connect(ALICE)
-    await other.enter(7, 1)
-    assert await asyncio.to_thread(node_module.member_counts, [7, 8]) == {7: 1, 8: 0}
-    assert await asyncio.to_thread(node_module.online) == [ALICE]
-    assert await asyncio.to_thread(node_module.room_members) == {7: [ALICE]}
-    await other.close()
-
-
-async def test_presence_that_does_not_answer_is_unavailable(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def hang() -> Any:
-        await asyncio.Event().wait()
-
-    monkeypatch.setattr(node_module, "ASK_TIMEOUT_S", 0.05)
-    monkeypatch.setattr(node.presence, "online", hang)
-    with pytest.raises(Unavailable):
-        await asyncio.to_thread(node_module.online)
 
 
 # --- Several processes ------------------------------------------------------------------------------------------------

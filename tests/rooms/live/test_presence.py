@@ -668,3 +668,17 @@ async def test_withdrawing_without_redis_is_quiet(processes: Processes, redis: R
     await one.connect(ALICE)
     redis.kill()
     assert await one.withdraw() == []
+
+
+# --- Keys of any user model -------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("key", ["14e909a1-d5b3-4368-938a-beeae62021d7", "K 7 anna", "安娜 {1}"])
+async def test_who_left_with_a_dead_process_is_named_whatever_their_key(processes: Processes, key: str) -> None:
+    living, dying = await processes.start(), await processes.start_one_that_dies()
+    anna = Online(key, "Anna", START)
+    for room in (KITCHEN, HALL):
+        await dying.connect(anna)
+        await dying.enter(room, key)
+    await living.connect(anna)
+    await living.enter(HALL, key)  # where she still is
+    assert await processes.pass_doubt(living) == [Departure(KITCHEN, anna)]
+    assert await living.rooms() == {HALL: [anna]}
