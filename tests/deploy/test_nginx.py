@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -71,8 +72,11 @@ async def test_people_sign_in_and_talk_through_it(site: Site, processes: list[Se
         assert said[0] == 201
         for client in (a, b):
             assert [(await client.expect("chat-message"))["content"] for _ in range(2)] == ["by socket", "by REST"]
-        status, _, body = await asyncio.to_thread(browser.ask, "/admin/monitoring/data/")
+        status, headers, body = await asyncio.to_thread(
+            browser.ask, "/admin/monitoring/data/", X_Request_ID="of-a-client"
+        )
     assert status == 200
+    assert re.fullmatch(r"[0-9a-f]{32}", headers["X-Request-ID"]), "nginx has made it, whatever the client says"
     people = {person["username"]: person["address"] for person in json.loads(body)["online"]["people"]}
     assert people == {"admin": "127.0.0.1", "alice": "127.0.0.1"}
     assert await asyncio.to_thread(processes[0].database.run, _signed_in_from, alice.id) == "127.0.0.1"
