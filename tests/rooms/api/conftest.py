@@ -35,6 +35,7 @@ def room(db: None) -> "Room":
 @pytest.fixture(autouse=True)
 def present(monkeypatch: pytest.MonkeyPatch) -> dict[int, int]:
     """Presence is tested elsewhere: a test says how many people are in which room."""
+    from rooms.live import roster
 
     counts: dict[int, int] = {}
     monkeypatch.setattr(roster, "member_counts", lambda ids: {room_id: counts.get(room_id, 0) for room_id in ids})
