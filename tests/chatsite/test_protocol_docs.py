@@ -31,7 +31,7 @@ def test_every_type_has_its_words_and_every_default_its_value() -> None:
         "| `text` | text |  |",
         "| `count` | whole number |  |",
         "| `flag` | true or false |  |",
-        "| `person` | `{id: text, username: text}` |  |",
+        "| `person` | `{id: text, username: text, avatar: text}` |  |",
         "| `words` | list of text | `[]` if absent |",
         "| `heads` | map from text to whole number | optional |",
         "| `limit` | whole number | `50` if absent |",

@@ -87,7 +87,8 @@ async def test_a_draining_node_refuses_new_sockets(node: Node, monkeypatch: pyte
     node.draining = True
     socket = Socket(node)
     await socket.served
-    assert (socket.answered[0]["status"], socket.answered[0]["headers"]) == (503, [(b"retry-after", b"1")])
+    assert socket.answered[0]["status"] == 503
+    assert (b"retry-after", b"1") in socket.answered[0]["headers"]
     assert not node.connections
 
 

@@ -121,6 +121,6 @@ async def test_a_handshake_is_refused_by_a_status_where_the_server_can(
     async def send(event: dict[str, Any]) -> None:
         sent.append(event)
 
-    await handshake.refuse({"extensions": extensions}, send, status=404)
+    await handshake.refuse({"extensions": extensions, "headers": []}, send, status=404)
     assert [event["type"] for event in sent] == answers
     assert sent[0].get("status") == (404 if extensions else None)
