@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import login
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import (
     LoginView,
     LogoutView,
@@ -50,7 +51,7 @@ class SignOutView(LogoutView):
     """Only by POST: a link or an image on another page must not sign anybody out."""
 
 
-@method_decorator([never_cache, sensitive_post_parameters()], name="dispatch")
+@method_decorator([login_not_required, never_cache, sensitive_post_parameters()], name="dispatch")
 class RegisterView(RedirectURLMixin, FormView):  # type: ignore[type-arg]  # the class takes no argument when it runs
     """Makes an account and signs it in; goes on to `next` as the sign-in page does."""
 

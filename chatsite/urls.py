@@ -2,9 +2,11 @@
 
 from django.contrib import admin
 from django.urls import include, path, re_path
+from django.utils.translation import gettext_lazy as _
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+admin.site.site_header = admin.site.site_title = _("Chat administration")
 urlpatterns = [
     path("", include("monitoring.urls")),
     path("admin/", admin.site.urls),

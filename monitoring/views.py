@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
@@ -22,6 +23,7 @@ TEXT_TYPES = ("text/plain", "text/plain;version=0.0.4")
 
 
 @csrf_exempt
+@login_not_required
 @never_cache
 @require_safe
 def health(_request: HttpRequest) -> HttpResponse:
@@ -37,6 +39,7 @@ def health(_request: HttpRequest) -> HttpResponse:
 
 
 @csrf_exempt
+@login_not_required
 @never_cache
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
@@ -47,6 +50,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 @csrf_exempt
+@login_not_required
 @never_cache
 @require_safe
 def ready(_request: HttpRequest) -> HttpResponse:
@@ -85,6 +89,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "monitoring/dashboard.html", context)
 
 
+@login_not_required  # it answers 403 itself
 @never_cache
 @require_safe
 def dashboard_data(request: HttpRequest) -> HttpResponse:

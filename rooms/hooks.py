@@ -90,7 +90,7 @@ def _answered(name: str, answer: Any) -> Any:
 
 def _failed(name: str, asked: "Future[Any]", error: Exception) -> bool:
     """True: allowed all the same. Raises what the hook refused with, or Unavailable."""
-    if isinstance(error, ChatError):
+    if isinstance(error, ChatError) and not isinstance(error, Unavailable):
         metrics.hook_called(name, "refused")
         raise error
     is_late = isinstance(error, TimeoutError)

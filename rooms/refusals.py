@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import structlog
+from django.contrib.auth.decorators import login_not_required
 from django.core import exceptions
 from django.db import DataError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
@@ -52,6 +53,7 @@ def refusal(exc: Exception) -> tuple[Refusal, int, dict[str, str]]:
 
 
 @csrf_exempt  # otherwise a POST would get the page about an expired form
+@login_not_required
 def not_found(request: HttpRequest) -> JsonResponse:  # noqa: ARG001 - its shape is Django's
     """The answer for unknown paths under /api/."""
     return JsonResponse(msgspec.to_builtins(Refusal(error="Not found", code="not-found")), status=404)

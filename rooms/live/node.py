@@ -77,7 +77,7 @@ class Node:
         self.snapshots = database.Shared()
         self.presence = configured_presence()
         self._pending_member_counts: set[int] = set()  # large rooms whose members will be sent the count
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], None] = {}  # in one order, so that a simulated run can be repeated
         self._unfinished: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -117,8 +117,8 @@ class Node:
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs a task until it ends or the node stops; what it logs names no request or connection of the caller."""
         task = asyncio.create_task(work, context=unbound())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[task] = None
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
 
     async def finish(self, work: Coroutine[Any, Any, None]) -> None:
         """Awaits work that is completed even when the node stops meanwhile."""

@@ -38,6 +38,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
 ]
+if os.environ.get("HOST_LOGIN_REQUIRED") == "1":
+    MIDDLEWARE.append("django.contrib.auth.middleware.LoginRequiredMiddleware")
 ROOT_URLCONF = "intranet.urls"
 ASGI_APPLICATION = "intranet.asgi.application"
 FORCE_SCRIPT_NAME = os.environ.get("HOST_PREFIX", "") or None
