@@ -27,6 +27,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts a command of which every process must end with its test; ready when it listens on `port`."""
     started: list[Child] = []
 
+    # A shell starts what runs in its background with this signal ignored, and children inherit that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
     def _start(*command: str | Path, port: int, **variables: str) -> Child:
         env = {**os.environ, "PORT": str(port), "PYTHONUNBUFFERED": "1", **variables}
         child = Child(command, log=tmp_path / f"{port}.log", ready=lambda: answers(port), env=env, cwd=PROJECT)
@@ -35,6 +38,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         return child
 
     yield _start
+    signal.signal(signal.SIGINT, before)
     for child in started:
         _kill_group(child.pid)
         child.kill()
