@@ -211,7 +211,13 @@ class Node:
         leased = [one for one in self.connections.values() if any(map(is_leased, one.rooms.values()))]
         for start in range(0, len(leased), conf.CHAT_DATABASE_THREADS):
             some = leased[start : start + conf.CHAT_DATABASE_THREADS]
-            await asyncio.gather(*[self._recheck(self, connection) for connection in some])
+            await asyncio.gather(*[self._recheck_lease(connection) for connection in some])
+
+    async def _recheck_lease(self, connection: Connection) -> None:
+        """One that gets no answer is asked again at the next lease, and delays the others by no more than this."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                await self._recheck(self, connection)
 
     async def _remove_rooms(self) -> None:
         """Removes rooms nobody uses, and deletes the messages of removed ones, some at a time."""

@@ -10,7 +10,7 @@ from django.utils import timezone
 from rooms import access, callers, database
 from rooms.callers import Identity
 from rooms.closes import AUTH_FAILED, BANNED, SIGNED_OUT, TOKEN_EXPIRED, Close
-from rooms.errors import AuthExpired, AuthRequired, Banned, ChatError, Forbidden, NoSuchRoom, Unavailable
+from rooms.errors import AuthExpired, AuthRequired, Banned, ChatError, Forbidden, NoSuchRoom, Refused, Unavailable
 from rooms.live import node as process
 from rooms.live import topics
 from rooms.live.connection import Connection
@@ -133,7 +133,7 @@ async def _recheck_room(node: Node, connection: Connection, name: str) -> None:
         today = await database.call(access.room, connection.identity.user_id, name)
         if room is not None and today.room_id == room.room_id:
             return
-    except (Banned, NoSuchRoom) as refusal:
+    except (Banned, NoSuchRoom, Refused) as refusal:
         error = refusal
     if room is None or connection.rooms.get(name) is not room:
         return

@@ -137,7 +137,7 @@ def test_the_wheel_brings_its_texts_and_files(project: Project) -> None:
 async def test_two_people_talk_on_the_projects_page_and_on_the_chats(project: Project, chromium: Browser) -> None:
     anna = await enter(chromium, project, "anna", "/support/")
     ben = await enter(chromium, project, "ben", "/chat/rooms/support/")
-    for speaker, hearer, text in ((anna, ben, "Hello from a page of ours"), (ben, anna, "And from the chat's")):
+    for speaker, hearer, text in ((anna, ben, "Hello from the project"), (ben, anna, "And from the chat")):
         await speaker.get_by_role("textbox", name="Message to support").fill(text)
         await speaker.keyboard.press("Enter")
         await expect(hearer.get_by_role("log")).to_contain_text(text)

@@ -56,7 +56,7 @@ async def test_an_address_is_shown_to_nobody(intranet: Host) -> None:
 
 async def test_a_token_that_the_project_does_not_know_is_refused(intranet: Host) -> None:
     async with ChatClient.connect(intranet.ws_url) as client:
-        await client.send("auth", token="not one of ours")
+        await client.send("auth", token="unknown")
         assert (await client.expect("auth-failed"))["message"] == "Not a token of the intranet"
         assert (await client.closed())[0] == 1008
 

@@ -118,7 +118,7 @@ async def test_a_wrong_password_of_sentinel_is_an_error_and_no_wait(watched: Wat
 # --- TLS --------------------------------------------------------------------------------------------------------------
 @pytest.fixture
 def certificate(tmp_path: Path) -> Path:
-    """Its key and itself in one file, for 127.0.0.1, signed by itself."""
+    """A self-signed certificate for 127.0.0.1, with its key in the same file."""
     openssl = shutil.which("openssl") or missing("openssl")
     path = tmp_path / "redis.pem"
     subprocess.run(

@@ -15,6 +15,7 @@ from accounts import tokens
 from accounts.models import User
 from rooms import callers, database
 from rooms.callers import Identity
+from rooms.conf import conf
 from rooms.errors import Forbidden, Unavailable
 from rooms.live import control, topics
 from rooms.live.control import UsersChanged
@@ -219,3 +220,19 @@ async def test_the_newer_of_two_rechecks_counts_even_when_it_ends_last(
         gate.set()
         await done
     assert "admin" in alice.connection.identity.roles
+
+
+async def test_who_the_projects_hook_lets_in_no_more_leaves_that_room_alone(
+    hall: Room, alice: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused: set[str] = set()
+    monkeypatch.setitem(vars(conf), "CHAT_CAN_JOIN", lambda _user, room: room.name not in refused)
+    for name in ("hall", "visit"):
+        await alice.join(name)
+    refused.add("hall")
+    await alice.recheck()
+    assert [(frame["type"], frame.get("code")) for frame in alice.frames[-2:]] == [
+        ("error", "forbidden"),
+        ("room-left", None),
+    ]
+    assert (list(alice.connection.rooms), alice.close) == (["visit"], None)

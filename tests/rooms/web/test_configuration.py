@@ -1,4 +1,4 @@
-"""What the scripts are told of the server: in the page, or at config/; nothing in them has a path of its own."""
+"""The configuration of the scripts, in the page or at config/: every path in it comes from the server."""
 
 import json
 import re
