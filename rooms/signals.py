@@ -4,8 +4,9 @@
     message_changed  message: the same, edited or deleted
     room_created     room: rooms.models.Room
 
-Receivers run on a thread, never on the event loop, one after the other. What a process has not handed to them when it
-dies is lost: a project that must not miss a message reads the history.
+Receivers run on the thread that committed, or, for messages of sockets and token requests, on one kept for them;
+never on the event loop. What a process has not handed to them when it dies is lost: who must not miss a message reads
+the history.
 """
 
 from collections.abc import Iterable

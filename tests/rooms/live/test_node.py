@@ -318,6 +318,24 @@ async def test_a_draining_node_says_when_to_reconnect_and_closes(node: Node, set
     await drain
 
 
+# --- Leases -----------------------------------------------------------------------------------------------------------
+async def test_a_lease_that_gets_no_answer_delays_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    async def recheck(_node: Node, connection: Connection) -> None:
+        asked.append(connection.address)
+        if connection.address == "hangs":
+            await asyncio.Event().wait()
+
+    monkeypatch.setattr(node_module, "ASK_TIMEOUT_S", 0.05)
+    node = Node(recheck)
+    for name in ("hangs", *"abcdefgh"):
+        Client(node, name).connection.rooms["order-1"] = make_access(1, "order-1", kind="object")
+    Client(node, "elsewhere").connection.rooms["lobby"] = make_access(2, "lobby")
+    await node._recheck_leases()
+    assert asked == ["hangs", *"abcdefgh"]
+
+
 # --- Several processes ------------------------------------------------------------------------------------------------
 async def test_a_room_hears_who_left_it_with_a_dead_process(
     redis: Redis, settings: LazySettings, hall: Room, rechecks: Rechecks
