@@ -1,45 +1,112 @@
 """The one rule of who may do what in a room, applied to a `RoomAccess` row by every command, REST route and page."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from itertools import islice
+from math import ceil
 from typing import Any, cast
 
 from django.utils import timezone
 
 from rooms import hooks, objects, storage
+from rooms.callers import Actor
 from rooms.conf import conf
-from rooms.errors import Banned, ChatError, Forbidden, Muted, NoSuchRoom
+from rooms.errors import Banned, ChatError, Forbidden, Locked, Muted, NoSuchRoom, SlowMode
 from rooms.models import Room
 from rooms.protocol.rules import room_name
 from rooms.storage import RoomAccess, RoomEntry
 
 
+class Rank(IntEnum):
+    """What somebody is in a room; a higher one may do all that a lower one may."""
+
+    VISITOR, MEMBER, MODERATOR, OWNER, ADMIN = range(5)
+
+
 class Action(StrEnum):
-    READ = "read"  # know of it, enter it, read it
+    READ = "read"  # know of it, enter it, read it, see its members
     POST = "post"
+    DELETE_OWN = "delete-own"  # one's own message
+    FOLLOW = "follow"  # become a member
+    REPORT = "report"
+    INVITE = "invite"
+    DELETE = "delete"  # messages of others
+    KICK = "kick"
+    MUTE = "mute"
+    BAN = "ban"
+    REMOVE = "remove"  # a member
+    UPDATE = "update"  # title, topic, slow mode, lock, invitations
+    SET_ROLE = "set-role"
+    SET_HISTORY = "set-history"  # what new members see
+    CLOSE = "close"
 
 
-def refusal(access: RoomAccess | None, action: Action, now: datetime) -> ChatError | None:
+# The lowest rank that may do it. In a private or direct room nobody below a member may do anything.
+LOWEST: Mapping[Action, Rank] = {
+    Action.READ: Rank.VISITOR,
+    Action.POST: Rank.VISITOR,
+    Action.DELETE_OWN: Rank.VISITOR,
+    Action.FOLLOW: Rank.VISITOR,
+    Action.REPORT: Rank.VISITOR,
+    Action.INVITE: Rank.MEMBER,
+    Action.DELETE: Rank.MODERATOR,
+    Action.KICK: Rank.MODERATOR,
+    Action.MUTE: Rank.MODERATOR,
+    Action.BAN: Rank.MODERATOR,
+    Action.REMOVE: Rank.MODERATOR,
+    Action.UPDATE: Rank.MODERATOR,
+    Action.SET_ROLE: Rank.OWNER,
+    Action.SET_HISTORY: Rank.OWNER,
+    Action.CLOSE: Rank.OWNER,
+}
+OF_ROLE = {None: Rank.VISITOR, "member": Rank.MEMBER, "moderator": Rank.MODERATOR, "owner": Rank.OWNER}
+
+
+def rank(role: str | None, site_roles: Collection[str] = ()) -> Rank:
+    """The rank of a member with this role; a moderator of the site is one in every room, an admin stands above all."""
+    if "admin" in site_roles:
+        return Rank.ADMIN
+    return max(OF_ROLE[role], Rank.MODERATOR if "moderator" in site_roles else Rank.VISITOR)
+
+
+def refusal(
+    access: RoomAccess | None, action: Action, now: datetime, site_roles: Collection[str] = ()
+) -> ChatError | None:
     """What refuses this action at this moment; None: it is allowed."""
     if access is None:
         return NoSuchRoom()
-    if not access.active:
+    if not access.active or _is_future(access.server_banned_until, now):
         return Banned()
     if access.role is None and access.kind not in (Room.Kind.PUBLIC, Room.Kind.OBJECT):
         return NoSuchRoom()
-    if access.banned_until is not None and access.banned_until > now:
-        return Banned("You are banned from this room")
-    return _may_not_post(access, now) if action is Action.POST else None
+    if _is_future(access.banned_until, now):
+        reason = f": {access.ban_reason}" if access.ban_reason else ""
+        return Banned(f"You are banned from this room{reason}")
+    if LOWEST[action] > Rank.VISITOR and rank(access.role, site_roles) < LOWEST[action]:
+        return Forbidden()
+    return _may_not_post(access, now, site_roles) if action is Action.POST else None
 
 
-def _may_not_post(access: RoomAccess, now: datetime) -> ChatError | None:
+def _is_future(moment: datetime | None, now: datetime) -> bool:
+    return moment is not None and moment > now
+
+
+def _may_not_post(access: RoomAccess, now: datetime, site_roles: Collection[str]) -> ChatError | None:
     if access.closed:
         return Forbidden("This room is closed")
     if access.muted_until is not None and access.muted_until > now:
-        return Muted(retry_after_ms=int((access.muted_until - now).total_seconds() * 1000))
-    return None
+        return Muted(retry_after_ms=ceil((access.muted_until - now).total_seconds() * 1000))
+    if not (access.locked or access.slow_mode_s) or rank(access.role, site_roles) >= Rank.MODERATOR:
+        return None
+    return Locked() if access.locked else _too_soon(access, now)
+
+
+def _too_soon(access: RoomAccess, now: datetime) -> SlowMode | None:
+    if access.posted_at is None:
+        return None
+    left_s = (access.posted_at - now).total_seconds() + access.slow_mode_s
+    return SlowMode(retry_after_ms=ceil(left_s * 1000)) if left_s > 0 else None
 
 
 def room(user_id: Any, name: str) -> RoomAccess:
@@ -47,6 +114,14 @@ def room(user_id: Any, name: str) -> RoomAccess:
     found = find_room(user_id, room_name(name))
     if found is None:
         raise NoSuchRoom
+    return found
+
+
+def authorize(actor: Actor, name: str, action: Action) -> RoomAccess:
+    """The room of this name, in which this person may do this now; raises what refuses it."""
+    found = room(actor.user_id, name)
+    if error := refusal(found, action, timezone.now(), actor.roles):
+        raise error
     return found
 
 

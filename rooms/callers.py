@@ -35,6 +35,19 @@ class Caller:
 
 
 @dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something, what they are in the whole chat, and by which door: services ask it, the audit log keeps it.
+
+    `door` is one of AuditEntry.Door; without a user it is the project's code or the chat itself.
+    """
+
+    user_id: Any
+    roles: tuple[str, ...] = ()
+    door: str = "code"
+    username: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """A caller: who they are, what they may be, and how to read the proof they came with again."""
 
@@ -50,6 +63,14 @@ class Identity:
     def key(self) -> str:
         """The user's key as frames and processes write it."""
         return str(self.user_id)
+
+    def acts(self, door: str) -> Actor:
+        return Actor(self.user_id, self.roles, door, self.username)
+
+
+def actor(user: Any, door: str) -> Actor:
+    """A user of the project who acts by this door."""
+    return Actor(user.pk, roles(user), door, people.shown(user).name)
 
 
 def roles(user: Any) -> tuple[str, ...]:

@@ -91,6 +91,42 @@ class Banned(ChatError):
     code, status, text = "banned", 403, "You are banned"
 
 
+class SlowMode(ChatError):
+    """The room lets a member write only every so many seconds; the message can be sent again after `retryAfterMs`."""
+
+    code, status, retryable, text = "slow-mode", 429, True, "This room is in slow mode"
+
+
+class Locked(ChatError):
+    """Only moderators write in this room for now."""
+
+    code, status, text = "locked", 403, "This room is locked"
+
+
+class Blocked(ChatError):
+    """The other person of a direct room has blocked the sender."""
+
+    code, status, text = "blocked", 403, "You cannot write to this person"
+
+
+class NoSuchMessage(ChatError):
+    """No such message in this room, or none that this user may know of."""
+
+    code, status, text = "no-such-message", 404, "No such message"
+
+
+class NoSuchUser(ChatError):
+    """No such person, or none that this command can be about."""
+
+    code, status, text = "no-such-user", 404, "No such person"
+
+
+class InvalidInvitation(ChatError):
+    """The invitation does not exist, has expired, was used up or was revoked."""
+
+    code, status, text = "invalid-invitation", 404, "This invitation is not valid"
+
+
 class Conflict(ChatError):
     """The command contradicts what is stored, such as a `clientId` that was used for another message."""
 

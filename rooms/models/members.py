@@ -9,21 +9,39 @@ from rooms.models.rooms import Room
 
 
 class Membership(models.Model):
-    """One user's state in one room. Joining a public room needs none."""
+    """One user's state in one room. Joining a public room needs none.
+
+    A person without a role is no member: the row keeps what was decided about them, such as a ban.
+    """
 
     class Role(models.TextChoices):
         OWNER = "owner", _("owner")
         MODERATOR = "moderator", _("moderator")
         MEMBER = "member", _("member")
+        NONE = "none", _("no member")
+
+    class Level(models.TextChoices):
+        """What of the room the member is notified of."""
+
+        ALL = "all", _("all messages")
+        MENTIONS = "mentions", _("mentions")
+        NONE = "none", _("nothing")
 
     room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("room"))
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships", verbose_name=_("user")
     )
     role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.MEMBER)
+    level = models.CharField(_("notified of"), max_length=10, choices=Level.choices, default=Level.ALL)
     read_seq = models.PositiveBigIntegerField(_("read up to seq"), default=0)
+    visible_from_seq = models.PositiveBigIntegerField(
+        _("sees messages after seq"), default=0, help_text=_("Older messages are hidden from this member.")
+    )
     muted_until = models.DateTimeField(_("muted until"), null=True, blank=True)
     banned_until = models.DateTimeField(_("banned until"), null=True, blank=True)
+    ban_reason = models.CharField(_("reason of the ban"), max_length=500, blank=True)
+    kicked_at = models.DateTimeField(_("kicked"), null=True, editable=False)
+    posted_at = models.DateTimeField(_("last message in slow mode"), null=True, editable=False)
     joined_at = models.DateTimeField(_("joined"), auto_now_add=True)
 
     class Meta:
@@ -32,7 +50,7 @@ class Membership(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["room", "user"], name="one_membership_per_room_and_user"),
             models.CheckConstraint(
-                condition=Q(role__in=["owner", "moderator", "member"]), name="membership_role_is_known"
+                condition=Q(role__in=["owner", "moderator", "member", "none"]), name="membership_role_is_known"
             ),
         ]
 

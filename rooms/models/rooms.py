@@ -23,9 +23,21 @@ class Room(models.Model):
         DIRECT = "direct", _("direct")
         OBJECT = "object", _("of an object")  # who may see the object may enter
 
+    class History(models.TextChoices):
+        """What a new member sees of what was written before."""
+
+        ALL = "all", _("everything")
+        JOINED = "joined", _("from joining")
+
     name = models.CharField(_("name"), max_length=80, unique=True, help_text=_("The roomId of the frames."))
     title = models.CharField(_("title"), max_length=200, blank=True)
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, default=Kind.PUBLIC)
+    topic = models.CharField(_("topic"), max_length=250, blank=True)
+    history = models.CharField(_("new members see"), max_length=10, choices=History.choices, default=History.ALL)
+    slow_mode_s = models.PositiveIntegerField(
+        _("slow mode"), default=0, help_text=_("Seconds between two messages of one member; 0: no slow mode.")
+    )
+    locked = models.BooleanField(_("locked"), default=False, help_text=_("Only moderators write."))
     last_seq = models.PositiveBigIntegerField(_("last seq"), default=0, editable=False)
     pruned_seq = models.PositiveBigIntegerField(
         _("pruned seq"),
@@ -79,6 +91,8 @@ class Room(models.Model):
             models.CheckConstraint(
                 condition=Q(kind__in=["public", "private", "direct", "object"]), name="room_kind_is_known"
             ),
+            models.CheckConstraint(condition=Q(history__in=["all", "joined"]), name="room_history_is_known"),
+            models.CheckConstraint(condition=Q(slow_mode_s__lte=21_600), name="slow_mode_is_six_hours_at_most"),
             models.UniqueConstraint(fields=["content_type", "object_key"], name="one_room_per_object"),
         ]
 

@@ -18,6 +18,7 @@ from rooms.storage import NewMessage, Placed, PostContext, Repeated, RoomAccess,
 
 TRIES = 3  # of a list that meets the same client id from another process; the second try finds what that one stored
 Answer = StoredMessage | ChatError
+MODERATES = ("moderator",)
 
 
 def post_message(*, room_id: int, author_id: Any, content: str, client_id: str | None = None) -> StoredMessage:
@@ -81,7 +82,7 @@ def _known(new: NewMessage, context: PostContext, now: datetime) -> Answer | Non
     """The answer to a message that is not to be stored."""
     if context.repeated is not None:
         return _repeat(new, context.repeated)
-    return refusal(context.access, Action.POST, now)
+    return refusal(context.access, Action.POST, now, MODERATES if new.moderates else ())
 
 
 def _repeat(new: NewMessage, first: Answer | None) -> Answer:

@@ -39,8 +39,8 @@ from rooms.storage.rows import (
 class Asked(RoomAccess, frozen=True):
     """The access of the n-th new message's author, and the message that already has its client id."""
 
-    n: int
-    repeated: int | None
+    n: int = 0
+    repeated: int | None = None
 
 
 LOOKUP = f"""

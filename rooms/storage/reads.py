@@ -42,7 +42,7 @@ ACCESS = f"SELECT {columns(RoomAccess, ACCESS_SOURCES)} {ROOMS}"
 BY_NAME, BY_ID = f"{ACCESS} AND {NAME} = %s", f"{ACCESS} AND {ROOM_ID} = %s"
 ENTRY = f"SELECT {columns(RoomEntry, ENTRY_SOURCES)} {ROOMS}"
 LIST = f"""
-    {ENTRY} AND ({column(Room, "kind")} = '{Room.Kind.PUBLIC.value}' OR {column(Membership, "id")} IS NOT NULL)
+    {ENTRY} AND ({column(Room, "kind")} = '{Room.Kind.PUBLIC.value}' OR {ACCESS_SOURCES["role"]} IS NOT NULL)
     AND {NAME} > %s ORDER BY {NAME}
 """
 HEAD = f"SELECT {columns(RoomHead, HEAD_SOURCES)} FROM {ROOM} WHERE {REMOVED} IS NULL AND {ROOM_ID} = %s"

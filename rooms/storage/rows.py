@@ -15,7 +15,7 @@ from django.contrib.auth import get_user_model
 from django.db.models import Model
 
 from rooms import people
-from rooms.models import Membership, Message, Room
+from rooms.models import Membership, Message, Room, ServerBan
 
 if TYPE_CHECKING:
     UserKey = Any
@@ -35,6 +35,7 @@ class NewMessage(msgspec.Struct, frozen=True):
     content: str
     client_id: str | None = None
     kind: str = Message.Kind.CHAT.value
+    moderates: bool = False  # its author moderates every room: slow mode and locks do not hold for them
 
 
 class StoredMessage(Row, frozen=True):
@@ -65,7 +66,7 @@ class Repeated(StoredMessage, frozen=True):
 
 
 class RoomAccess(Row, frozen=True):
-    """All that decides what a user may do in a room; `role` is None without a membership."""
+    """All that decides what a user may do in a room; `role` is None for who is no member."""
 
     room_id: int
     name: str
@@ -78,14 +79,23 @@ class RoomAccess(Row, frozen=True):
     role: str | None
     banned_until: datetime | None
     muted_until: datetime | None
+    server_banned_until: datetime | None = None
+    kicked_at: datetime | None = None
+    posted_at: datetime | None = None  # the last message in slow mode
+    slow_mode_s: int = 0
+    locked: bool = False
+    ban_reason: str = ""
+    visible_from_seq: int = 0  # what is older is hidden from this user
 
 
 class RoomEntry(RoomAccess, frozen=True):
     """The same, with what a list of rooms shows."""
 
-    title: str
-    created_at: datetime
-    link: str
+    title: str = ""
+    created_at: datetime = datetime.min.replace(tzinfo=UTC)
+    link: str = ""
+    topic: str = ""
+    history: str = Room.History.ALL.value
 
 
 class PostContext(msgspec.Struct, frozen=True):
@@ -170,9 +180,12 @@ def read(row: type[R], rows: Iterable[Any]) -> list[R]:
     return msgspec.convert(rows, list[row])  # type: ignore[valid-type]  # a type that is known when it runs
 
 
-_MOMENTS = ("created_at", "edited_at", "deleted_at", "banned_until", "muted_until")
+_MOMENTS = (
+    "created_at", "edited_at", "deleted_at", "banned_until", "muted_until", "server_banned_until", "kicked_at",
+    "posted_at",
+)  # fmt: skip
 _ALIASES = {field: f' AS "{field} [utc]"' for field in _MOMENTS}
-_ALIASES |= {field: f' AS "{field} [bool]"' for field in ("closed", "active", "transient")}
+_ALIASES |= {field: f' AS "{field} [bool]"' for field in ("closed", "active", "transient", "locked")}
 sqlite3.register_adapter(uuid.UUID, lambda key: key.hex)  # as Django stores it
 sqlite3.register_converter("utc", lambda text: datetime.fromisoformat(text.decode()).replace(tzinfo=UTC))
 
@@ -195,9 +208,20 @@ ACCESS_SOURCES = {
     "closed": f"{column(Room, 'closed_at')} IS NOT NULL",
     "active": f"COALESCE({IS_ACTIVE}, FALSE)",
     "username": USERNAME,
-    "role": column(Membership, "role"),
+    "role": f"NULLIF({column(Membership, 'role')}, '{Membership.Role.NONE.value}')",
     "banned_until": column(Membership, "banned_until"),
     "muted_until": column(Membership, "muted_until"),
+    "server_banned_until": (
+        f"(SELECT {column(ServerBan, 'until')} FROM {table(ServerBan)} WHERE {column(ServerBan, 'user')} = {USER_ID})"
+    ),
+    "kicked_at": column(Membership, "kicked_at"),
+    "posted_at": column(Membership, "posted_at"),
+    "slow_mode_s": column(Room, "slow_mode_s"),
+    "locked": column(Room, "locked"),
+    "ban_reason": f"COALESCE({column(Membership, 'ban_reason')}, '')",
+    "visible_from_seq": f"COALESCE({column(Membership, 'visible_from_seq')}, 0)",
 }
-ENTRY_SOURCES = ACCESS_SOURCES | {field: column(Room, field) for field in ("title", "created_at", "link")}
+ENTRY_SOURCES = ACCESS_SOURCES | {
+    field: column(Room, field) for field in ("title", "created_at", "link", "topic", "history")
+}
 HEAD_SOURCES = {field: column(Room, field) for field in RoomHead.__struct_fields__}

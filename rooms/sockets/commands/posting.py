@@ -39,9 +39,9 @@ async def _send_checked(
 
 
 def _post(node: Node, connection: Connection, command: SendMessage, room: RoomAccess, content: str) -> None:
-    kind = KINDS[type(command)]
+    kind, identity = KINDS[type(command)], connection.identity
     node.post(
-        NewMessage(room.room_id, connection.identity.user_id, content, command.client_id, kind),
+        NewMessage(room.room_id, identity.user_id, content, command.client_id, kind, "moderator" in identity.roles),
         partial(_settle, connection, command.id),
     )
     connection.message_sent()

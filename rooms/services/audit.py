@@ -1,0 +1,39 @@
+"""The audit log is written in the transaction of what it tells of, and only here."""
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+
+from rooms import people
+from rooms.callers import Actor
+from rooms.models import AuditEntry
+from rooms.storage import RoomAccess
+
+
+def record(
+    actor: Actor,
+    action: str,
+    *,
+    room: RoomAccess | None = None,
+    target_id: Any = None,
+    reason: str = "",
+    **details: Any,
+) -> None:
+    """Notes an act. `details` is what JSON can say; names are kept as they are now."""
+    AuditEntry.objects.create(
+        action=action,
+        door=actor.door,
+        actor_id=actor.user_id,
+        actor_name=actor.username,
+        target_id=target_id,
+        target_name=_name_of(target_id),
+        room_id=room.room_id if room else None,
+        room_name=room.name if room else "",
+        reason=reason[:500],
+        details=details,
+    )
+
+
+def _name_of(user_id: Any) -> str:
+    user = get_user_model()._base_manager.filter(pk=user_id).first()  # noqa: SLF001 - Django's own, of all users
+    return people.shown(user).name if user is not None else ""
