@@ -19,6 +19,7 @@ from rooms.errors import AuthExpired, AuthRequired
 MAX_CHARS = 4096  # issued ones have about 500; longer ones are not worth a signature check
 # What claims of a wrong kind or size raise, here and in simplejwt: a text as `exp`, a time after the year 9999.
 UNUSABLE = (KeyError, ValueError, TypeError, AttributeError, OverflowError, OSError)
+MAX_USER_ID, MAX_GENERATION = 2**63 - 1, 2**31 - 2  # what a database's columns hold, one more than the generation too
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def read_access(token: str) -> Access:
     claims = _claims(AccessToken, token)
     try:
         return Access(
-            user_id=int(claims["userId"]),
+            user_id=_number(claims["userId"], MAX_USER_ID),
             username=str(claims["username"]),
             roles=tuple(claims["roles"]),
             stamp=str(claims["stamp"]),
@@ -83,10 +84,10 @@ def read_refresh(token: str) -> Refresh:
     claims = _claims(RefreshToken, token)
     try:
         return Refresh(
-            user_id=int(claims["userId"]),
+            user_id=_number(claims["userId"], MAX_USER_ID),
             stamp=str(claims["stamp"]),
             sign_in=uuid.UUID(claims["signIn"]),
-            generation=int(claims["generation"]),
+            generation=_number(claims["generation"], MAX_GENERATION),
             expires_at=datetime.fromtimestamp(claims["exp"], UTC),
         )
     except UNUSABLE:
@@ -101,6 +102,13 @@ def read_any(token: str) -> Access | Refresh | None:
         except AuthRequired:
             continue
     return None
+
+
+def _number(value: Any, maximum: int) -> int:
+    """A whole number, or its digits; raises ValueError or TypeError for anything else and beyond the maximum."""
+    if isinstance(value, bool | float) or not 0 <= (number := int(value)) <= maximum:
+        raise ValueError
+    return number
 
 
 def _claims(kind: type[AccessToken] | type[RefreshToken], token: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import jwt
 import pytest
 from django.conf import settings
 
+from tests.support.claims import ABSURD, with_claim
 from tests.support.client import ChatClient
 from tests.support.servers import Person, ServerProcess
 
@@ -30,6 +31,27 @@ def _token(kind: str, person: Person) -> str:
     return {"garbage": "gar.ba.ge", "empty": "", "with NUL": "a\0.b.c", "beyond ASCII": "é.é.é", "long": "x" * 4096}[
         kind
     ]
+
+
+@pytest.mark.parametrize("claim", ["exp", "userId", "stamp", "signIn"])
+async def test_an_absurd_claim_signs_nobody_in_and_is_no_fault(
+    server: ServerProcess, alice: Person, claim: str
+) -> None:
+    for value in ABSURD:
+        async with ChatClient.connect(server.ws_url) as client:
+            await client.send("auth", token=with_claim(alice.token, claim, value))
+            assert await client.closed() == (1008, "Authentication failed"), value
+        assert [frame["type"] for frame in client.log] == ["welcome", "auth-failed"], value
+    assert "Traceback" not in server.tail()
+
+
+async def test_a_token_that_ends_in_the_last_second_of_the_calendar_keeps_its_socket(
+    server: ServerProcess, alice: Person
+) -> None:
+    async with ChatClient.connect(server.ws_url) as client:
+        await client.call("auth", token=with_claim(alice.token, "exp", "253402300799"))
+        await client.call("get-rooms")
+        await client.nothing("auth-expiring")
 
 
 def _minted(person: Person, *, seconds: float = 60, key: str = "") -> str:
