@@ -17,12 +17,14 @@ from django.utils.translation import gettext_lazy, ngettext
 from accounts import services
 from accounts.forms import AddUserForm, ChangeUserForm
 from accounts.models import ExternalIdentity, SignIn, User
+from accounts.sign_in_forms import AdminSignInForm
 from rooms.admin.filters import IsSetFilter
 
 RANK_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
 WITH_PERMISSIONS = (
     Q(is_staff=True) | Q(is_superuser=True) | Q(user_permissions__isnull=False) | Q(groups__permissions__isnull=False)
 )
+admin.site.login_form = admin.site.login_form or AdminSignInForm  # a project may have its own
 NAMES_OF_OWNED = {model._meta.verbose_name for model in (SignIn, ExternalIdentity)}  # noqa: SLF001 - Django documents _meta as public
 
 

@@ -14,9 +14,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import identities, services
+from accounts.guesses import registration
 from accounts.models import User
 from accounts.services import SignedIn
-from rooms import rest
+from rooms import guesses, rest
 from rooms.api.base import View
 from rooms.authentication import bearer
 from rooms.callers import roles
@@ -89,6 +90,7 @@ class RegisterView(OpenView):
     def post(self, request: Request) -> Response:
         """Makes an account and signs it in."""
         account = rest.body(request.data, NewAccount)
+        registration(address=_address(request))
         user = services.register(username=account.username, password=account.password, email=account.email)
         return _tokens(services.open_sign_in(user=user, **_device(request)), status=201)
 
@@ -97,7 +99,9 @@ class RefreshView(OpenView):
     @extend_schema(request=RefreshToken, responses=responses({200: Tokens}, 400, 401), tags=["accounts"])
     def post(self, request: Request) -> Response:
         """Exchanges a refresh token for new tokens. A second use signs this device out."""
-        return _tokens(services.refresh(token=rest.body(request.data, RefreshToken).refresh))
+        token = rest.body(request.data, RefreshToken).refresh
+        with guesses.token(address=_address(request), door="rest"):
+            return _tokens(services.refresh(token=token))
 
 
 class ExchangeView(OpenView):
@@ -105,7 +109,8 @@ class ExchangeView(OpenView):
     def post(self, request: Request) -> Response:
         """Signs in whom a trusted issuer's token names."""
         foreign = rest.body(request.data, ForeignToken)
-        return _tokens(identities.exchange(token=foreign.token, **_device(request)))
+        with guesses.token(address=_address(request), door="rest"):
+            return _tokens(identities.exchange(token=foreign.token, **_device(request)))
 
 
 class LogoutView(OpenView):
@@ -132,8 +137,12 @@ class MeView(View):
         return Response(msgspec.to_builtins(_me(cast(User, request.user))))
 
 
+def _address(request: Request) -> str:
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
 def _device(request: Request) -> dict[str, str]:
-    return {"address": request.META.get("REMOTE_ADDR", ""), "user_agent": request.headers.get("User-Agent", "")}
+    return {"address": _address(request), "user_agent": request.headers.get("User-Agent", "")}
 
 
 def _me(user: User) -> Me:

@@ -16,9 +16,10 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_ipv46_address
 from django.db import IntegrityError, transaction
 from django.db.models import F
+from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import tokens
+from accounts import guesses, tokens
 from accounts.models import SignIn, User
 from rooms import names
 from rooms.callers import roles
@@ -53,11 +54,21 @@ def register(*, username: str, password: str, email: str = "") -> User:
 
 
 def sign_in(*, username: str, password: str, address: str = "", user_agent: str = "") -> SignedIn:
-    """Raises AuthRequired when they are wrong; an unknown name costs the same time as a wrong password."""
-    user = authenticate(username=username, password=password)
-    if not isinstance(user, User):
-        raise AuthRequired("Wrong username or password")
+    """Tokens for a name and its password; raises what `authenticated` raises."""
+    user = authenticated(username=username, password=password, address=address, door="rest")
     return open_sign_in(user=user, address=address, user_agent=user_agent)
+
+
+def authenticated(*, username: str, password: str, address: str, door: str, request: HttpRequest | None = None) -> User:
+    """Whose name and password these are; raises AuthRequired when they are wrong, RateLimited after too many of those.
+
+    An unknown name is answered as a wrong password is, and as late. `door` says in the log where it was tried.
+    """
+    with guesses.password(username=username, address=address, door=door):
+        user = authenticate(request, username=username, password=password)
+        if not isinstance(user, User):
+            raise AuthRequired("Wrong username or password")
+    return user
 
 
 def open_sign_in(*, user: User, address: str = "", user_agent: str = "") -> SignedIn:

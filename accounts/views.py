@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.forms import AuthenticationForm, PasswordResetForm
 from django.contrib.auth.views import (
     LoginView,
     LogoutView,
@@ -26,8 +27,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import FormView
 
-from accounts import services
+from accounts import guesses, services
 from accounts.forms import ForgottenForm, NewPasswordForm, RegisterForm
+from accounts.refusals import sentence, with_wait
+from accounts.sign_in_forms import SignInForm
+from rooms.errors import RateLimited
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -39,6 +43,12 @@ def sends_mails() -> bool:
 class SignInView(LoginView):
     template_name = "accounts/sign_in.html"
     redirect_authenticated_user = True
+    authentication_form = SignInForm
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        response = super().form_invalid(form)
+        refusal = getattr(form, "refusal", None)
+        return with_wait(response, refusal) if refusal else response
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return {**super().get_form_kwargs(), "label_suffix": ""}
@@ -69,6 +79,7 @@ class RegisterView(RedirectURLMixin, FormView):  # type: ignore[type-arg]  # the
 
     def form_valid(self, form: RegisterForm) -> HttpResponse:
         try:
+            guesses.registration(address=self.request.META.get("REMOTE_ADDR", ""))
             user = services.register(
                 username=form.cleaned_data["username"],
                 password=form.cleaned_data["password1"],
@@ -77,6 +88,9 @@ class RegisterView(RedirectURLMixin, FormView):  # type: ignore[type-arg]  # the
         except ValidationError as error:  # the name, which was free when the form looked
             form.add_error("username", error.messages)
             return self.form_invalid(form)
+        except RateLimited as error:
+            form.add_error(None, sentence(error))
+            return with_wait(self.form_invalid(form), error)
         login(self.request, user, backend=BACKEND)
         return HttpResponseRedirect(self.get_success_url())
 
@@ -94,6 +108,14 @@ class ForgottenView(PasswordResetView):
         if not sends_mails():
             raise Http404
         return super().dispatch(request, *args, **kwargs)
+
+    def form_valid(self, form: PasswordResetForm) -> HttpResponse:
+        try:
+            guesses.mail(address=self.request.META.get("REMOTE_ADDR", ""))
+        except RateLimited as error:
+            form.add_error(None, sentence(error))
+            return with_wait(self.form_invalid(form), error)
+        return super().form_valid(form)
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return {**super().get_form_kwargs(), "label_suffix": ""}

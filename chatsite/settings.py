@@ -9,9 +9,9 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext_lazy as _
 
-from chatsite import environment, variables
+from chatsite import caches, environment, variables
 from monitoring import logs
-from rooms import __version__
+from rooms import __version__, redis_hosts
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENV_FILE_NAMES = variables.read_file()
@@ -42,6 +42,7 @@ DATABASES = {"default": environment.database("DATABASE_URL", default=environment
 CHAT_REDIS_URL = environment.redis_url()
 CHAT_REDIS_PREFIX = environment.redis_prefix()
 CHANNEL_LAYERS = {"default": environment.channel_layer(CHAT_REDIS_URL, CHAT_REDIS_PREFIX)}
+CACHES = caches.caches(redis_hosts.parse(CHAT_REDIS_URL))
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- Django -----------------------------------------------------------------------------------------------------------
@@ -76,6 +77,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "accounts.refusals.RefusalPages",
 ]
 ROOT_URLCONF = "chatsite.urls"
 ASGI_APPLICATION = "chatsite.asgi.application"

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
+from rooms import guesses
 from rooms.callers import Caller, read_token
 
 
@@ -15,7 +16,8 @@ class BearerAuthentication(BaseAuthentication):
         token = bearer(request)
         if token is None:
             return None
-        caller = read_token(token)
+        with guesses.token(address=request.META.get("REMOTE_ADDR", ""), door="rest"):
+            caller = read_token(token)
         return caller.user, caller
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - its name is DRF's

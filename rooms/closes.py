@@ -16,8 +16,19 @@ AUTH_FAILED = Close(1008, "Authentication failed", "The token is not valid; `aut
 TOO_BIG = Close(1009, "Frame too big", "A frame was over CHAT_MAX_FRAME_BYTES: reconnect, and do not send it again.")
 OVERLOADED = Close(1013, "Server overloaded", "This process has CHAT_MAX_CONNECTIONS connections: reconnect later.")
 SLOW_CONSUMER = Close(4001, "Slow consumer", "The client read too slowly: reconnect, and resume by `seq`.")
+TOO_MANY_TRIES = Close(4003, "Too many tries", "Too many wrong tokens: reconnect after the error's `retryAfterMs`.")
 TOKEN_EXPIRED = Close(4100, "Token expired", "`auth-expiring` was sent, and no new `auth` came.")
 SIGNED_OUT = Close(4101, "Signed out", "The user signed out, or changed the password.")
 BANNED = Close(4102, "Banned", "The user was deactivated.")
 
-CLOSES = (SHUTDOWN, AUTH_FAILED, TOO_BIG, OVERLOADED, SLOW_CONSUMER, TOKEN_EXPIRED, SIGNED_OUT, BANNED)
+CLOSES = (
+    SHUTDOWN,
+    AUTH_FAILED,
+    TOO_BIG,
+    OVERLOADED,
+    SLOW_CONSUMER,
+    TOO_MANY_TRIES,
+    TOKEN_EXPIRED,
+    SIGNED_OUT,
+    BANNED,
+)

@@ -161,6 +161,18 @@ class Conf:
     CHAT_REFRESH_DAYS = Number(14, minimum=1)  # a refresh token is valid
     CHAT_ISSUERS = Issuers(())  # other systems whose tokens `accounts` exchanges for its own
 
+    # --- Guessing -----------------------------------------------------------------------------------------------------
+    CHAT_SIGN_IN_ACCOUNT_FAILURES = Number(5)  # wrong passwords of one account in a day: more than typing errors
+    CHAT_SIGN_IN_ADDRESS_FAILURES = Number(100)  # of one address in an hour, which a school or an office may share
+    CHAT_SIGN_IN_ADDRESS_ACCOUNTS = Number(20)  # new accounts of one address in an hour
+    CHAT_SIGN_IN_ADDRESS_MAILS = Number(10)  # that one address asks for in an hour
+    CHAT_SIGN_IN_DELAY_S = Number(1)  # after the last free one; each further one doubles it
+    CHAT_SIGN_IN_LOCKOUT_S = Number(
+        900
+    )  # the longest delay: 100 guesses a day, and the owner waits a quarter of an hour
+    CHAT_PASSWORD_HASHES = Number(2, minimum=1)  # at once in one process; each takes 100 MB and a core
+    CHAT_PASSWORD_WAIT_MS = Number(5_000)  # for a turn at hashing; then `rate-limited`
+
     # --- Hooks of the project -----------------------------------------------------------------------------------------
     CHAT_CAN_JOIN = Function()  # (user, room) → bool
     CHAT_CAN_POST = Function()  # (user, room) → bool

@@ -134,7 +134,7 @@ class Conflict(ChatError):
 
 
 class RateLimited(ChatError):
-    """Too many requests in a short time. Reserved: the server sets no such limit yet."""
+    """Too many tries in a short time, as of wrong tokens or passwords; `retryAfterMs` says when the next one counts."""
 
     code, status, retryable, text = "rate-limited", 429, True, "Too many requests"
 

@@ -51,5 +51,5 @@ def parameters(kind: type[msgspec.Struct]) -> list[OpenApiParameter]:
 
 
 def responses(answers: Mapping[int, Any], *refusals: int) -> dict[int, Any]:
-    """The documented answers of an endpoint: its own, and the statuses of those that refuse; 503 is always one."""
-    return {**answers, **dict.fromkeys((*refusals, 503), Refusal)}
+    """The documented answers of an endpoint: its own, and the statuses of those that refuse; 429 and 503 are always."""
+    return {**answers, **dict.fromkeys((*refusals, 429, 503), Refusal)}

@@ -61,6 +61,14 @@ def django_db_modify_db_settings(
     settings.DATABASES["default"]["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
 
 
+@pytest.fixture(autouse=True)
+def _no_guesses() -> None:
+    """All tests come from one address, and use the same few names."""
+    from rooms import guesses
+
+    guesses.memory.clear()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _static_root(tmp_path_factory: pytest.TempPathFactory) -> None:
     """An empty folder: the static files middleware warns when its folder does not exist."""

@@ -59,7 +59,8 @@ async def serve(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def _answer(scope: Scope, receive: Receive) -> tuple[int, msgspec.Struct]:
     _check_host(scope)
-    identity = await session.running().rights.identify(_header(scope, b"authorization")[7:].strip())
+    address = (scope.get("client") or ("", 0))[0]
+    identity = await session.running().rights.identify(_header(scope, b"authorization")[7:].strip(), address)
     handle, names = cast(tuple[Handler, tuple[str, ...]], _route(scope))
     return await handle(identity.user_id, scope, receive, *names)
 

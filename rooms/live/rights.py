@@ -9,7 +9,7 @@ from datetime import datetime
 from time import time
 from typing import Any
 
-from rooms import callers, database
+from rooms import callers, database, guesses
 from rooms.callers import Identity
 from rooms.live.connection import Connection
 from rooms.services import rights
@@ -29,13 +29,16 @@ class Rights:
         self._seen: set[tuple[str, datetime]] = set()
         self._polled_at = clock()
 
-    async def identify(self, token: str) -> Identity:
-        """The caller with this access token, remembered until their rights change; raises AuthRequired, AuthExpired."""
+    async def identify(self, token: str, address: str) -> Identity:
+        """The caller with this access token, remembered until their rights change.
+
+        Raises AuthRequired, AuthExpired, and RateLimited after too many wrong tokens of this address.
+        """
         known = self._callers.get(token)
         if known is not None and (known.expires_at or 0) > time():
             return known
         changes = self.changes
-        caller = await database.call(callers.by_token, token)
+        caller = await database.call(_by_token, token, address)
         if self.changes == changes:  # else it may have been read before this user's rights changed
             if len(self._callers) >= CALLERS:
                 del self._callers[next(iter(self._callers))]
@@ -63,3 +66,8 @@ class Rights:
         changes = await database.call(rights.changes, within_s=now - self._polled_at + LATE_COMMIT_S)
         self.recheck_users([key for key, _ in changes - self._seen])
         self._seen, self._polled_at = changes, now
+
+
+def _by_token(token: str, address: str) -> Identity:
+    with guesses.token(address=address, door="rest"):
+        return callers.by_token(token)

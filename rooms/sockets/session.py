@@ -2,15 +2,26 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from time import time
 
 import structlog
 from django.utils import timezone
 
-from rooms import access, callers, database
+from rooms import access, callers, database, guesses
 from rooms.callers import Identity
-from rooms.closes import AUTH_FAILED, BANNED, SIGNED_OUT, TOKEN_EXPIRED, Close
-from rooms.errors import AuthExpired, AuthRequired, Banned, ChatError, Forbidden, NoSuchRoom, Refused, Unavailable
+from rooms.closes import AUTH_FAILED, BANNED, SIGNED_OUT, TOKEN_EXPIRED, TOO_MANY_TRIES, Close
+from rooms.errors import (
+    AuthExpired,
+    AuthRequired,
+    Banned,
+    ChatError,
+    Forbidden,
+    NoSuchRoom,
+    RateLimited,
+    Refused,
+    Unavailable,
+)
 from rooms.live import node as process
 from rooms.live import topics
 from rooms.live.connection import Connection
@@ -27,13 +38,22 @@ RECHECK_RETRY_S = 1.0  # while the database is away
 
 
 async def authenticate(node: Node, connection: Connection, token: str, command_id: str | None = None) -> None:
-    """Signs a connection in by a token; a bad one is answered with the reason and a close."""
+    """Signs a connection in by a token; a bad one is answered with the reason and a close, as are too many."""
+    read = partial(_by_token, address=connection.address, is_known=connection.identity is not None)
     try:
-        await sign_in_by(node, connection, callers.by_token, token, command_id)
+        await sign_in_by(node, connection, read, token, command_id)
     except AuthRequired as error:
         code = error.code if error.code == "auth-expired" else None
         connection.send(AuthFailed(id=command_id, message=error.message, code=code))
         connection.close(AUTH_FAILED)
+    except RateLimited as error:
+        connection.send(error_frame(error, command_id))
+        connection.close(TOO_MANY_TRIES)
+
+
+def _by_token(token: str, *, address: str, is_known: bool) -> Identity:
+    with guesses.token(address=address, door="socket", is_known=is_known):
+        return callers.by_token(token)
 
 
 async def sign_in_by(

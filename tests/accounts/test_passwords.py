@@ -167,6 +167,17 @@ def test_an_address_gets_few_mails_at_a_time(client: Client, db: None) -> None:
     assert len(mail.outbox) == 5
 
 
+def test_an_address_asks_for_a_number_of_mails_in_an_hour(client: Client, alice: User, settings: Any) -> None:
+    settings.CHAT_SIGN_IN_ADDRESS_MAILS, settings.CHAT_SIGN_IN_DELAY_S = 2, 90
+    for _ in range(2):
+        assert ask(client, "alice@example.com").status_code == 302
+    refusal = ask(client, "alice@example.com")
+    assert (refusal.status_code, "Try again in 2 minutes" in refusal.content.decode()) == (429, True)
+    assert int(refusal["Retry-After"]) > 80
+    assert len(mail.outbox) == 2
+    assert ask(Client(REMOTE_ADDR="192.0.2.8"), "alice@example.com").status_code == 302
+
+
 # --- Where a link is offered ------------------------------------------------------------------------------------------
 def test_the_sign_in_page_leads_there(client: Client, db: None) -> None:
     assert f'href="{FORGOTTEN}"' in client.get("/accounts/sign-in/").content.decode()

@@ -18,6 +18,9 @@ class Auth(Command, tag="auth"):
     """Signs in with an access token, or replaces the connection's token. Answer: `auth-success`, or `auth-failed` and
     a close.
 
+    After too many wrong tokens of one address, no token of a connection that has not signed in is read for a while:
+    `error` with `rate-limited` and a close (4003).
+
     `accept` adds to what the connection accepts beyond the base protocol, as `?accept=heads` on the URL does.
     """
 

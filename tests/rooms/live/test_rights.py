@@ -108,9 +108,9 @@ async def test_a_token_is_read_again_when_something_changed(
 ) -> None:
     tokens = Tokens(time() + expires_in_s)
     monkeypatch.setattr(callers, "by_token", tokens.by_token)
-    assert (await checked.rights.identify("t")).username == "alice"
+    assert (await checked.rights.identify("t", "")).username == "alice"
     change(checked.rights)
-    await checked.rights.identify("t")
+    await checked.rights.identify("t", "")
     assert tokens.read == ["t"] * times
 
 
@@ -121,7 +121,7 @@ async def test_a_token_that_was_read_while_rights_changed_is_not_remembered(
     tokens.meanwhile = lambda: checked.rights.recheck_users([1])
     monkeypatch.setattr(callers, "by_token", tokens.by_token)
     for _ in range(2):
-        await checked.rights.identify("t")
+        await checked.rights.identify("t", "")
     assert tokens.read == ["t", "t"]
 
 
@@ -130,7 +130,7 @@ async def test_a_bounded_number_of_tokens_is_remembered(checked: Checked, monkey
     monkeypatch.setattr(callers, "by_token", tokens.by_token)
     monkeypatch.setattr(rights_module, "CALLERS", 2)
     for token in "abcca":
-        await checked.rights.identify(token)
+        await checked.rights.identify(token, "")
     assert tokens.read == ["a", "b", "c", "a"]
 
 
