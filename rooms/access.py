@@ -74,12 +74,10 @@ def refusal(
     access: RoomAccess | None, action: Action, now: datetime, site_roles: Collection[str] = ()
 ) -> ChatError | None:
     """What refuses this action at this moment; None: it is allowed."""
-    if access is None:
+    if access is None or (access.role is None and access.kind not in (Room.Kind.PUBLIC, Room.Kind.OBJECT)):
         return NoSuchRoom()
     if not access.active or _is_future(access.server_banned_until, now):
         return Banned()
-    if access.role is None and access.kind not in (Room.Kind.PUBLIC, Room.Kind.OBJECT):
-        return NoSuchRoom()
     if _is_future(access.banned_until, now):
         reason = f": {access.ban_reason}" if access.ban_reason else ""
         return Banned(f"You are banned from this room{reason}")
@@ -133,6 +131,14 @@ def find_room(user_id: Any, name: str) -> RoomAccess | None:
     return access
 
 
+def is_hidden(user_id: Any, room_id: int) -> bool:
+    """Whether this user may not know that there is this room."""
+    access = storage.access_by_id(user_id=user_id, room_id=room_id)
+    if isinstance(refusal(access, Action.READ, timezone.now()), NoSuchRoom):
+        return True
+    return cast(RoomAccess, access).kind == Room.Kind.OBJECT and not objects.may_see(user_id, room_id)
+
+
 def _admit(user_id: Any, access: RoomAccess | None) -> RoomAccess:
     """Raises what keeps this user from reading the room, by the chat's rules, the object's, and the project's hook."""
     if error := refusal(access, Action.READ, timezone.now()):
@@ -153,6 +159,11 @@ def entry(user_id: Any, name: str) -> RoomEntry:
     """As `room`, with what a list of rooms shows."""
     found = storage.entry_by_name(user_id=user_id, name=room_name(name))
     return cast(RoomEntry, _admit(user_id, found))
+
+
+def entry_by_id(user_id: Any, room_id: int) -> RoomEntry:
+    """The same by its key; raises NoSuchRoom, Banned."""
+    return cast(RoomEntry, _admit(user_id, storage.entry_by_id(user_id=user_id, room_id=room_id)))
 
 
 def visible_rooms(user_id: Any, *, after: str = "", limit: int | None = None) -> list[RoomEntry]:

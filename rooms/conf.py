@@ -145,6 +145,7 @@ class Conf:
 
     # --- Presence and processes ---------------------------------------------------------------------------------------
     CHAT_MAX_NOTICED_MEMBERS = Number(100)  # above, members learn how many come and go, not who
+    CHAT_INVITATION_HOURS = Number(720)  # the longest that a link is valid: a month
     CHAT_LEAVE_DELAY_S = Number(2)  # a page that is reloaded has not left
     CHAT_DRAIN_S = Number(5)  # over which a stopping process closes its sockets
     CHAT_PRESENCE_LEASE_S = Number(15, minimum=2)  # the users of a dead process count as present until it expires

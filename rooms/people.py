@@ -10,7 +10,7 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import CharField, EmailField, Field, UUIDField
 
 from rooms.conf import conf
@@ -87,6 +87,26 @@ def lookup(user_ids: Iterable[Any]) -> dict[Any, Shown]:
             _kept.clear()
         _kept[key] = (now, known[key])
     return known
+
+
+def find(username: str) -> Any | None:
+    """The active user of this name; where no field has names, of this key. None: there is none."""
+    if not username.isprintable():
+        return None
+    try:
+        user = _named(username)
+    except (User.DoesNotExist, User.MultipleObjectsReturned, ValidationError):
+        return None
+    return user if user.is_active else None
+
+
+def _named(username: str) -> Any:
+    users = User._default_manager  # noqa: SLF001 - Django's own
+    if NAME_FIELD is None:
+        return users.get(pk=key_field().to_python(username))
+    if NAME_FIELD == User.USERNAME_FIELD:
+        return users.get_by_natural_key(username)  # where the model compares names, it does it here
+    return users.get(**{NAME_FIELD: username})
 
 
 def forget(user_id: Any) -> None:

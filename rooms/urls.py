@@ -2,23 +2,35 @@
 
 from django.urls import include, path, re_path
 
+from rooms.api.invitations import AcceptView, InvitationsView, InvitationView
+from rooms.api.members import MembershipView, MembersView
 from rooms.api.messages import MessagesView
 from rooms.api.presence import OnlineView
 from rooms.api.rooms import RoomsView, RoomView
 from rooms.refusals import not_found
-from rooms.web import views
+from rooms.web import invitations, views
 
 app_name = "chat"
 api = [
     re_path(r"^online/?$", OnlineView.as_view(), name="api-online"),
     re_path(r"^rooms/?$", RoomsView.as_view(), name="api-rooms"),
     re_path(r"^rooms/(?P<name>[^/]+)/messages/?$", MessagesView.as_view(), name="api-messages"),
+    re_path(r"^rooms/(?P<name>[^/]+)/members/?$", MembersView.as_view(), name="api-members"),
+    re_path(r"^rooms/(?P<name>[^/]+)/membership/?$", MembershipView.as_view(), name="api-membership"),
+    re_path(r"^rooms/(?P<name>[^/]+)/invitations/?$", InvitationsView.as_view(), name="api-invitations"),
+    re_path(
+        r"^rooms/(?P<name>[^/]+)/invitations/(?P<invitation_id>[0-9]{1,18})/?$",
+        InvitationView.as_view(),
+        name="api-invitation",
+    ),
+    re_path(r"^invitations/accept/?$", AcceptView.as_view(), name="api-accept"),
     re_path(r"^rooms/(?P<name>[^/]+?)/?$", RoomView.as_view(), name="api-room"),
     re_path(r"", not_found),
 ]
 urlpatterns = [
     path("", views.chat, name="home"),
     path("rooms/<str:name>/", views.chat, name="room"),
+    path("invitation/<str:code>/", invitations.invitation, name="invitation"),
     path("config/", views.config, name="config"),
     path("api/", include(api)),
 ]

@@ -20,6 +20,7 @@ Title = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00]*$")]
 After = Annotated[str, msgspec.Meta(max_length=80, pattern=r"^[^\x00]*$")]
 NewKind = Literal["public", "private", "direct"]
 Kind = Literal["public", "private", "direct", "object"]
+History = Literal["all", "joined"]
 
 
 class RoomsQuery(msgspec.Struct):
@@ -33,12 +34,14 @@ class NewRoom(msgspec.Struct):
     name: str
     title: Title = ""
     kind: NewKind = "public"
+    history: History = "all"
 
 
 class RoomDetail(msgspec.Struct, rename="camel"):
     """`id` is the room's name, as in the socket's frames; `memberCount` counts who is there now.
 
-    `link` leads to the page of the object that the room belongs to, if it belongs to one.
+    `link` leads to the page of the object that the room belongs to, if it belongs to one. `role` and `level` are those
+    of the caller as a member; new members see `all` of the `history`, or what was written since they `joined`.
     """
 
     id: str
@@ -49,6 +52,12 @@ class RoomDetail(msgspec.Struct, rename="camel"):
     created_at: str
     closed: bool
     link: str
+    topic: str
+    history: History
+    slow_mode_s: int
+    locked: bool
+    role: str | None
+    level: str | None
 
 
 class RoomPage(msgspec.Struct):
@@ -72,20 +81,27 @@ class RoomsView(View):
         return rest.answer(room_page(found, query, roster.member_counts(room.room_id for room in found)))
 
     @extend_schema(
-        request=NewRoom, responses=responses({200: RoomDetail, 201: RoomDetail}, 400, 401, 403, 404), tags=["rooms"]
+        request=NewRoom,
+        responses=responses({200: RoomDetail, 201: RoomDetail}, 400, 401, 403, 404, 409),
+        tags=["rooms"],
     )
     def post(self, request: Request) -> Response:
-        """Makes a room. 200 and the room as it is when there is one of this name that the caller may know of."""
+        """Makes a room. 200 and the room as it is when there is one of this name that the caller may know of.
+
+        `history` other than `all` is for private rooms.
+        """
         wanted, user_id = rest.body(request.data, NewRoom), request.user.pk
-        room, created = rooms.create_room(user_id=user_id, name=wanted.name, title=wanted.title, kind=wanted.kind)
-        return rest.answer(_detail(access.entry(user_id, room.name)), 201 if created else 200)
+        room, created = rooms.create_room(
+            user_id=user_id, name=wanted.name, title=wanted.title, kind=wanted.kind, history=wanted.history
+        )
+        return rest.answer(detail(access.entry(user_id, room.name)), 201 if created else 200)
 
 
 class RoomView(View):
     @extend_schema(responses=responses({200: RoomDetail}, 400, 401, 403, 404), tags=["rooms"])
     def get(self, request: Request, name: str) -> Response:
         """One room."""
-        return rest.answer(_detail(access.entry(request.user.pk, name)))
+        return rest.answer(detail(access.entry(request.user.pk, name)))
 
 
 def entries(user_id: Any, query: RoomsQuery) -> list[RoomEntry]:
@@ -99,7 +115,7 @@ def room_page(found: list[RoomEntry], query: RoomsQuery, counts: Mapping[int, in
     return RoomPage(details, page[-1].name if len(found) > len(page) else None)
 
 
-def _detail(entry: RoomEntry) -> RoomDetail:
+def detail(entry: RoomEntry) -> RoomDetail:
     return _shown(entry, roster.member_counts([entry.room_id])[entry.room_id])
 
 
@@ -113,4 +129,10 @@ def _shown(entry: RoomEntry, member_count: int) -> RoomDetail:
         created_at=timestamp(entry.created_at),
         closed=entry.closed,
         link=entry.link,
+        topic=entry.topic,
+        history=cast(History, entry.history),
+        slow_mode_s=entry.slow_mode_s,
+        locked=entry.locked,
+        role=entry.role,
+        level=entry.level if entry.role is not None else None,
     )

@@ -1,10 +1,10 @@
 """The loop in which a busy process spends most of its time: frames to every recipient."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import Protocol
 
 from monitoring import metrics
-from rooms.live.events import Encoded
+from rooms.live.events import Encoded, Event
 
 Write = Callable[[bytes], None]
 
@@ -41,3 +41,17 @@ def broadcast(recipients: Collection[Recipient], frames: list[Encoded]) -> None:
             for frame in frames:
                 recipient.offer(frame)
     metrics.sent(len(recipients) * len(frames))
+
+
+def broadcast_visible(recipients: Mapping[Recipient, int], changes: list[tuple[Event, Encoded]]) -> None:
+    """Sends these changes to recipients who may not see messages up to a seq, each its own."""
+    if not any(event.of for event, _ in changes):
+        broadcast(recipients.keys(), [frame for _, frame in changes])
+        return
+    for recipient, above in recipients.items():
+        broadcast([recipient], [visible(event, frame, above) for event, frame in changes])
+
+
+def visible(event: Event, frame: Encoded, above: int) -> Encoded:
+    """What somebody receives of an event who may not see messages up to the seq `above`."""
+    return Encoded(event.hidden) if 0 < event.of <= above else frame

@@ -19,14 +19,22 @@ class RoomChanged(msgspec.Struct, tag="room"):
 
 
 class Notification(msgspec.Struct, tag="notify"):
-    """This frame is for every connection of this user."""
+    """This frame is for every connection of this user that accepts the addition `accept`, if one is named."""
 
     key: str
     frame: str
+    accept: str = ""
 
 
-Control = UsersChanged | RoomChanged | Notification
-_decoder: msgspec.json.Decoder[Control] = msgspec.json.Decoder(UsersChanged | RoomChanged | Notification)
+class MemberAdded(msgspec.Struct, tag="member"):
+    """This user is a member of this room now: their connections are sent the room."""
+
+    key: str
+    room_id: int
+
+
+Control = UsersChanged | RoomChanged | Notification | MemberAdded
+_decoder: msgspec.json.Decoder[Control] = msgspec.json.Decoder(Control)
 
 
 def event(control: Control) -> Event:

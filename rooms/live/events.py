@@ -9,13 +9,16 @@ from rooms.protocol.frames.session import Compressed
 class Event(msgspec.Struct, array_like=True, frozen=True):
     """One encoded frame for every connection of a topic, in this process and in the others.
 
-    `seq` is the room's seq of the change, 0 for an ephemeral event; `skip` is a connection that gets none.
+    `seq` is the room's seq of the change, 0 for an ephemeral event; `skip` is a connection that gets none. `of` is the
+    seq of the older message that the event changes; who may not see that one is sent `hidden` instead.
     """
 
     topic: str
     payload: bytes
     seq: int = 0
     skip: str = ""
+    of: int = 0
+    hidden: bytes = b""
 
 
 class Encoded:

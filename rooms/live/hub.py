@@ -9,7 +9,7 @@ from itertools import chain
 from monitoring import metrics
 from rooms.conf import conf
 from rooms.live.batches import Batch, CallLater
-from rooms.live.broadcast import Recipient, broadcast
+from rooms.live.broadcast import Recipient, broadcast, broadcast_visible, visible
 from rooms.live.events import Encoded, Event
 
 MAX_EARLY = 10_000  # events held back for one topic, or for one joiner of it; a gap is read from the database
@@ -18,14 +18,17 @@ MAX_EARLY = 10_000  # events held back for one topic, or for one joiner of it; a
 class Topic:
     """`joining` hold back what arrives while their snapshot is read; `ahead` have a snapshot newer than `seq`.
 
-    `batch` has those members who take several events in one frame.
+    `batch` has those members who take several events in one frame, `limited` those who may not see messages up to a
+    seq: these are in neither, because some of their events differ. `above` has that seq before they are members, too.
     """
 
-    __slots__ = ("ahead", "batch", "early", "expected", "joining", "members", "seq", "start")
+    __slots__ = ("above", "ahead", "batch", "early", "expected", "joining", "limited", "members", "seq", "start")
 
     def __init__(self, batch: Batch | None) -> None:
         self.members: dict[Recipient, None] = {}
         self.batch = batch
+        self.above: dict[Recipient, int] = {}
+        self.limited: dict[Recipient, int] = {}
         self.joining: dict[Recipient, list[tuple[Event, Encoded]]] = {}
         self.ahead: dict[Recipient, int] = {}
         self.seq: int | None = None  # the last one delivered; None until the first snapshot has the room's head
@@ -35,6 +38,8 @@ class Topic:
 
     def drop(self, recipient: Recipient) -> None:
         self.members.pop(recipient, None)
+        self.above.pop(recipient, None)
+        self.limited.pop(recipient, None)
         self.joining.pop(recipient, None)
         self.ahead.pop(recipient, None)
         if self.batch is not None:
@@ -42,14 +47,17 @@ class Topic:
 
     def add(self, recipient: Recipient) -> None:
         """From the next event on the recipient is sent each event, or batches if it accepts them."""
-        if self.batch is not None and "message-batch" in recipient.accepts:
+        if recipient in self.above:
+            self.limited[recipient] = self.above[recipient]
+        elif self.batch is not None and "message-batch" in recipient.accepts:
             self.batch.flush()
             self.batch.members[recipient] = None
         else:
             self.members[recipient] = None
 
     def is_empty(self) -> bool:
-        return not (self.members or self.joining or self.ahead or (self.batch and self.batch.members))
+        others = self.joining or self.ahead or self.limited
+        return not (self.members or others or (self.batch and self.batch.members))
 
 
 class Hub:
@@ -87,10 +95,11 @@ class Hub:
         found = self._topics.get(topic)
         return found is not None and found.seq is not None and bool(found.early or found.expected > found.seq)
 
-    def subscribe(self, topic: str, recipient: Recipient, room: str = "") -> None:
+    def subscribe(self, topic: str, recipient: Recipient, room: str = "", above: int = 0) -> None:
         """Adds a recipient before its snapshot is read: from now on events are held back for it.
 
-        `room` is the name in batches of this topic's events; a topic without one has no batches.
+        `room` is the name in batches of this topic's events; a topic without one has no batches. Messages up to the
+        seq `above` are hidden from the recipient: of their changes it is sent no content.
         """
         found = self._topics.get(topic)
         if found is None:
@@ -98,6 +107,8 @@ class Hub:
             found = self._topics[topic] = Topic(batch)
         found.drop(recipient)
         found.joining[recipient] = []
+        if above:
+            found.above[recipient] = above
 
     def begin(self, topic: str, head: int) -> None:
         """A snapshot complete up to `head` (at least `start`) was read: what comes after it is held back for joiners.
@@ -119,13 +130,28 @@ class Hub:
         held = found.joining.pop(recipient, None) if found else None
         if found is None or held is None:  # left or disconnected meanwhile
             return
+        above = found.above.get(recipient, 0)
         for event, frame in held:
             if not event.seq or event.seq > head:
-                recipient.offer(frame, ephemeral=not event.seq)
+                recipient.offer(visible(event, frame, above), ephemeral=not event.seq)
         if found.seq is not None and head > found.seq:
             found.ahead[recipient] = head
         else:
             found.add(recipient)
+
+    def limit(self, topic: str, recipient: Recipient, above: int) -> None:
+        """From now on messages up to the seq `above` are hidden from this recipient."""
+        found = self._topics.get(topic)
+        if found is None:
+            return
+        found.above[recipient] = above
+        if recipient in found.joining or recipient in found.ahead:
+            return
+        found.members.pop(recipient, None)
+        if found.batch is not None and recipient in found.batch.members:
+            found.batch.flush()
+            del found.batch.members[recipient]
+        found.limited[recipient] = above
 
     def unsubscribe(self, topic: str, recipient: Recipient) -> None:
         found = self._topics.get(topic)
@@ -194,8 +220,10 @@ class Hub:
         broadcast(topic.members, frames)
         if frames and topic.batch is not None and topic.batch.members:
             topic.batch.add(frames)
-        if topic.joining or topic.ahead:
-            self._hold_or_offer(topic, list(zip(changes, frames, strict=True)))
+        if topic.joining or topic.ahead or topic.limited:
+            both = list(zip(changes, frames, strict=True))
+            broadcast_visible(topic.limited, both)
+            self._hold_or_offer(topic, both)
 
     def _hold_or_offer(self, topic: Topic, changes: list[tuple[Event, Encoded]]) -> None:
         for recipient, held in list(topic.joining.items()):
@@ -203,11 +231,12 @@ class Hub:
             if len(held) > MAX_EARLY:  # it reads its snapshot too slowly: the bound of its outbox decides
                 del topic.joining[recipient]
                 topic.add(recipient)
-                for _, frame in held:
-                    recipient.offer(frame)
+                for event, frame in held:
+                    recipient.offer(visible(event, frame, topic.above.get(recipient, 0)))
         for recipient, head in list(topic.ahead.items()):
-            for frame in [frame for event, frame in changes if event.seq > head]:
-                recipient.offer(frame)
+            for event, frame in changes:
+                if event.seq > head:
+                    recipient.offer(visible(event, frame, topic.above.get(recipient, 0)))
             if topic.seq is not None and topic.seq >= head:
                 del topic.ahead[recipient]
                 topic.add(recipient)
@@ -215,7 +244,7 @@ class Hub:
     def _send_ephemeral(self, topic: Topic, event: Event) -> None:
         """Sends everybody but one an ephemeral event."""
         frame = Encoded(event.payload)
-        for recipient in chain(topic.members, topic.ahead):
+        for recipient in chain(topic.members, topic.ahead, topic.limited):
             if recipient.id != event.skip:
                 recipient.offer(frame, ephemeral=True)
         metrics.sent(len(topic.members))

@@ -21,10 +21,10 @@ from rooms.access import is_leased
 from rooms.closes import SHUTDOWN
 from rooms.conf import conf
 from rooms.errors import ChatError
-from rooms.live import control, topics
+from rooms.live import control, notices, topics
 from rooms.live.bus import Bus
 from rooms.live.connection import Connection
-from rooms.live.control import Notification, RoomChanged, UsersChanged
+from rooms.live.control import MemberAdded, Notification, RoomChanged, UsersChanged
 from rooms.live.events import Encoded, Event
 from rooms.live.hub import Hub
 from rooms.live.presence import Departure
@@ -145,13 +145,10 @@ class Node:
                 self.rights.recheck_users(keys)
             case RoomChanged(room_id):
                 self.rights.recheck_rooms([room_id])
-            case Notification(key, frame):
-                self._notify(key, Encoded(frame.encode()))
-
-    def _notify(self, key: str, frame: Encoded) -> None:
-        for connection in list(self.connections.values()):
-            if connection.identity is not None and connection.identity.key == key:
-                connection.offer(frame, ephemeral=True)
+            case Notification(key, frame, accept):
+                notices.send(self.connections, key, Encoded(frame.encode()), accept)
+            case MemberAdded(key, room_id):
+                self.spawn(notices.room_added(self.connections, self.presence, key, room_id))
 
     def post(self, message: NewMessage, reply: Callable[[Answer], None]) -> None:
         """Has a message stored and broadcast; `reply` is called after the commit. Unavailable when too many wait."""

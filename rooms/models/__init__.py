@@ -1,10 +1,11 @@
 """What is stored, by subject."""
 
 from rooms.models.audit import AuditEntry
+from rooms.models.invitations import Invitation
 from rooms.models.members import Membership
 from rooms.models.messages import Message
 from rooms.models.moderation import ServerBan
 from rooms.models.rights import EndedSession, RightsChange
 from rooms.models.rooms import Room
 
-__all__ = ["AuditEntry", "EndedSession", "Membership", "Message", "RightsChange", "Room", "ServerBan"]
+__all__ = ["AuditEntry", "EndedSession", "Invitation", "Membership", "Message", "RightsChange", "Room", "ServerBan"]

@@ -9,7 +9,7 @@ from rooms.conf import conf
 from rooms.errors import BadFrame, TooLarge
 
 # Beyond the base protocol, and sent only to a client that accepts them.
-ADDITIONS = frozenset({"compressed", "heads", "message-batch"})
+ADDITIONS = frozenset({"compressed", "heads", "message-batch", "rooms"})
 
 
 @lru_cache(maxsize=10_000)  # the same few names, with every message

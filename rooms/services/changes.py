@@ -82,9 +82,7 @@ def message_frame(message: StoredMessage) -> MessageFrame:
 def change_frame(message: StoredMessage, *, after: int) -> ChangeFrame:
     """What somebody who knows a room up to the seq `after` receives of a message that changed since."""
     if message.deleted_at:
-        return MessageDeleted(
-            room_id=message.room_name, message_id=str(message.id), seq=message.seq, changed_seq=message.changed_seq
-        )
+        return hidden_change(message)
     if message.seq <= after:
         return _frame(MessageEdited, message)
     return message_frame(message)
@@ -92,8 +90,17 @@ def change_frame(message: StoredMessage, *, after: int) -> ChangeFrame:
 
 def change_event(message: StoredMessage) -> Event:
     """What the members of a room receive of the last change of a message."""
-    frame = change_frame(message, after=message.changed_seq - 1)
-    return Event(topics.of_room(message.room_id), encode(frame), message.changed_seq)
+    frame, topic = encode(change_frame(message, after=message.changed_seq - 1)), topics.of_room(message.room_id)
+    if message.seq == message.changed_seq:
+        return Event(topic, frame, message.seq)
+    return Event(topic, frame, message.changed_seq, of=message.seq, hidden=encode(hidden_change(message)))
+
+
+def hidden_change(message: StoredMessage) -> MessageDeleted:
+    """What a member receives of a change who may not see the message: its number, so that no hole seems to be there."""
+    return MessageDeleted(
+        room_id=message.room_name, message_id=str(message.id), seq=message.seq, changed_seq=message.changed_seq
+    )
 
 
 def _frame(kind: type[F], message: StoredMessage) -> F:

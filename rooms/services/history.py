@@ -29,15 +29,16 @@ def snapshot(*, room: RoomAccess, after: int | None = None, epoch: str | None = 
 
     `after` is the last seq they know of that `epoch` (None: of this one).
     """
-    head = _head(room)
+    head, above = _head(room), room.visible_from_seq
     if head is None:
         return None
-    if after is not None and _can_resume(head, after, epoch):
-        changed = storage.changes(room_id=room.room_id, after=after)
+    if after is not None and _can_resume(head, after := max(after, above), epoch):
+        changed = storage.changes(room_id=room.room_id, after=after, above=above)
         now = storage.room_head(room_id=room.room_id)  # pruning may have gone on meanwhile
         if now is not None and now.pruned_seq <= after:
             return _shown(room, head, changed, after)
-    return _shown(room, head, storage.page(room_id=room.room_id, limit=HISTORY_DEFAULT) if head.last_seq else [])
+    page = storage.page(room_id=room.room_id, limit=HISTORY_DEFAULT, above=above) if head.last_seq else []
+    return _shown(room, head, page)
 
 
 def _head(room: RoomAccess) -> RoomHead | None:
@@ -69,5 +70,7 @@ def page(
 ) -> list[MessageFrame]:
     """A page of a room's messages, oldest first: the newest, those before or those after a seq; NoSuchRoom, Banned."""
     room = access.room(user_id, name)
-    rows = storage.page(room_id=room.room_id, limit=min(limit, HISTORY_MAX), before=before, after=after)
+    rows = storage.page(
+        room_id=room.room_id, limit=min(limit, HISTORY_MAX), before=before, after=after, above=room.visible_from_seq
+    )
     return [message_frame(message) for message in rows]

@@ -4,21 +4,25 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from django.db import IntegrityError
+import structlog
+from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
 from rooms import hooks, people, signals, storage
 from rooms.access import Action, refusal
 from rooms.errors import ChatError, Conflict, Unavailable
 from rooms.live.write_queue import Held
+from rooms.models import Room
 from rooms.protocol.rules import text_content
 from rooms.services.changes import change_event
 from rooms.services.publishing import publish_after_commit
 from rooms.storage import NewMessage, Placed, PostContext, Repeated, RoomAccess, StoredMessage
 
+log = structlog.get_logger(__name__)
 TRIES = 3  # of a list that meets the same client id from another process; the second try finds what that one stored
 Answer = StoredMessage | ChatError
 MODERATES = ("moderator",)
+PUBLIC = Room.Kind.PUBLIC.value
 
 
 def post_message(*, room_id: int, author_id: Any, content: str, client_id: str | None = None) -> StoredMessage:
@@ -71,7 +75,25 @@ def _store_messages(messages: list[NewMessage], *, wait: bool) -> list[Answer]:
                 wanted.append(n)
         for n, answer in zip(wanted, _store([(messages[n], contexts[n]) for n in wanted], now, wait=wait), strict=True):
             answers[n] = answer
+    _add_members(answers, contexts, now)
     return [answer or _repeat(new, answers[firsts[_key(new)]]) for new, answer in zip(messages, answers, strict=True)]
+
+
+def _add_members(answers: list[Answer | None], contexts: list[PostContext], now: datetime) -> None:
+    """Who writes in a public room is a member of it from then on. Where that fails, their next message does it."""
+    newcomers = [
+        (answer.room_id, answer.author_id)
+        for answer, context in zip(answers, contexts, strict=True)
+        if context.access is not None and context.access.role is None and context.access.kind == PUBLIC
+        if isinstance(answer, StoredMessage) and not isinstance(answer, Repeated)
+    ]
+    if not newcomers:
+        return
+    try:
+        with transaction.atomic():
+            storage.add_members(newcomers, now)
+    except DatabaseError as error:
+        log.warning("posting.no_members", exc_info=error)
 
 
 def _key(new: NewMessage) -> tuple[object, str]:

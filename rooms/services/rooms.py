@@ -9,24 +9,39 @@ from django.db.models import Model
 from django.utils import timezone
 
 from rooms import access, objects, signals
+from rooms.errors import Conflict, NoSuchRoom
 from rooms.live import control
 from rooms.live.control import RoomChanged
 from rooms.models import Membership, Message, Room
 from rooms.models.rooms import new_epoch
-from rooms.protocol.rules import room_name
+from rooms.protocol.frames.rooms import WholeRoom
+from rooms.protocol.rules import room_name, timestamp
 from rooms.services.publishing import publish_after_commit
-from rooms.storage import RoomAccess
+from rooms.storage import RoomAccess, RoomEntry
 
 ROWS_AT_ONCE = 500  # deleted in one transaction: other writers wait for some milliseconds at most
+TAKEN = "This name is taken"
+ONLY_PRIVATE = "Only a private room can hide what was written before"
 UNUSED_AFTER = timedelta(minutes=1)
 
 
-def create_room(*, user_id: Any, name: str, title: str = "", kind: str = Room.Kind.PUBLIC.value) -> tuple[Room, bool]:
+def create_room(
+    *,
+    user_id: Any,
+    name: str,
+    title: str = "",
+    kind: str = Room.Kind.PUBLIC.value,
+    history: str = Room.History.ALL.value,
+) -> tuple[Room, bool]:
     """Creates a room that stays, with its creator as owner. Returns it, and False when there was one of this name.
 
     One that was made by joining becomes the creator's, unless that would hide its messages from their authors.
+    Raises Conflict where the name is that of a room that the creator may not know of, and for a room for everybody that
+    would hide its history.
     """
-    values = {"title": title, "kind": kind, "created_by_id": user_id}
+    if history == Room.History.JOINED and kind != Room.Kind.PRIVATE:
+        raise Conflict(ONLY_PRIVATE)
+    values = {"title": title, "kind": kind, "history": history, "created_by_id": user_id}
     with transaction.atomic():
         rooms = Room.objects.select_for_update()
         room, created = rooms.get_or_create(name=room_name(name), defaults=values)
@@ -39,6 +54,8 @@ def create_room(*, user_id: Any, name: str, title: str = "", kind: str = Room.Ki
             Membership.objects.update_or_create(room=room, user_id=user_id, defaults={"role": Membership.Role.OWNER})
         if created:
             signals.send_after_commit(signals.room_created, room=room)
+    if not (created or claimed) and access.is_hidden(user_id, room.pk):
+        raise Conflict(TAKEN)
     return room, created or claimed
 
 
@@ -51,7 +68,14 @@ def room_for(obj: Model, *, permission: str = "") -> Room:
 
 
 def enter_room(*, user_id: Any, name: str) -> RoomAccess:
-    """The room of this name, created as transient if there is none; NoSuchRoom, Banned."""
+    """The room of this name, created as transient if there is none; Banned, and Conflict where it is hidden."""
+    try:
+        return _enter(user_id, name)
+    except NoSuchRoom:
+        raise Conflict(TAKEN) from None
+
+
+def _enter(user_id: Any, name: str) -> RoomAccess:
     room = access.find_room(user_id, name)
     if room is None:
         with transaction.atomic():
@@ -62,6 +86,26 @@ def enter_room(*, user_id: Any, name: str) -> RoomAccess:
                 signals.send_after_commit(signals.room_created, room=made)
         room = access.room(user_id, name)  # another process may have made one that this user may not read
     return room
+
+
+def whole_room(room: RoomEntry, member_count: int) -> WholeRoom:
+    """A room as those see it who accept whole rooms."""
+    return WholeRoom(
+        id=room.name,
+        member_count=member_count,
+        title=room.title,
+        topic=room.topic,
+        kind=room.kind,
+        head_seq=room.last_seq,
+        slow_mode_s=room.slow_mode_s,
+        locked=room.locked,
+        closed=room.closed,
+        history=room.history,
+        created_at=timestamp(room.created_at),
+        role=room.role,
+        level=room.level if room.role is not None else None,
+        link=room.link or None,
+    )
 
 
 def room_names(*, room_ids: Iterable[int]) -> dict[int, str]:

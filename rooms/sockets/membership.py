@@ -70,7 +70,7 @@ async def _is_member(node: Node, connection: Connection, room: RoomAccess) -> bo
 
 async def _subscribe(node: Node, connection: Connection, room: RoomAccess, was_member: bool) -> int:
     topic = topics.of_room(room.room_id)
-    node.hub.subscribe(topic, connection, room.name)
+    node.hub.subscribe(topic, connection, room.name, room.visible_from_seq)
     connection.rooms[room.name] = room
     if was_member:
         counts = await node.presence.counts([room.room_id])
@@ -90,7 +90,7 @@ async def _read_snapshot(node: Node, room: RoomAccess, after: int | None, epoch:
     topic = topics.of_room(room.room_id)
     shown: Snapshot | None = None
     for _ in range(2):
-        key = (room.room_id, after, epoch)
+        key = (room.room_id, room.visible_from_seq, after, epoch)
         shown = await node.snapshots.call(key, snapshot, room=room, after=after, epoch=epoch)
         if shown is None or shown.head >= node.hub.start(topic):
             break
@@ -111,6 +111,12 @@ async def _undo_join(node: Node, connection: Connection, room: RoomAccess, was_m
 def activate(node: Node, connection: Connection, room: RoomAccess, shown: Snapshot) -> None:
     """The snapshot was sent: from here on the connection gets every event of the room."""
     node.hub.activate(topics.of_room(room.room_id), connection, shown.head)
+
+
+def limit(node: Node, connection: Connection, room: RoomAccess) -> None:
+    """The connection's user was removed and is a member again: what is older is hidden from them now."""
+    connection.rooms[room.name] = room
+    node.hub.limit(topics.of_room(room.room_id), connection, room.visible_from_seq)
 
 
 async def leave(node: Node, connection: Connection, name: str) -> None:

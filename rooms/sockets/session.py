@@ -152,6 +152,8 @@ async def _recheck_room(node: Node, connection: Connection, name: str) -> None:
     try:
         today = await database.call(access.room, connection.identity.user_id, name)
         if room is not None and today.room_id == room.room_id:
+            if today.visible_from_seq > room.visible_from_seq and connection.rooms.get(name) is room:
+                membership.limit(node, connection, today)
             return
     except (Banned, NoSuchRoom, Refused) as refusal:
         error = refusal

@@ -24,6 +24,7 @@ from rooms.storage.rows import (
     StoredMessage,
     column,
     columns,
+    hidden,
     json_columns,
     named,
     read,
@@ -66,6 +67,10 @@ def entry_by_name(*, user_id: Any, name: str) -> RoomEntry | None:
     return _first(RoomEntry, f"{ENTRY} AND {NAME} = %s", [user_id, user_id, name])
 
 
+def entry_by_id(*, user_id: Any, room_id: int) -> RoomEntry | None:
+    return _first(RoomEntry, f"{ENTRY} AND {ROOM_ID} = %s", [user_id, user_id, room_id])
+
+
 def access_by_id(*, user_id: Any, room_id: int) -> RoomAccess | None:
     return _first(RoomAccess, BY_ID, [user_id, user_id, room_id])
 
@@ -80,15 +85,21 @@ def room_head(*, room_id: int) -> RoomHead | None:
     return _first(RoomHead, HEAD, [room_id])
 
 
-def message(*, message_id: int) -> StoredMessage | None:
+def message(*, message_id: int, above: int = 0) -> StoredMessage | None:
+    """One message; None too for one up to the seq `above`, which is hidden from the reader."""
     found = named(_rows(StoredMessage, f"{MESSAGES} WHERE {MESSAGE_ID} = %s", [message_id]))
-    return found[0] if found else None
+    return found[0] if found and found[0].seq > above else None
 
 
-def page(*, room_id: int, limit: int, before: int | None = None, after: int | None = None) -> list[StoredMessage]:
-    """At most `limit` undeleted messages, oldest first, by key: the newest, those before or those after a seq."""
+def page(
+    *, room_id: int, limit: int, before: int | None = None, after: int | None = None, above: int = 0
+) -> list[StoredMessage]:
+    """At most `limit` undeleted messages, oldest first, by key: the newest, those before or those after a seq.
+
+    Those up to the seq `above` are hidden from the reader.
+    """
     condition, values = f"{IN_ROOM} AND {DELETED} IS NULL", [room_id]
-    for sign, seq in (("<", before), (">", after)):
+    for sign, seq in (("<", before), (">", after), (">", above or None)):
         if seq is not None:
             condition, values = f"{condition} AND {SEQ} {sign} %s", [*values, seq]
     is_forward = after is not None and before is None
@@ -96,10 +107,14 @@ def page(*, room_id: int, limit: int, before: int | None = None, after: int | No
     return sorted(messages, key=lambda message: message.seq)
 
 
-def changes(*, room_id: int, after: int, limit: int | None = None) -> list[StoredMessage]:
-    """What changed in a room after a seq, in the order of the changes, deleted messages included."""
+def changes(*, room_id: int, after: int, limit: int | None = None, above: int = 0) -> list[StoredMessage]:
+    """What changed in a room after a seq, in the order of the changes, deleted messages included.
+
+    Messages up to the seq `above` are hidden from the reader: they come as deleted ones.
+    """
     messages = _messages(f"{IN_ROOM} AND {CHANGED} > %s", [room_id, after], order=CHANGED, limit=limit)
-    return sorted(messages, key=lambda message: message.changed_seq)
+    shown = [hidden(message) if message.seq <= above else message for message in messages] if above else messages
+    return sorted(shown, key=lambda message: message.changed_seq)
 
 
 def _messages(condition: str, values: Sequence[Any], *, order: str, limit: int | None) -> list[StoredMessage]:

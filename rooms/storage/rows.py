@@ -96,6 +96,7 @@ class RoomEntry(RoomAccess, frozen=True):
     link: str = ""
     topic: str = ""
     history: str = Room.History.ALL.value
+    level: str | None = None  # what a member is notified of
 
 
 class PostContext(msgspec.Struct, frozen=True):
@@ -160,6 +161,14 @@ def named(messages: list[M]) -> list[M]:
     ]
 
 
+def hidden(message: StoredMessage) -> StoredMessage:
+    """What remains of a message for a member who may not see it: its place and its last change, as of a deleted one."""
+    moment = message.deleted_at or message.edited_at or message.created_at
+    return msgspec.structs.replace(
+        message, author_id=None, username=None, avatar=None, content="", client_id=None, deleted_at=moment
+    )
+
+
 def columns(row: type[Row], sources: Mapping[str, str]) -> str:
     """The list after SELECT that answers this row; KeyError when one of its fields has no source.
 
@@ -221,7 +230,9 @@ ACCESS_SOURCES = {
     "ban_reason": f"COALESCE({column(Membership, 'ban_reason')}, '')",
     "visible_from_seq": f"COALESCE({column(Membership, 'visible_from_seq')}, 0)",
 }
-ENTRY_SOURCES = ACCESS_SOURCES | {
-    field: column(Room, field) for field in ("title", "created_at", "link", "topic", "history")
-}
+ENTRY_SOURCES = (
+    ACCESS_SOURCES
+    | {field: column(Room, field) for field in ("title", "created_at", "link", "topic", "history")}
+    | {"level": column(Membership, "level")}
+)
 HEAD_SOURCES = {field: column(Room, field) for field in RoomHead.__struct_fields__}

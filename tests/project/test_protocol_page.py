@@ -66,9 +66,11 @@ def example(words: str) -> Any:  # noqa: PLR0911 - a table, one line an entry
         return [example(words.removeprefix("list of "))]
     if words.startswith("map from text to "):
         return {"x": example(words.removeprefix("map from text to "))}
-    if words.startswith("`{"):
-        fields = dict(field.split(": ") for field in words.strip("`{}").split(", "))
-        return {name: example(inner) for name, inner in fields.items()}
+    if words.startswith(("`{", "{")):
+        fields = re.findall(r"(\w+): (\{.*?\}|[^,{}]+)", words.strip("`")[1:-1])
+        return {name: example(inner) for name, inner in fields}
+    if words.startswith('"'):
+        return json.loads(words.partition(" or ")[0])
     if words.startswith("`"):
         return frame(frames(), words.partition(" or ")[0].strip("`"))
     if words == "any JSON":

@@ -144,8 +144,10 @@ def _type(kind: inspect_types.Type) -> str:  # noqa: PLR0911 - a table, one line
         case inspect_types.DictType():
             return f"map from {_type(kind.key_type)} to {_type(kind.value_type)}"
         case inspect_types.StructType():
-            fields = ", ".join(f"{field.encode_name}: {_type(field.type)}" for field in kind.fields)
+            fields = ", ".join(f"{field.encode_name}: {_type(field.type).replace('`', '')}" for field in kind.fields)
             return f"`{kind.tag}`" if kind.tag else f"`{{{fields}}}`"
+        case inspect_types.LiteralType():
+            return " or ".join(f'"{value}"' for value in kind.values)
         case inspect_types.StrType():
             return _text(kind.min_length, kind.max_length)
         case inspect_types.IntType():

@@ -10,6 +10,23 @@ class RoomRef(msgspec.Struct, rename="camel", frozen=True):
     member_count: int
 
 
+class WholeRoom(RoomRef, frozen=True, omit_defaults=True):
+    """`role` and `level` are those of a member; `link` is there for the room of an object that has a page."""
+
+    title: str
+    topic: str
+    kind: str
+    head_seq: int
+    slow_mode_s: int
+    locked: bool
+    closed: bool
+    history: str
+    created_at: str
+    role: str | None = None
+    level: str | None = None
+    link: str | None = None
+
+
 class RoomCreated(Frame, tag="room-created"):
     """Answers `create-room`."""
 
@@ -39,7 +56,7 @@ class RoomLeft(Frame, tag="room-left"):
 
 
 class RoomsList(Frame, tag="rooms-list"):
-    """Answers `get-rooms`."""
+    """Answers `get-rooms`. For a connection that accepts `rooms` each room is whole, as in `room-added`."""
 
     rooms: list[RoomRef]
 

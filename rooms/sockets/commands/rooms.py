@@ -35,7 +35,10 @@ async def leave_room(node: Node, connection: Connection, command: LeaveRoom) -> 
 async def get_rooms(node: Node, connection: Connection, command: GetRooms) -> None:
     visible = await database.call(access.visible_rooms, connection.identity.user_id)
     counts = await node.presence.counts([room.room_id for room in visible])
-    listed = [RoomRef(room.name, counts[room.room_id]) for room in visible]
+    if "rooms" in connection.accepts:
+        listed: list[RoomRef] = [rooms.whole_room(room, counts[room.room_id]) for room in visible]
+    else:
+        listed = [RoomRef(room.name, counts[room.room_id]) for room in visible]
     connection.send(RoomsList(id=command.id, rooms=listed))
 
 

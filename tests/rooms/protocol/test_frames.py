@@ -15,9 +15,11 @@ from rooms.protocol.frames.announcements import AdminMessage, Chat, Notification
 from rooms.protocol.frames.base import Frame, UserRef
 from rooms.protocol.frames.changes import MessageDeleted, MessageEdited
 from rooms.protocol.frames.history import Heads, MessageBatch, MessageHistory
+from rooms.protocol.frames.invitations import Invitation
+from rooms.protocol.frames.members import Member, Members, RoomAdded, RoomOpened, RoomRemoved
 from rooms.protocol.frames.posting import ChatMessage, RoomMessage
 from rooms.protocol.frames.presence import OnlineUser, OnlineUsers, RoomMembers, UserJoined, UserLeft
-from rooms.protocol.frames.rooms import RoomCreated, RoomJoined, RoomLeft, RoomRef, RoomsList
+from rooms.protocol.frames.rooms import RoomCreated, RoomJoined, RoomLeft, RoomRef, RoomsList, WholeRoom
 from rooms.protocol.frames.session import (
     Ack,
     AuthExpiring,
@@ -39,6 +41,11 @@ HELLO: dict[str, Any] = {
 HELLO_JSON = (
     '"roomId":"r","user":{"id":"1","username":"alice"},"content":"hi",'
     f'"timestamp":"{NOW}","messageId":"9","seq":3,"changedSeq":4'
+)
+FIELDS: Any = ("A room", "news", "private", 3, 0, False, False, "joined", NOW)
+WHOLE = (
+    '"id":"r","memberCount":2,"title":"A room","topic":"news","kind":"private","headSeq":3,"slowModeS":0,"locked":false,'
+    f'"closed":false,"history":"joined","createdAt":"{NOW}"'
 )
 HELLO_CHAT = f'{{"type":"chat-message",{HELLO_JSON}}}'
 GOLDEN: list[tuple[Frame, str]] = [
@@ -114,6 +121,26 @@ GOLDEN: list[tuple[Frame, str]] = [
         '{"type":"rooms-list","rooms":[{"id":"r","memberCount":2}]}',
     ),
     (
+        RoomAdded(room=WholeRoom("r", 2, *FIELDS, role="member", level="all", link="/orders/1/")),
+        f'{{"type":"room-added","room":{{{WHOLE},"role":"member","level":"all","link":"/orders/1/"}}}}',
+    ),
+    (RoomOpened(room=WholeRoom("r", 2, *FIELDS)), f'{{"type":"room-opened","room":{{{WHOLE}}}}}'),
+    (RoomRemoved(room_id="r"), '{"type":"room-removed","roomId":"r"}'),
+    (
+        Members(room_id="r", members=[Member(ALICE, "owner", online=True)], next="1"),
+        '{"type":"members","roomId":"r","members":[{"user":{"id":"1","username":"alice"},"role":"owner","online":true}],'
+        '"next":"1"}',
+    ),
+    (
+        Members(room_id="r", members=[Member(ALICE, "none", online=False, muted_until=NOW, banned_until=NOW)]),
+        '{"type":"members","roomId":"r","members":[{"user":{"id":"1","username":"alice"},"role":"none","online":false,'
+        f'"mutedUntil":"{NOW}","bannedUntil":"{NOW}"}}]}}',
+    ),
+    (
+        Invitation(room_id="r", code="c", url="/invitation/c/", expires_at=NOW, uses=0),
+        f'{{"type":"invitation","roomId":"r","code":"c","url":"/invitation/c/","expiresAt":"{NOW}","uses":0}}',
+    ),
+    (
         OnlineUsers(users=[OnlineUser("1", "alice", NOW)]),
         f'{{"type":"online-users","users":[{{"id":"1","username":"alice","authenticatedAt":"{NOW}"}}]}}',
     ),
@@ -140,6 +167,11 @@ def test_a_frame_is_spelled_as_clients_know_it(frame: Frame, text: str) -> None:
     assert json.loads(encoded) == json.loads(text)
     assert len(encoded) == len(text), "the same fields in any order, and nothing else"
     assert msgspec.json.decode(encoded, type=type(frame)) == frame
+
+
+def test_a_list_of_rooms_can_hold_whole_ones() -> None:
+    encoded = encode(RoomsList(rooms=[WholeRoom("r", 2, *FIELDS)]))
+    assert json.loads(encoded) == json.loads(f'{{"type":"rooms-list","rooms":[{{{WHOLE}}}]}}')
 
 
 def test_every_frame_has_a_golden_text() -> None:

@@ -32,8 +32,9 @@ READS: dict[str, list[Callable[[], object]]] = {
     "access_by_name": [lambda: storage.access_by_name(user_id=1, name="lobby")],
     "changes": [
         lambda: storage.changes(room_id=1, after=0),
-        lambda: storage.changes(room_id=1, after=0, limit=50),
+        lambda: storage.changes(room_id=1, after=0, limit=50, above=5),
     ],
+    "entry_by_id": [lambda: storage.entry_by_id(user_id=1, room_id=1)],
     "entry_by_name": [lambda: storage.entry_by_name(user_id=1, name="lobby")],
     "message": [lambda: storage.message(message_id=1)],
     "page": [
@@ -41,6 +42,7 @@ READS: dict[str, list[Callable[[], object]]] = {
         lambda: storage.page(room_id=1, limit=50, before=10),
         lambda: storage.page(room_id=1, limit=50, after=1),
         lambda: storage.page(room_id=1, limit=50, after=1, before=10),
+        lambda: storage.page(room_id=1, limit=50, before=10, above=5),
     ],
     "room_head": [lambda: storage.room_head(room_id=1)],
     "rooms_by_name": [
@@ -52,7 +54,7 @@ READS: dict[str, list[Callable[[], object]]] = {
 
 def test_every_function_of_storage_is_explained_here() -> None:
     functions = {name for name in storage.__all__ if name.islower()}
-    assert functions == set(READS) | {"dialect"}
+    assert functions == set(READS) | {"dialect", "add_members"}
 
 
 @pytest.mark.parametrize("name", READS)
@@ -68,6 +70,12 @@ def test_looking_up_new_messages_uses_indexes(run: Run, world: World) -> None:
     plans = run(explained, lookup)
     assert len(plans) >= 2, "access and the messages that are repeated"
     assert not [step for plan in plans for step in whole_tables(plan)]
+
+
+def test_making_members_uses_indexes(run: Run, world: World) -> None:
+    people = [(world.room.pk, world.bob.pk), (world.private.pk, world.alice.pk)]
+    [plan] = run(explained, lambda: storage.add_members(people, MOMENT))
+    assert not whole_tables(plan)
 
 
 @pytest.mark.parametrize("wait", [True, False])

@@ -1,0 +1,47 @@
+"""What is for all connections of one user in this process: notifications, and rooms they have become a member of."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rooms import access, database
+from rooms.errors import ChatError
+from rooms.live.connection import Connection
+from rooms.live.events import Encoded
+from rooms.live.presence import Presence
+from rooms.protocol.codec import encode
+from rooms.protocol.frames.members import RoomAdded
+from rooms.services.rooms import whole_room
+from rooms.storage import RoomEntry
+
+ROOMS = "rooms"  # the addition that a client accepts who is sent whole rooms
+
+
+def send(connections: Mapping[str, Connection], key: str, frame: Encoded, accept: str = "") -> None:
+    """Sends a frame to every connection of this user that accepts the addition, if one is named."""
+    for connection in _of_user(connections, key, accept):
+        connection.offer(frame, ephemeral=True)
+
+
+async def room_added(connections: Mapping[str, Connection], presence: Presence, key: str, room_id: int) -> None:
+    """Sends the room as this user knows it; nothing when they may not enter it now, or it cannot be read."""
+    found = _of_user(connections, key, ROOMS)
+    if not found:
+        return
+    user_id: Any = found[0].identity.user_id
+    try:
+        room: RoomEntry = await database.call(access.entry_by_id, user_id, room_id)
+        counts = await presence.counts([room_id])
+    except ChatError:
+        return
+    if room.role is not None:
+        send(connections, key, Encoded(encode(RoomAdded(room=whole_room(room, counts[room_id])))), ROOMS)
+
+
+def _of_user(connections: Mapping[str, Connection], key: str, accept: str) -> list[Connection]:
+    return [
+        connection
+        for connection in connections.values()
+        if connection.identity is not None
+        and connection.identity.key == key
+        and (not accept or accept in connection.accepts)
+    ]

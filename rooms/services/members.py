@@ -1,0 +1,213 @@
+"""Membership: who belongs to a room, becomes a member and leaves, and what a new member sees of what was written.
+
+A membership begins and ends under the lock of the room's row, so that a member's first visible seq is exact, and a
+room that has an owner keeps one.
+"""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from rooms import access, people
+from rooms.access import Action, Rank
+from rooms.callers import Actor
+from rooms.errors import BadFrame, Conflict, Forbidden, NoSuchRoom, NoSuchUser
+from rooms.live import control
+from rooms.live.control import MemberAdded, Notification
+from rooms.models import Membership, Room
+from rooms.people import Shown
+from rooms.protocol.codec import encode
+from rooms.protocol.commands.members import MEMBERS_DEFAULT, MEMBERS_MAX
+from rooms.protocol.frames.base import UserRef
+from rooms.protocol.frames.members import Member, RoomRemoved
+from rooms.protocol.rules import timestamp
+from rooms.services import audit
+from rooms.services.publishing import publish_after_commit
+from rooms.services.rights import announce
+from rooms.services.rooms import ONLY_PRIVATE
+from rooms.storage import RoomAccess
+
+NONE, OWNER = Membership.Role.NONE, Membership.Role.OWNER
+INVITING = (Room.Kind.PUBLIC, Room.Kind.PRIVATE)
+GONE = Shown("deleted user")
+
+
+class MemberRow(NamedTuple):
+    user_id: Any
+    role: str
+    muted_until: datetime | None
+    banned_until: datetime | None
+
+
+class MemberPage(NamedTuple):
+    rows: list[MemberRow]
+    next: str | None  # the `after` of the next page
+
+
+# --- Becoming a member, and ending it ---------------------------------------------------------------------------------
+def follow(*, actor: Actor, name: str, level: str | None = None) -> RoomAccess:
+    """Makes the actor a member of a room they may enter, notified of `level`; raises NoSuchRoom, Banned."""
+    room = access.authorize(actor, name, Action.FOLLOW)
+    with transaction.atomic():
+        is_new = make_member(room_id=room.room_id, user_id=actor.user_id)
+        if level is not None:
+            Membership.objects.filter(room_id=room.room_id, user_id=actor.user_id).update(level=level)
+            if not is_new:
+                _send_room(room.room_id, actor.user_id)
+    return room
+
+
+def unfollow(*, actor: Actor, name: str) -> RoomAccess:
+    """Ends the actor's membership; nothing happens when there is none.
+
+    Raises Conflict for the last owner, Forbidden in a direct room.
+    """
+    room = access.authorize(actor, name, Action.READ)
+    if room.kind == Room.Kind.DIRECT:
+        raise Forbidden("Nobody leaves a direct room")
+    end_membership(room_id=room.room_id, user_id=actor.user_id)
+    return room
+
+
+def invite(*, actor: Actor, name: str, username: str) -> RoomAccess:
+    """Makes somebody a member; raises Forbidden, NoSuchUser, and Conflict for somebody who is banned from the room."""
+    room = access.authorize(actor, name, Action.INVITE)
+    require_invitations(room)
+    user = people.find(username)
+    if user is None:
+        raise NoSuchUser
+    with transaction.atomic():
+        if _is_banned(room.room_id, user.pk):
+            raise Conflict("This person is banned from the room")
+        if make_member(room_id=room.room_id, user_id=user.pk):
+            audit.record(actor, "invite", room=room, target_id=user.pk)
+    return room
+
+
+def require_invitations(room: RoomAccess) -> None:
+    """Raises Forbidden where nobody is invited: a direct room has its people, an object's room those who may see it."""
+    if room.kind not in INVITING:
+        raise Forbidden("Nobody is invited to this room")
+
+
+def make_member(*, room_id: int, user_id: Any) -> bool:
+    """Makes a user a member; False when they are one. What was decided about them, such as a mute, stays.
+
+    In a room whose new members see what is written from then on, that holds for somebody who comes back, too.
+    """
+    with transaction.atomic():
+        room = _locked(room_id)
+        if Membership.objects.filter(room=room, user_id=user_id).exclude(role=NONE).exists():
+            return False
+        above = room.last_seq if room.history == Room.History.JOINED else 0
+        values = {"role": Membership.Role.MEMBER, "visible_from_seq": above, "joined_at": timezone.now()}
+        Membership.objects.update_or_create(room=room, user_id=user_id, defaults=values)
+        if above:
+            announce([user_id])  # a connection that is still in the room from before must not show what is hidden now
+        _send_room(room_id, user_id)
+    return True
+
+
+def end_membership(*, room_id: int, user_id: Any) -> bool:
+    """Ends a membership; False when there is none. Connections leave a room that is closed to the user now."""
+    with transaction.atomic():
+        room = _locked(room_id)
+        found = Membership.objects.filter(room=room, user_id=user_id).exclude(role=NONE)
+        membership = found.first()
+        if membership is None:
+            return False
+        if membership.role == OWNER:
+            require_another_owner(room_id=room_id, user_id=user_id)
+        found.update(role=NONE)
+        announce([user_id])
+        frame = encode(RoomRemoved(room_id=room.name)).decode()
+        publish_after_commit(lambda: [control.event(Notification(str(user_id), frame, "rooms"))])
+    return True
+
+
+def require_another_owner(*, room_id: int, user_id: Any) -> None:
+    """Raises Conflict when the room has no other owner than this one; its row must be locked."""
+    if not Membership.objects.filter(room_id=room_id, role=OWNER).exclude(user_id=user_id).exists():
+        raise Conflict("A room keeps its last owner")
+
+
+def set_history(*, actor: Actor, name: str, history: str) -> RoomAccess:
+    """Decides what new members see of what was written before they came; raises Conflict where everybody may read."""
+    room = access.authorize(actor, name, Action.SET_HISTORY)
+    if history == Room.History.JOINED and room.kind != Room.Kind.PRIVATE:
+        raise Conflict(ONLY_PRIVATE)
+    Room.objects.filter(pk=room.room_id).update(history=history)
+    audit.record(actor, "set-history", room=room, history=history)
+    return room
+
+
+def _locked(room_id: int) -> Room:
+    room = Room.objects.select_for_update().filter(pk=room_id, removed_at=None).first()
+    if room is None:
+        raise NoSuchRoom
+    return room
+
+
+def _is_banned(room_id: int, user_id: Any) -> bool:
+    return Membership.objects.filter(room_id=room_id, user_id=user_id, banned_until__gt=timezone.now()).exists()
+
+
+def _send_room(room_id: int, user_id: Any) -> None:
+    publish_after_commit(lambda: [control.event(MemberAdded(str(user_id), room_id))])
+
+
+# --- Who the members are ----------------------------------------------------------------------------------------------
+def members(*, actor: Actor, name: str, after: str | None = None, limit: int = MEMBERS_DEFAULT) -> MemberPage:
+    """A page of the members, by their keys; raises NoSuchRoom, Banned.
+
+    Moderators learn until when somebody is muted or banned, and of those who are banned without being members.
+    """
+    room = access.authorize(actor, name, Action.READ)
+    now, limit = timezone.now(), min(limit, MEMBERS_MAX)
+    is_moderator = access.rank(room.role, actor.roles) >= Rank.MODERATOR
+    shown = ~Q(role=NONE) | Q(banned_until__gt=now) if is_moderator else ~Q(role=NONE)
+    found = Membership.objects.filter(shown, room_id=room.room_id).order_by("user_id")
+    if after is not None:
+        found = found.filter(user_id__gt=_key(after))
+    values = found.values_list("user_id", "role", "muted_until", "banned_until")[: limit + 1]
+    rows = [MemberRow(*row) for row in values]
+    if not is_moderator:
+        rows = [row._replace(muted_until=None, banned_until=None) for row in rows]
+    page = [_current(row, now) for row in rows[:limit]]
+    return MemberPage(page, str(page[-1].user_id) if len(rows) > limit else None)
+
+
+def member_frames(rows: list[MemberRow], online: set[str]) -> list[Member]:
+    """Members as clients receive them; `online` has the keys of those who are signed in."""
+    known = people.lookup([row.user_id for row in rows])
+    return [_member(row, known.get(row.user_id, GONE), online) for row in rows]
+
+
+def _member(row: MemberRow, shown: Shown, online: set[str]) -> Member:
+    key = str(row.user_id)
+    return Member(
+        user=UserRef(key, shown.name, shown.avatar),
+        role=row.role,
+        online=key in online,
+        muted_until=timestamp(row.muted_until) if row.muted_until else None,
+        banned_until=timestamp(row.banned_until) if row.banned_until else None,
+    )
+
+
+def _current(row: MemberRow, now: datetime) -> MemberRow:
+    """Without what has ended."""
+    return row._replace(
+        muted_until=row.muted_until if row.muted_until and row.muted_until > now else None,
+        banned_until=row.banned_until if row.banned_until and row.banned_until > now else None,
+    )
+
+
+def _key(text: str) -> Any:
+    try:
+        return people.key_field().to_python(text)
+    except ValidationError:
+        raise BadFrame("`after` is the id of a user") from None
