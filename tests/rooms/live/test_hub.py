@@ -394,3 +394,79 @@ def test_what_is_held_back_for_one_joiner_is_bounded(hub: Hub, monkeypatch: pyte
     hub.activate(ROOM, slow, 3)
     deliver(hub, 6)
     assert slow.got == [1, 2, 3, 4, 5, 6]
+
+
+# --- Members who may not see everything -------------------------------------------------------------------------------
+def edit(seq: int, of: int) -> Event:
+    """A change of the message `of`; who may not see that one is sent the seq as a negative number."""
+    return Event(ROOM, str(seq).encode(), seq, of=of, hidden=str(-seq).encode())
+
+
+def limited_at(hub: Hub, head: int, above: int, *, batches: bool = False) -> Member:
+    member = Member("limited")
+    member.accepts = frozenset({"message-batch"}) if batches else frozenset()
+    hub.subscribe(ROOM, member, above=above)
+    hub.activate(ROOM, member, head)
+    return member
+
+
+def test_a_member_is_sent_no_content_of_changes_of_what_they_may_not_see(hub: Hub) -> None:
+    limited, other = limited_at(hub, 10, above=10), member_at(hub, 10)
+    hub.deliver([change(11), edit(12, of=4), edit(13, of=11), edit(14, of=10)])
+    hub.deliver([ephemeral("typing")])
+    assert limited.got == [11, -12, 13, -14, "typing"]
+    assert other.got == [11, 12, 13, 14, "typing"]
+
+
+def test_what_came_while_a_member_joined_is_hidden_too(hub: Hub) -> None:
+    member_at(hub, 10)
+    joiner, ahead = Member("joiner"), Member("ahead")
+    for member in (joiner, ahead):
+        hub.subscribe(ROOM, member, above=10)
+    hub.activate(ROOM, ahead, 12)
+    hub.deliver([edit(11, of=3), edit(12, of=3), edit(13, of=3)])
+    hub.activate(ROOM, joiner, 11)
+    hub.deliver([edit(14, of=3)])
+    assert joiner.got == [-12, -13, -14]
+    assert ahead.got == [-13, -14]
+
+
+def test_a_joiner_who_reads_too_slowly_is_sent_no_more_than_the_others(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "MAX_EARLY", 2)
+    member_at(hub, 10)
+    joiner = Member("joiner")
+    hub.subscribe(ROOM, joiner, above=10)
+    hub.deliver([edit(11, of=3), change(12), edit(13, of=12)])
+    assert joiner.got == [-11, 12, 13]
+
+
+def test_repaired_changes_are_hidden_too(hub: Hub) -> None:
+    limited = limited_at(hub, 10, above=10)
+    hub.repair(ROOM, [edit(11, of=2), change(12)], 12)
+    assert limited.got == [-11, 12]
+
+
+def test_a_member_who_was_away_is_limited_from_then_on(gaps: list[str]) -> None:
+    hub = Hub(gaps.append, lambda *_: None)  # type: ignore[arg-type,return-value]  # a timer that never fires
+    member = Member("member")
+    member.accepts = frozenset({"message-batch"})
+    hub.subscribe(ROOM, member, room="lobby")
+    hub.activate(ROOM, member, 10)
+    hub.deliver([edit(11, of=3)])
+    hub.limit(ROOM, member, above=11)
+    hub.deliver([edit(12, of=3), change(13)])
+    assert member.got == [11, -12, 13]
+    hub.unsubscribe(ROOM, member)
+    assert ROOM not in hub
+    hub.limit(ROOM, member, above=11)
+    assert ROOM not in hub
+
+
+def test_a_limited_member_joins_again_without_a_limit(hub: Hub) -> None:
+    member = limited_at(hub, 10, above=10)
+    hub.subscribe(ROOM, member)
+    hub.activate(ROOM, member, 10)
+    hub.deliver([edit(11, of=3)])
+    assert member.got == [11]

@@ -44,9 +44,11 @@ HELLO_JSON = (
 )
 FIELDS: Any = ("A room", "news", "private", 3, 0, False, False, "joined", NOW)
 WHOLE = (
-    '"id":"r","memberCount":2,"title":"A room","topic":"news","kind":"private","headSeq":3,"slowModeS":0,"locked":false,'
-    f'"closed":false,"history":"joined","createdAt":"{NOW}"'
+    '"id":"r","memberCount":2,"title":"A room","topic":"news","kind":"private","headSeq":3,"slowModeS":0,'
+    f'"locked":false,"closed":false,"history":"joined","createdAt":"{NOW}"'
 )
+MEMBER = '"user":{"id":"1","username":"alice"}'
+DECIDED = f'"online":false,"mutedUntil":"{NOW}","bannedUntil":"{NOW}"'
 HELLO_CHAT = f'{{"type":"chat-message",{HELLO_JSON}}}'
 GOLDEN: list[tuple[Frame, str]] = [
     (
@@ -128,13 +130,11 @@ GOLDEN: list[tuple[Frame, str]] = [
     (RoomRemoved(room_id="r"), '{"type":"room-removed","roomId":"r"}'),
     (
         Members(room_id="r", members=[Member(ALICE, "owner", online=True)], next="1"),
-        '{"type":"members","roomId":"r","members":[{"user":{"id":"1","username":"alice"},"role":"owner","online":true}],'
-        '"next":"1"}',
+        f'{{"type":"members","roomId":"r","members":[{{{MEMBER},"role":"owner","online":true}}],"next":"1"}}',
     ),
     (
         Members(room_id="r", members=[Member(ALICE, "none", online=False, muted_until=NOW, banned_until=NOW)]),
-        '{"type":"members","roomId":"r","members":[{"user":{"id":"1","username":"alice"},"role":"none","online":false,'
-        f'"mutedUntil":"{NOW}","bannedUntil":"{NOW}"}}]}}',
+        f'{{"type":"members","roomId":"r","members":[{{{MEMBER},"role":"none",{DECIDED}}}]}}',
     ),
     (
         Invitation(room_id="r", code="c", url="/invitation/c/", expires_at=NOW, uses=0),
