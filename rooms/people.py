@@ -13,6 +13,7 @@ from django.contrib.auth import get_user_model
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import CharField, EmailField, Field, UUIDField
 
+from rooms import names
 from rooms.conf import conf
 
 KEPT_S = 30.0
@@ -76,6 +77,20 @@ def _name(user: Any) -> str:
     return (full_name or user.get_username()).partition("@")[0]
 
 
+def find(name: str) -> Any:
+    """The key of the user of this name, None when there is none. Where names come from a function, which may give two
+    people the same, a user is named by the key.
+    """
+    if NAME_FIELD is not None and conf.CHAT_DISPLAY_NAME is None:
+        field, value = NAME_FIELD, names.normalized(name)
+    else:
+        field, value = "pk", name
+    try:
+        return User._base_manager.filter(**{field: value}).values_list("pk", flat=True).first()  # noqa: SLF001 - Django's own, of all users
+    except (ValueError, ValidationError):  # no key of this model
+        return None
+
+
 def lookup(user_ids: Iterable[Any]) -> dict[Any, Shown]:
     """The same of users by their keys, without those that are no more."""
     now = monotonic()
@@ -87,26 +102,6 @@ def lookup(user_ids: Iterable[Any]) -> dict[Any, Shown]:
             _kept.clear()
         _kept[key] = (now, known[key])
     return known
-
-
-def find(username: str) -> Any | None:
-    """The active user of this name; where no field has names, of this key. None: there is none."""
-    if not username.isprintable():
-        return None
-    try:
-        user = _named(username)
-    except (User.DoesNotExist, User.MultipleObjectsReturned, ValidationError):
-        return None
-    return user if user.is_active else None
-
-
-def _named(username: str) -> Any:
-    users = User._default_manager  # noqa: SLF001 - Django's own
-    if NAME_FIELD is None:
-        return users.get(pk=key_field().to_python(username))
-    if NAME_FIELD == User.USERNAME_FIELD:
-        return users.get_by_natural_key(username)  # where the model compares names, it does it here
-    return users.get(**{NAME_FIELD: username})
 
 
 def forget(user_id: Any) -> None:

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from rooms import access, people
+from rooms import access, people, storage
 from rooms.access import Action, Rank
 from rooms.callers import Actor
 from rooms.errors import BadFrame, Conflict, Forbidden, NoSuchRoom, NoSuchUser
@@ -77,14 +77,15 @@ def invite(*, actor: Actor, name: str, username: str) -> RoomAccess:
     """Makes somebody a member; raises Forbidden, NoSuchUser, and Conflict for somebody who is banned from the room."""
     room = access.authorize(actor, name, Action.INVITE)
     require_invitations(room)
-    user = people.find(username)
-    if user is None:
+    user_id = people.find(username)
+    theirs = storage.access_by_id(user_id=user_id, room_id=room.room_id) if user_id is not None else None
+    if theirs is None or not theirs.active:
         raise NoSuchUser
+    if theirs.banned_until is not None and theirs.banned_until > timezone.now():
+        raise Conflict("This person is banned from the room")
     with transaction.atomic():
-        if _is_banned(room.room_id, user.pk):
-            raise Conflict("This person is banned from the room")
-        if make_member(room_id=room.room_id, user_id=user.pk):
-            audit.record(actor, "invite", room=room, target_id=user.pk)
+        if make_member(room_id=room.room_id, user_id=user_id):
+            audit.record(actor, "invite", room=room, target_id=user_id)
     return room
 
 
@@ -150,10 +151,6 @@ def _locked(room_id: int) -> Room:
     if room is None:
         raise NoSuchRoom
     return room
-
-
-def _is_banned(room_id: int, user_id: Any) -> bool:
-    return Membership.objects.filter(room_id=room_id, user_id=user_id, banned_until__gt=timezone.now()).exists()
 
 
 def _send_room(room_id: int, user_id: Any) -> None:

@@ -22,7 +22,9 @@ def chat_room(context: Context, room: Room | str, **attributes: str) -> SafeStri
 
     Other attributes are written with underscores: `{% chat_room "general" heading_level="3" %}`.
     """
-    named = {"room": room} if isinstance(room, str) else {"room": room.name, "label": room.title or None}
+    named: dict[str, str | None] = {"room": room if isinstance(room, str) else room.name}
+    if isinstance(room, Room):
+        named |= {"label": room.title or None, "link": room.link or None}
     others = {key.replace("_", "-"): value for key, value in attributes.items()}
     element = flatatt({**named, "config": reverse("chat:config"), **others})
     return format_html("<chat-room{}></chat-room>{}", element, _script_once(context))

@@ -23,7 +23,13 @@ def configuration(request: HttpRequest) -> dict[str, Any]:
         "me": {"id": str(request.user.pk), "username": me.name, **({"avatar": me.avatar} if me.avatar else {})},
         "language": get_language(),
         "maxContentChars": conf.CHAT_MAX_CONTENT_CHARS,
-        "urls": {**public_urls(), "home": reverse("chat:home"), "room": _room_url(), "socket": _socket_path()},
+        "urls": {
+            **public_urls(),
+            "home": reverse("chat:home"),
+            "room": _address("room", "room"),
+            "invitation": _address("invitation", "code"),
+            "socket": _socket_path(),
+        },
         "texts": TEXTS,
     }
 
@@ -33,9 +39,9 @@ def public_urls() -> dict[str, str]:
     return {"signIn": resolve_url(settings.LOGIN_URL), "style": static(STYLE)}
 
 
-def _room_url() -> str:
-    """The address of any room's page, with `{room}` where its name belongs."""
-    return reverse("chat:room", args=["{room}"]).replace("%7Broom%7D", "{room}")
+def _address(page: str, part: str) -> str:
+    """The address of all pages of a kind, with `{room}` where the name of one belongs, or whatever `part` says."""
+    return reverse(f"chat:{page}", args=[f"{{{part}}}"]).replace(f"%7B{part}%7D", f"{{{part}}}")
 
 
 def _socket_path() -> str:

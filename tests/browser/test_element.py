@@ -235,7 +235,7 @@ async def test_what_the_site_has_for_a_person_is_an_event_too(enter: Enter) -> N
         socket.connect_to_server()
         sockets.append(socket)
 
-    await alice.route_web_socket("**/ws", between)
+    await alice.route_web_socket("**/ws?*", between)
     await visit(alice, general())
     await in_room(alice)
     await alice.evaluate("document.addEventListener('chat-notification', ({ detail }) => (window.told = detail))")
@@ -384,3 +384,14 @@ async def test_the_page_of_the_site_is_the_same_element_with_links_of_its_own_in
     await alice.keyboard.press("Enter")
     await expect(alice.locator("#composer-input")).to_be_focused()
     await expect(alice).to_have_url(re.compile("/rooms/general/$"))
+
+
+async def test_the_label_leads_to_the_page_of_the_object_and_to_no_script(enter: Enter) -> None:
+    alice = await enter("alice")
+    await visit(alice, '<chat-room room="general" config="/config/" label="Order 7" link="/orders/7/"></chat-room>')
+    link = alice.get_by_role("heading").get_by_role("link", name="Order 7")
+    await expect(link).to_have_attribute("href", re.compile(r"^http://[^/]+/orders/7/$"))
+    for address in ("javascript:alert(1)", "http://[", ""):
+        await alice.evaluate("link => document.querySelector('chat-room').setAttribute('link', link)", address)
+        await expect(alice.get_by_role("heading").get_by_role("link")).to_have_count(0)
+        await expect(alice.get_by_role("heading")).to_have_text("Order 7")

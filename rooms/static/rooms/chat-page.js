@@ -4,6 +4,7 @@ import { paintAvatar } from "./avatar.js";
 import { showBanner } from "./banners.js";
 import "./chat-room.js";
 import { ConnectionState } from "./connection-state.js";
+import { Members } from "./members.js";
 import { byId, configuration, me, say, sayError } from "./page.js";
 import { People } from "./people.js";
 import { PolledList } from "./polled-list.js";
@@ -24,6 +25,8 @@ let current = null;
 
 const roomList = new RoomList({ onOpen: openRoom, onCreate: createRoom });
 const people = new People();
+const members = new Members(client);
+let known = new Map(); // name → room, whole, as the server listed it
 const connectionState = new ConnectionState({
   configuration,
   strip: byId("connection"),
@@ -63,7 +66,7 @@ async function createRoom(name) {
     const { roomId } = await client.send("create-room", { roomId: name }); // one that exists already is entered
     openRoom(roomId);
   } catch (error) {
-    showBanner({ from: name, text: sayError(error) });
+    showBanner({ from: name, text: error.code === "conflict" ? say("nameTaken") : sayError(error) });
   }
 }
 
@@ -77,6 +80,7 @@ function leaveRoom() {
 function received({ roomId, user }) {
   const room = rooms.get(roomId);
   if (room && user.id !== me.id && (room !== current || document.hidden)) room.unread++;
+  if (user.id === me.id && known.get(roomId)?.role === undefined) refresh(SPREAD_MS); // it has made me a member
   paintSoon();
 }
 
@@ -90,6 +94,17 @@ client.on("room-message", received);
 client.on("user-joined", cameOrWent);
 client.on("user-left", cameOrWent);
 client.on("room-members", paintSoon);
+client.on("room-added", ({ room }) => {
+  known.set(room.id, room);
+  paintSoon();
+  refresh(SPREAD_MS);
+});
+client.on("room-removed", ({ roomId }) => {
+  const room = known.get(roomId);
+  if (room) known.set(roomId, { ...room, role: undefined });
+  paintSoon();
+  refresh(SPREAD_MS);
+});
 client.on("room-joined", () => {
   refresh(SPREAD_MS);
   paint();
@@ -104,6 +119,7 @@ client.on("admin-message", (frame) =>
 
 const listedRooms = new PolledList(async () => {
   const { rooms: listed } = await client.send("get-rooms");
+  known = new Map(listed.map((room) => [room.id, room]));
   for (const { id, memberCount } of listed) if (rooms.has(id)) rooms.get(id).memberCount = memberCount;
   if (current) chat.paint(current);
   roomList.show({ rooms: listed, mine: rooms, current: current?.name ?? null });
@@ -136,6 +152,7 @@ function paint() {
   clearTimeout(paintTimer);
   paintTimer = null;
   people.showRoom(current);
+  members.show(current?.name ?? null, current ? known.get(current.name) : null);
   roomList.show({ mine: rooms, current: current?.name ?? null });
   remember(me, "rooms", [...rooms.keys()]);
   const unread = [...rooms.values()].reduce((sum, room) => sum + room.unread, 0);

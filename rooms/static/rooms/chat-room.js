@@ -15,7 +15,7 @@ import { SharedChat } from "./shared-chat.js";
 const THEMES = new Set(["light", "dark"]);
 
 class ChatRoom extends HTMLElement {
-  static observedAttributes = ["room", "label", "config", "theme", "heading-level"];
+  static observedAttributes = ["room", "label", "link", "config", "theme", "heading-level"];
   #root = this.attachShadow({ mode: "open" });
   #running = null; // an AbortController, as long as the element is on a page
   #chat = null;
@@ -46,7 +46,7 @@ class ChatRoom extends HTMLElement {
 
   attributeChangedCallback(name, before, after) {
     if (!this.#running) return;
-    if (name === "room" || name === "label") this.#show();
+    if (name === "room" || name === "label" || name === "link") this.#show();
     else if (name !== "config") this.#paintFrame();
     else if (before !== after) {
       this.#stop();
@@ -140,7 +140,7 @@ class ChatRoom extends HTMLElement {
     const name = this.getAttribute("room")?.normalize("NFC");
     const label = this.getAttribute("label") || name;
     this.#room = name ? chat.hold(name, this.#conversation) : null;
-    this.#conversation.show(this.#room, label);
+    this.#conversation.show(this.#room, label, webAddress(this.getAttribute("link")));
     if (before && before !== this.#room) chat.release(before, this.#conversation);
     if (name) this.#composer.show(name, label);
   }
@@ -184,6 +184,13 @@ class ChatRoom extends HTMLElement {
 async function fetchConfiguration(address) {
   const { configurationAt } = await import("./fetched-configuration.js");
   return configurationAt(address);
+}
+
+/** A link's address, if it leads to a page and is no script. */
+function webAddress(link) {
+  if (!link || !URL.canParse(link, document.baseURI)) return null;
+  const { protocol, href } = new URL(link, document.baseURI);
+  return ["http:", "https:"].includes(protocol) ? href : null;
 }
 
 /** The page to sign in on, which leads back here. */

@@ -1,5 +1,7 @@
 /** One open room: its head, its log with the scrolling, and why it cannot be entered if it cannot. A view of SharedChat. */
 
+import { make } from "./dom.js";
+
 const NEAR_PX = 80; // so near the end one is reading along; so near the beginning the older page is wanted
 const FAR_PX = 400;
 
@@ -26,13 +28,13 @@ export class Conversation {
     byId("jump").addEventListener("click", () => this.follow());
   }
 
-  /** Shows a room under this label, or with null none. */
-  show(room, label) {
+  /** Shows a room under this label, which leads to the address `link` if there is one; or with null none. */
+  show(room, label, link = null) {
     if (this.#room) this.#shown.scrollTop = this.#following ? null : this.#log.scrollTop;
     this.#room = room;
     this.#label = label;
     if (!room) return this.#log.replaceChildren();
-    this.#byId("room-title").textContent = label;
+    this.#byId("room-title").replaceChildren(link ? make("a", { href: link }, label) : label);
     this.#log.replaceChildren(this.#beginning, this.#shown.element);
     this.#following = this.#shown.scrollTop === null;
     this.#missed = 0;

@@ -30,7 +30,8 @@ export class SharedChat extends EventTarget {
     super();
     this.#configuration = configuration;
     this.#key = key;
-    this.client = new ChatClient(socketUrl(configuration.urls.socket), { userId: configuration.me.id });
+    const url = `${socketUrl(configuration.urls.socket)}?accept=rooms`;
+    this.client = new ChatClient(url, { userId: configuration.me.id });
     this.#listen();
     this.client.connect();
     addEventListener("beforeunload", this.#warn);
@@ -107,7 +108,8 @@ export class SharedChat extends EventTarget {
   /** Its views show why, and holding the room again tries again. */
   #refuse(room, error) {
     if (this.rooms.get(room.name) === room) this.rooms.delete(room.name);
-    room.refusal = this.#configuration.sayError(error);
+    const { say, sayError } = this.#configuration;
+    room.refusal = error.code === "conflict" ? say("nameTaken") : sayError(error);
     this.paint(room);
     this.dispatchEvent(new CustomEvent("refused", { detail: { room, error } }));
   }

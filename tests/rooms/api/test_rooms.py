@@ -31,6 +31,12 @@ def test_a_room_is_shown_with_who_is_there_now(api: Client, room: Room, present:
         "lastSeq": 0,
         "closed": False,
         "link": "",
+        "topic": "",
+        "history": "all",
+        "slowModeS": 0,
+        "locked": False,
+        "role": None,
+        "level": None,
     }
     assert datetime.fromisoformat(created_at) == room.created_at.replace(
         microsecond=room.created_at.microsecond // 1000 * 1000
@@ -145,6 +151,7 @@ def test_the_maker_of_a_room_owns_it(api: Client, alice: User) -> None:
     answer = response.json()
     assert (response.status_code, answer["id"], answer["title"], answer["kind"]) == (201, "new", "A new one", "private")
     assert Membership.objects.get().role == Membership.Role.OWNER
+    assert (answer["role"], answer["level"], answer["history"]) == ("owner", "all", "all")
     assert api.get("/api/rooms/new").json() == answer
 
 
@@ -155,7 +162,15 @@ def test_a_room_that_exists_is_answered_as_it_is(api: Client, room: Room) -> Non
 
 def test_the_name_of_a_private_room_reveals_nothing_of_it(api: Client) -> None:
     make_room("secret", kind="private", title="A secret")
-    assert refused(post(api, "/api/rooms", {"name": "secret"}), 404, "no-such-room")
+    answer = post(api, "/api/rooms", {"name": "secret"})
+    assert refused(answer, 409, "conflict")
+    assert answer.json()["error"] == "This name is taken"
+
+
+def test_a_private_room_can_hide_its_past_from_new_members_and_no_other(api: Client) -> None:
+    hiding = {"name": "new", "history": "joined"}
+    assert refused(post(api, "/api/rooms", hiding), 409, "conflict")
+    assert post(api, "/api/rooms", {**hiding, "kind": "private"}).json()["history"] == "joined"
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,7 @@ def test_a_member_invites_by_name_and_it_is_noted_once(
     run(follow, actor=by(world.alice), name=name)
     published.clear()
     for _ in range(2):
-        run(invite, actor=by(world.alice), name=name, username="BOB")
+        run(invite, actor=by(world.alice), name=name, username="bob")
     assert run(access.room, world.bob.pk, name).role == "member"
     assert [one for one in controls(published) if isinstance(one, MemberAdded)] == [
         MemberAdded(str(world.bob.pk), run(lambda: Room.objects.get(name=name).pk))
