@@ -7,19 +7,24 @@ if TYPE_CHECKING:
     from rooms.callers import Caller
     from rooms.errors import AuthExpired, AuthRequired, ChatError, Refused
     from rooms.project import (
+        aadd_member,
+        add_member,
         anotify,
         apost_message,
         arecheck,
+        aremove_member,
         aroom_for,
         notify,
         post_message,
         recheck,
+        remove_member,
         room_for,
     )
 
 __all__ = [
-    "AuthExpired", "AuthRequired", "Caller", "ChatError", "Refused", "anotify", "apost_message", "arecheck",
-    "aroom_for", "notify", "post_message", "recheck", "room_for",
+    "AuthExpired", "AuthRequired", "Caller", "ChatError", "Refused", "aadd_member", "add_member", "anotify",
+    "apost_message", "arecheck", "aremove_member", "aroom_for", "notify", "post_message", "recheck", "remove_member",
+    "room_for",
 ]  # fmt: skip
 __version__ = "1.0.0"
 _MODULES = {"Caller": "callers", **dict.fromkeys(("AuthExpired", "AuthRequired", "ChatError", "Refused"), "errors")}

@@ -8,17 +8,20 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.db.models import Model
 
-from rooms import access
+from rooms import access, storage
+from rooms.callers import Actor
 from rooms.conf import conf
-from rooms.errors import BadFrame, TooLarge
+from rooms.errors import BadFrame, NoSuchRoom, TooLarge
 from rooms.live import control
 from rooms.live.control import Notification
 from rooms.models import Room
 from rooms.protocol.codec import encode
 from rooms.protocol.frames.announcements import Notification as NotificationFrame
-from rooms.services import posting, rights, rooms
+from rooms.services import members, posting, rights, rooms
 from rooms.services.publishing import publish_after_commit
-from rooms.storage import StoredMessage
+from rooms.storage import RoomAccess, StoredMessage
+
+CODE = Actor(None)
 
 
 def room_for(obj: Model, *, permission: str = "") -> Room:
@@ -37,6 +40,16 @@ def post_message(room: Room | Model | str, user: Any, text: str, *, client_id: s
     """
     found = access.room(user.pk, _name(room))
     return posting.post_message(room_id=found.room_id, author_id=user.pk, content=text, client_id=client_id)
+
+
+def add_member(room: Room | Model | str, user: Any) -> bool:
+    """Makes a person a member of a room, also of a private one; False when they are one already. Raises NoSuchRoom."""
+    return members.add_member(actor=CODE, room=_access(room, user), user_id=user.pk)
+
+
+def remove_member(room: Room | Model | str, user: Any) -> bool:
+    """Ends a membership; False when there is none. Raises NoSuchRoom, and Conflict for the last owner."""
+    return members.remove_member(actor=CODE, room=_access(room, user), user_id=user.pk)
 
 
 def notify(user: Any, event: str, data: Any = None) -> None:
@@ -64,6 +77,15 @@ def _name(room: Room | Model | str) -> str:
     return room.name if isinstance(room, Room) else room_for(room).name
 
 
+def _access(room: Room | Model | str, user: Any) -> RoomAccess:
+    found = storage.access_by_name(user_id=user.pk, name=_name(room))
+    if found is None:
+        raise NoSuchRoom
+    return found
+
+
+aadd_member = sync_to_async(add_member)
+aremove_member = sync_to_async(remove_member)
 aroom_for = sync_to_async(room_for)
 apost_message = sync_to_async(post_message)
 anotify = sync_to_async(notify)

@@ -83,10 +83,26 @@ def invite(*, actor: Actor, name: str, username: str) -> RoomAccess:
         raise NoSuchUser
     if theirs.banned_until is not None and theirs.banned_until > timezone.now():
         raise Conflict("This person is banned from the room")
-    with transaction.atomic():
-        if make_member(room_id=room.room_id, user_id=user_id):
-            audit.record(actor, "invite", room=room, target_id=user_id)
+    add_member(actor=actor, room=room, user_id=user_id)
     return room
+
+
+def add_member(*, actor: Actor, room: RoomAccess, user_id: Any) -> bool:
+    """The same for who has decided it already; False when they are a member."""
+    with transaction.atomic():
+        is_new = make_member(room_id=room.room_id, user_id=user_id)
+        if is_new:
+            audit.record(actor, "invite", room=room, target_id=user_id)
+    return is_new
+
+
+def remove_member(*, actor: Actor, room: RoomAccess, user_id: Any) -> bool:
+    """Ends somebody's membership for who has decided it; False when there is none. Raises Conflict."""
+    with transaction.atomic():
+        is_ended = end_membership(room_id=room.room_id, user_id=user_id)
+        if is_ended:
+            audit.record(actor, "remove", room=room, target_id=user_id)
+    return is_ended
 
 
 def require_invitations(room: RoomAccess) -> None:

@@ -68,6 +68,7 @@ def test_the_kinds_of_room_are_those_of_the_model() -> None:
 
 
 @pytest.mark.django_db(transaction=True)  # each request opens and closes its own connection, as in a server
+@pytest.mark.timeout(300)  # 20 requests of each operation
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_the_running_views_keep_to_the_schema(document: dict[str, Any], mode: GenerationMode) -> None:
     """Requests made up by the schema, or against it: no server error, and no answer that is not described."""

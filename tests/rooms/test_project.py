@@ -1,0 +1,34 @@
+"""What a project's code calls about members of rooms."""
+
+from types import SimpleNamespace
+
+import pytest
+
+import rooms
+from rooms import access
+from rooms.errors import Conflict, NoSuchRoom
+from rooms.models import AuditEntry, Membership
+from tests.support.factories import make_room
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_projects_code_makes_members_and_ends_it(people: SimpleNamespace) -> None:
+    room = make_room("private", kind="private")
+    assert rooms.add_member("private", people.bob)
+    assert not rooms.add_member(room, people.bob)
+    assert access.room(people.bob.pk, "private").role == "member"
+    assert rooms.remove_member(room, people.bob)
+    assert not rooms.remove_member(room, people.bob)
+    with pytest.raises(NoSuchRoom):
+        access.room(people.bob.pk, "private")
+    entries = AuditEntry.objects.order_by("pk").values_list("action", "door", "actor", "target_name")
+    assert list(entries) == [("invite", "code", None, "bob"), ("remove", "code", None, "bob")]
+
+
+def test_it_cannot_take_the_last_owner_or_a_room_that_is_not_there(people: SimpleNamespace) -> None:
+    Membership.objects.create(room=make_room("hers"), user=people.alice, role="owner")
+    with pytest.raises(Conflict):
+        rooms.remove_member("hers", people.alice)
+    with pytest.raises(NoSuchRoom):
+        rooms.add_member("nothing", people.alice)
