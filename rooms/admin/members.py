@@ -8,9 +8,10 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
+from rooms import callers, storage
 from rooms.admin.filters import IsSetFilter
 from rooms.models import Membership
-from rooms.services import moderation
+from rooms.services import members, moderation
 
 User: Any = get_user_model()
 
@@ -37,6 +38,9 @@ class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
 
     def save_model(self, request: HttpRequest, obj: Membership, form: "ModelForm[Membership]", change: bool) -> None:
         values = {name: form.cleaned_data[name] for name in form.changed_data if name not in ("room", "user")}
+        room = storage.access_by_id(user_id=obj.user_id, room_id=obj.room_id)
+        if not change and room is not None and obj.role != Membership.Role.NONE:
+            members.add_member(actor=callers.actor(request.user, "admin"), room=room, user_id=obj.user_id)
         obj.pk = moderation.set_membership(room_id=obj.room_id, user_id=obj.user_id, **values).pk
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:

@@ -62,7 +62,8 @@ class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Room]:
-        members = Membership.objects.filter(room=OuterRef("pk")).order_by().values("room").annotate(count=Count("pk"))
+        belonging = Membership.objects.exclude(role=Membership.Role.NONE)
+        members = belonging.filter(room=OuterRef("pk")).order_by().values("room").annotate(count=Count("pk"))
         rooms: QuerySet[Room] = super().get_queryset(request).filter(removed_at=None)
         return rooms.annotate(members=Coalesce(Subquery(members.values("count")), 0))
 

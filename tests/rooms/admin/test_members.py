@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from rooms.models import Membership
+from rooms.models import AuditEntry, Membership
 from tests.support.factories import make_room, make_user
 
 pytestmark = pytest.mark.django_db
@@ -65,6 +65,16 @@ def test_a_membership_is_made_once_and_announced(
     assert Membership.objects.get(room=room, user=user).role == Membership.Role.MODERATOR
     assert announced == [[str(user.pk)]]
     assert "already exists" in moderator.post(f"{MEMBERSHIPS}add/", form).content.decode()
+
+
+def test_who_is_made_a_member_here_sees_no_more_than_one_who_is_invited(moderator: Client) -> None:
+    room, user = make_room("garden", kind="private", history="joined", last_seq=7), make_user("bob")
+    form = {"room": room.pk, "user": user.pk, "role": "moderator"}
+    moderator.post(f"{MEMBERSHIPS}add/", form)
+    found = Membership.objects.get()
+    assert (found.role, found.visible_from_seq) == ("moderator", 7)
+    entry = AuditEntry.objects.get(action="invite")
+    assert (entry.door, entry.target_name, entry.room_name) == ("admin", "bob", "garden")
 
 
 def test_a_membership_keeps_its_room_and_its_user(moderator: Client, membership: Membership) -> None:

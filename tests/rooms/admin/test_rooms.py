@@ -35,6 +35,7 @@ def test_the_list_of_rooms_shows_members_and_people(moderator: Client, monkeypat
     room = make_room("garden")
     for _ in range(3):
         Membership.objects.create(room=room, user=make_user())
+    Membership.objects.create(room=room, user=make_user(), role="none")
     monkeypatch.setattr(roster, "member_counts", lambda ids: dict.fromkeys(ids, 41))
     page = moderator.get(ROOMS).content.decode()
     assert '<td class="field-people">41</td>' in page
