@@ -66,9 +66,8 @@ async def test_an_owner_invites_by_name_and_by_a_link(enter: Enter, uvicorn_serv
 
 async def test_on_a_phone_the_members_fit_the_screen(enter: Enter, uvicorn_server: ServerProcess) -> None:
     uvicorn_server.database.run(make_room, "general")
-    alice = await enter(
-        "alice", "/rooms/general/", viewport={"width": 360, "height": 640}, has_touch=True, is_mobile=True
-    )
+    alice = await enter("alice", viewport={"width": 360, "height": 640}, has_touch=True, is_mobile=True)
+    await alice.goto("/rooms/general/")
     await in_room(alice)
     await alice.locator("#people-toggle").click()
     await alice.locator("#follow").click()

@@ -68,6 +68,7 @@ def test_the_addresses_are_those_of_the_project(host: Client, settings: Any) -> 
     assert host.get("/talk/config/").json()["urls"] == {
         "home": "/talk/",
         "room": "/talk/rooms/{room}/",
+        "invitation": "/talk/invitation/{code}/",
         "socket": "/live/chat",
         "signIn": "/enter/",
         "style": "/files/rooms/chat-room.css",

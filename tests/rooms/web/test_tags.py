@@ -57,3 +57,9 @@ def test_the_addresses_are_those_of_the_project() -> None:
     page = rendered('{% chat_room "tea" %}')
     assert 'config="/talk/config/"' in page
     assert 'src="/files/rooms/chat-room.js"' in page
+
+
+def test_the_label_of_a_room_with_a_page_leads_there() -> None:
+    assert 'link="/orders/7/"' in rendered("{% chat_room room %}", room=Room(name="order-7", link="/orders/7/"))
+    assert "link=" not in rendered("{% chat_room room %}", room=Room(name="tea"))
+    assert 'link="/elsewhere/"' in rendered('{% chat_room "tea" link="/elsewhere/" %}')
