@@ -18,7 +18,7 @@ from accounts import services
 from accounts.forms import AddUserForm, ChangeUserForm
 from accounts.models import ExternalIdentity, SignIn, User
 from accounts.sign_in_forms import AdminSignInForm
-from rooms.admin.filters import IsSetFilter
+from rooms.admin.list_filters import IsSetFilter
 
 RANK_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
 WITH_PERMISSIONS = (

@@ -14,7 +14,7 @@ from django.db import IntegrityError, transaction
 
 from accounts import issuers, services
 from accounts.issuers import Person
-from accounts.models import ExternalIdentity, User, validate_username
+from accounts.models import KEYS, ExternalIdentity, User, alike, validate_username
 from accounts.services import SignedIn
 from rooms import names
 from rooms.errors import Banned, Forbidden, Unavailable
@@ -70,9 +70,8 @@ def _free_name(wanted: str) -> str:
     """The wanted name, else with a number: `alice-2`. A name that somebody has stays theirs."""
     base = _spelled(wanted)
     variants = [base, *(f"{base}-{number}" for number in range(2, 10)), f"{base}-{secrets.token_hex(4)}"]
-    keys = {names.key(name): name for name in variants}
-    taken = set(User.objects.filter(username_key__in=keys).values_list("username_key", flat=True))
-    return next(name for key, name in keys.items() if key not in taken)
+    taken = {key for keys in User.objects.filter(alike(variants)).values_list(*KEYS) for key in keys}
+    return next(name for name in variants if taken.isdisjoint((names.key(name), names.shape(name))))
 
 
 def _spelled(wanted: str) -> str:

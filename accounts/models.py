@@ -14,8 +14,10 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from rooms import names
+from rooms.models.keys import MAX_KEY, NameKey, NameShape
 
 MAX_USERNAME = 150  # characters, of the name and of its key
+KEYS = ("username_key", "username_shape")
 
 
 def validate_username(value: str) -> None:
@@ -23,27 +25,26 @@ def validate_username(value: str) -> None:
     if not names.is_name(names.normalized(value), signs="@.+-_"):
         raise ValidationError(UnicodeUsernameValidator.message, code="invalid")
     MaxLengthValidator(MAX_USERNAME)(names.key(value))  # a few ligatures stand for many letters
+    MaxLengthValidator(MAX_KEY)(names.shape(value))
 
 
-class UsernameKey(models.CharField):  # type: ignore[type-arg]  # the class takes no argument when it runs
-    """The name that usernames are compared by; every `save` and `bulk_create` computes it from the username."""
-
-    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
-        setattr(model_instance, self.attname, names.key(model_instance.username))  # type: ignore[attr-defined]
-        return super().pre_save(model_instance, add)
+def alike(usernames: Iterable[str]) -> models.Q:
+    """Users with one of these names, or with one that differs only in case, width or spelling, or looks like it."""
+    wanted = list(usernames)
+    return models.Q(username_key__in=map(names.key, wanted)) | models.Q(username_shape__in=map(names.shape, wanted))
 
 
 class UserQuerySet(models.QuerySet["User"]):
     def update(self, **values: Any) -> int:
-        """Changes the key with the username, for which it needs the name itself and not an expression."""
+        """Changes the keys with the username, for which it needs the name itself and not an expression."""
         if "username" in values:
-            values["username_key"] = names.key(values["username"])
+            values |= {"username_key": names.key(values["username"]), "username_shape": names.shape(values["username"])}
         return super().update(**values)
 
     def bulk_create(self, *args: Any, **options: Any) -> list["User"]:
-        """Changes the key with the username where a user exists already."""
+        """Changes the keys with the username where a user exists already."""
         if "username" in (options.get("update_fields") or ()):
-            options["update_fields"] = {*options["update_fields"], "username_key"}
+            options["update_fields"] = {*options["update_fields"], *KEYS}
         return super().bulk_create(*args, **options)
 
 
@@ -68,7 +69,9 @@ class Users(UserManager["User"]):
 
 
 class User(AbstractUser):
-    """A person or a program. No two usernames differ only in case, width or spelling: `username_key` is unique."""
+    """A person or a program. No two usernames look alike or differ only in case, width or spelling: both keys are
+    unique.
+    """
 
     username = models.CharField(
         _("username"),
@@ -78,7 +81,8 @@ class User(AbstractUser):
         validators=[validate_username],
         error_messages={"unique": _("A user with that username already exists.")},
     )
-    username_key = UsernameKey(max_length=MAX_USERNAME, unique=True, editable=False)
+    username_key = NameKey(of="username", max_length=MAX_USERNAME)
+    username_shape = NameShape(of="username")
     token_epoch = models.PositiveIntegerField(
         _("token epoch"), default=0, help_text=_("Raising it signs this user out everywhere.")
     )
@@ -90,20 +94,21 @@ class User(AbstractUser):
         verbose_name_plural = _("users")
 
     def save(self, *, update_fields: Iterable[str] | None = None, **options: Any) -> None:
-        """Writes the key wherever the username is written."""
+        """Writes the keys wherever the username is written."""
         if update_fields is not None and "username" in update_fields:
-            update_fields = {*update_fields, "username_key"}
+            update_fields = {*update_fields, *KEYS}
         elif "username" in self.__dict__:
-            self.__dict__.setdefault("username_key", "")  # one that was not loaded is written too
+            for key in KEYS:
+                self.__dict__.setdefault(key, "")  # one that was not loaded is written too
         super().save(update_fields=update_fields, **options)
 
     def validate_unique(self, exclude: Collection[str] | None = None) -> None:
         """Says of a name that is taken that the username is, in whatever spelling."""
         exclude = set(exclude or ())
-        super().validate_unique(exclude={*exclude, "username", "username_key"})
+        super().validate_unique(exclude={*exclude, "username", *KEYS})
         if "username" in exclude:
             return
-        if User.objects.exclude(pk=self.pk).filter(username_key=names.key(self.username)).exists():
+        if User.objects.exclude(pk=self.pk).filter(alike([self.username])).exists():
             raise ValidationError({"username": self.unique_error_message(User, ("username",))})
 
     @classmethod

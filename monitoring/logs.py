@@ -4,6 +4,7 @@ Called by the settings before any app is loaded, so it may know nothing of Djang
 """
 
 import logging.config
+import re
 import sys
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
@@ -20,6 +21,10 @@ SERVER_LOGGERS = ("uvicorn", "uvicorn.error", "uvicorn.access", "daphne", "djang
 Event = MutableMapping[str, Any]
 
 
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+_OF_SEVERAL_LINES = ("exception", "stack")
+
+
 def _stamp(_logger: Any, _method: str, event: Event) -> Event:
     event["timestamp"] = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return event
@@ -28,6 +33,16 @@ def _stamp(_logger: Any, _method: str, event: Event) -> Event:
 def _order(_logger: Any, _method: str, event: Event) -> Event:
     first = {name: event.pop(name, "") for name in ("timestamp", "level", "logger", "event")}
     return {**first, **event}
+
+
+def _escape(_logger: Any, _method: str, event: Event) -> Event:
+    """What a terminal would act upon, and what turns text around, as `\\x1b`: a line of a log is one line, in order."""
+
+    def escaped(name: str, text: str) -> str:
+        keeps = "\n\t" if name in _OF_SEVERAL_LINES else ""
+        return _UNPRINTABLE.sub(lambda match: match[0] if match[0] in keeps else ascii(match[0])[1:-1], text)
+
+    return {name: escaped(name, value) if isinstance(value, str) else value for name, value in event.items()}
 
 
 _CHAIN: list[structlog.typing.Processor] = [
@@ -84,7 +99,7 @@ def configure(*, debug: bool, level: str, directory: str) -> None:
         {
             "version": 1,
             "disable_existing_loggers": False,
-            "formatters": {"json": _formatter(_json()), "readable": _formatter(_readable())},
+            "formatters": {"json": _formatter(_json()), "readable": _formatter(_escape, _readable())},
             "handlers": handlers,
             "root": {"level": libraries_level, "handlers": list(handlers)},
             "loggers": {name: {"level": level} for name in OUR_PACKAGES}
@@ -95,12 +110,12 @@ def configure(*, debug: bool, level: str, directory: str) -> None:
     logging.captureWarnings(True)
 
 
-def _formatter(renderer: structlog.typing.Processor) -> dict[str, Any]:
+def _formatter(*renderers: structlog.typing.Processor) -> dict[str, Any]:
     remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     return {
         "()": structlog.stdlib.ProcessorFormatter,
         "foreign_pre_chain": _THEIRS,
-        "processors": [remove_meta, guard, _order, renderer],
+        "processors": [remove_meta, guard, _order, *renderers],
     }
 
 

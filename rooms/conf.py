@@ -133,6 +133,7 @@ class Conf:
 
     # --- Messages and storage -----------------------------------------------------------------------------------------
     CHAT_MAX_CONTENT_CHARS = Number(4_000)  # about two printed pages
+    CHAT_FILTER_PHRASES = Number(1_000)  # of the word filter; 0.02 ms for a message of a line
     CHAT_RESUME_MESSAGES = Number(1_000)  # a larger gap gets the newest page
     CHAT_HISTORY_LIMIT = Number(0)  # messages that `prune_history` leaves in a room
     CHAT_HEADS_INTERVAL_S = Number(5, minimum=1)  # between two searches for lost events

@@ -67,6 +67,12 @@ class Refused(Forbidden):
     """A hook of the project refused it; the message says why."""
 
 
+class Filtered(Refused):
+    """The message has a phrase that the site's moderators do not allow."""
+
+    text = "This message has words that are not allowed here"
+
+
 class NoSuchRoom(ChatError):
     """No such room, or none that this user may know of."""
 
@@ -128,7 +134,7 @@ class InvalidInvitation(ChatError):
 
 
 class Conflict(ChatError):
-    """The command contradicts what is stored, such as a `clientId` that was used for another message."""
+    """It contradicts what is stored: a `clientId` that another message has, a new name that looks like another's."""
 
     code, status, text = "conflict", 409, "Conflict"
 

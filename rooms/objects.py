@@ -55,9 +55,11 @@ def _make(obj: Model, kind: ContentType, values: dict[str, str]) -> tuple[Room, 
 
 
 def _name(text: str) -> str:
-    """The text as a name of a room: what no name may have becomes a dash."""
+    """The text as a name of a room: what no name may have becomes a dash, in a text of mixed scripts all but ASCII."""
     normal = names.normalized(text)
-    return "".join(char if names.is_name(f"a{char}", signs="-_.") else "-" for char in normal)[:MAX_NAME]
+    if names.is_mixed(normal):
+        normal = normal.encode("ascii", "replace").decode()
+    return "".join(char if names.is_name(f"a-{char}", signs="-_.") else "-" for char in normal)[:MAX_NAME]
 
 
 def _link(obj: Any) -> str:

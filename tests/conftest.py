@@ -88,6 +88,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     return report
 
 
+@pytest.fixture(autouse=True)
+def _no_phrases_of_another_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The word filter has no phrases until a test changes them, and reads none in between."""
+    from rooms.services import filters
+
+    monkeypatch.setattr(filters, "_kept", filters._Kept(filters.Filters([]), float("inf")))
+
+
 # --- People -----------------------------------------------------------------------------------------------------------
 @pytest.fixture
 def make_user(db: None) -> Callable[..., Any]:

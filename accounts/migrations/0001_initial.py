@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import accounts.models
+import rooms.models.keys
 
 
 class Migration(migrations.Migration):
@@ -63,7 +64,14 @@ class Migration(migrations.Migration):
                         verbose_name="username",
                     ),
                 ),
-                ("username_key", accounts.models.UsernameKey(editable=False, max_length=150, unique=True)),
+                (
+                    "username_key",
+                    rooms.models.keys.NameKey(editable=False, max_length=150, of="username", unique=True),
+                ),
+                (
+                    "username_shape",
+                    rooms.models.keys.NameShape(editable=False, max_length=255, of="username", unique=True),
+                ),
                 (
                     "token_epoch",
                     models.PositiveIntegerField(

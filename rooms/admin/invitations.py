@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from rooms import callers
-from rooms.admin.filters import IsSetFilter
+from rooms.admin.list_filters import IsSetFilter
 from rooms.models import Invitation
 from rooms.services import invitations
 

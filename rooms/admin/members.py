@@ -9,7 +9,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from rooms import callers, storage
-from rooms.admin.filters import IsSetFilter
+from rooms.admin.list_filters import IsSetFilter
 from rooms.models import Membership
 from rooms.services import members, moderation
 

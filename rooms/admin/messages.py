@@ -7,11 +7,12 @@ from django.contrib.admin.views.main import ChangeList
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.text import Truncator, format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from rooms.admin.filters import IsSetFilter
+from rooms.admin.list_filters import IsSetFilter
 from rooms.models import Message
 from rooms.services.changes import delete_message
 
@@ -78,7 +79,7 @@ class MessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic w
 
     @admin.display(description=gettext_lazy("content"))
     def excerpt(self, message: Message) -> str:
-        return Truncator(message.content).chars(80)
+        return format_html("<bdi>{}</bdi>", Truncator(message.content).chars(80))
 
     @admin.action(description=gettext_lazy("Delete selected messages"), permissions=["moderate"])
     def delete(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:

@@ -17,22 +17,25 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from rooms.admin.filters import IsSetFilter
+from rooms.admin.list_filters import IsSetFilter
 from rooms.admin.messages import ROOM_PARAMETER
 from rooms.errors import ChatError
 from rooms.live import roster
 from rooms.models import Membership, Room
 from rooms.protocol.rules import room_name
-from rooms.services.rooms import close_room, create_room, remove_room, reopen_room
+from rooms.services.rooms import close_room, create_room, is_taken, remove_room, reopen_room
 
 
 class RoomForm(ModelForm):  # type: ignore[type-arg]  # not generic when it runs
     def clean_name(self) -> str:
         try:
-            return room_name(self.cleaned_data["name"])
+            name = room_name(self.cleaned_data["name"])
         except ChatError:
             text = _("A room name has 1 to 80 letters or digits of any language, '-', '_' and '.'.")
             raise ValidationError(text) from None
+        if is_taken(name=name):
+            raise ValidationError(_("This name is taken: another room's looks like it."))
+        return name
 
 
 class RoomList(ChangeList):

@@ -88,7 +88,8 @@ class RoomsView(View):
     def post(self, request: Request) -> Response:
         """Makes a room. 200 and the room as it is when there is one of this name that the caller may know of.
 
-        `history` other than `all` is for private rooms.
+        `history` other than `all` is for private rooms. 409 when the name looks like
+        that of another room, or differs from it only in case.
         """
         wanted, user_id = rest.body(request.data, NewRoom), request.user.pk
         room, created = rooms.create_room(

@@ -33,7 +33,11 @@ class MemberAdded(msgspec.Struct, tag="member"):
     room_id: int
 
 
-Control = UsersChanged | RoomChanged | Notification | MemberAdded
+class FiltersChanged(msgspec.Struct, tag="filters"):
+    """The phrases that messages are checked for were changed."""
+
+
+Control = UsersChanged | RoomChanged | Notification | MemberAdded | FiltersChanged
 _decoder: msgspec.json.Decoder[Control] = msgspec.json.Decoder(Control)
 
 

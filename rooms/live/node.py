@@ -21,10 +21,10 @@ from rooms.access import is_leased
 from rooms.closes import SHUTDOWN
 from rooms.conf import conf
 from rooms.errors import ChatError
-from rooms.live import control, notices, topics
+from rooms.live import control, filters, notices, topics
 from rooms.live.bus import Bus
 from rooms.live.connection import Connection
-from rooms.live.control import MemberAdded, Notification, RoomChanged, UsersChanged
+from rooms.live.control import FiltersChanged, MemberAdded, Notification, RoomChanged, UsersChanged
 from rooms.live.events import Encoded, Event
 from rooms.live.hub import Hub
 from rooms.live.presence import Departure
@@ -85,6 +85,7 @@ class Node:
         self.spawn(_repeat(self._upkeep, conf.CHAT_PRESENCE_LEASE_S / 3))
         self.spawn(_repeat(self._sweep, conf.CHAT_HEADS_INTERVAL_S))
         self.spawn(_repeat(self.rights.poll, conf.CHAT_HEADS_INTERVAL_S))
+        self.spawn(_repeat(filters.poll, conf.CHAT_HEADS_INTERVAL_S))
         self.spawn(_repeat(self._recheck_leases, min(conf.CHAT_PRESENCE_LEASE_S, MAX_LEASE_S)))
         self.spawn(_repeat(self._remove_rooms, conf.CHAT_HEADS_INTERVAL_S))
 
@@ -149,6 +150,8 @@ class Node:
                 notices.send(self.connections, key, Encoded(frame.encode()), accept)
             case MemberAdded(key, room_id):
                 self.spawn(notices.room_added(self.connections, self.presence, key, room_id))
+            case FiltersChanged():
+                self.spawn(filters.changed())
 
     def post(self, message: NewMessage, reply: Callable[[Answer], None]) -> None:
         """Has a message stored and broadcast; `reply` is called after the commit. Unavailable when too many wait."""

@@ -5,6 +5,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
+import rooms.models.keys
 import rooms.models.rooms
 
 
@@ -55,6 +56,130 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="FilterPhrase",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "phrase",
+                    models.CharField(
+                        help_text="Words with single spaces. A * at the beginning or the end: the word may go on there.",
+                        max_length=60,
+                        unique=True,
+                        verbose_name="phrase",
+                    ),
+                ),
+                (
+                    "action",
+                    models.CharField(
+                        choices=[
+                            ("refuse", "refuse the message"),
+                            ("report", "store the message and report it"),
+                            ("mute", "refuse the message and mute its author in the room"),
+                            ("allow", "allow: what other phrases find within this one does not count"),
+                        ],
+                        default="refuse",
+                        max_length=10,
+                        verbose_name="action",
+                    ),
+                ),
+                ("mute_minutes", models.PositiveIntegerField(default=10, verbose_name="minutes of the mute")),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="created"),
+                ),
+            ],
+            options={
+                "verbose_name": "filter phrase",
+                "verbose_name_plural": "filter phrases",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("action__in", ["refuse", "report", "mute", "allow"])),
+                        name="filter_action_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("mute_minutes__gte", 1), ("mute_minutes__lte", 525600)),
+                        name="filter_mute_is_a_year_at_most",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Message",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("seq", models.PositiveBigIntegerField(verbose_name="seq")),
+                (
+                    "changed_seq",
+                    models.PositiveBigIntegerField(
+                        help_text="The room's seq at the last change.", verbose_name="changed seq"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("chat-message", "chat-message"), ("room-message", "room-message")],
+                        default="chat-message",
+                        max_length=12,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("content", models.TextField(verbose_name="content")),
+                ("client_id", models.CharField(blank=True, max_length=64, null=True, verbose_name="client id")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),
+                ("edited_at", models.DateTimeField(blank=True, null=True, verbose_name="edited")),
+                ("deleted_at", models.DateTimeField(blank=True, null=True, verbose_name="deleted")),
+                (
+                    "author",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="messages",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="author",
+                    ),
+                ),
+                (
+                    "deleted_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="deleted by",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "message",
+                "verbose_name_plural": "messages",
+            },
+        ),
+        migrations.CreateModel(
+            name="FilterHit",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("phrase", models.CharField(max_length=60, verbose_name="phrase")),
+                ("content", models.TextField(verbose_name="content")),
+                ("at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="time")),
+                (
+                    "message",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="chat_rooms.message",
+                        verbose_name="message",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "filter hit",
+                "verbose_name_plural": "filter hits",
+            },
+        ),
+        migrations.CreateModel(
             name="Room",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -64,6 +189,8 @@ class Migration(migrations.Migration):
                         help_text="The roomId of the frames.", max_length=80, unique=True, verbose_name="name"
                     ),
                 ),
+                ("name_key", rooms.models.keys.NameKey(editable=False, max_length=255, of="name", unique=True)),
+                ("name_shape", rooms.models.keys.NameShape(editable=False, max_length=255, of="name", unique=True)),
                 ("title", models.CharField(blank=True, max_length=200, verbose_name="title")),
                 (
                     "kind",
@@ -179,69 +306,16 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        migrations.CreateModel(
-            name="Message",
-            fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("seq", models.PositiveBigIntegerField(verbose_name="seq")),
-                (
-                    "changed_seq",
-                    models.PositiveBigIntegerField(
-                        help_text="The room's seq at the last change.", verbose_name="changed seq"
-                    ),
-                ),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[("chat-message", "chat-message"), ("room-message", "room-message")],
-                        default="chat-message",
-                        max_length=12,
-                        verbose_name="kind",
-                    ),
-                ),
-                ("content", models.TextField(verbose_name="content")),
-                ("client_id", models.CharField(blank=True, max_length=64, null=True, verbose_name="client id")),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),
-                ("edited_at", models.DateTimeField(blank=True, null=True, verbose_name="edited")),
-                ("deleted_at", models.DateTimeField(blank=True, null=True, verbose_name="deleted")),
-                (
-                    "author",
-                    models.ForeignKey(
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="messages",
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="author",
-                    ),
-                ),
-                (
-                    "deleted_by",
-                    models.ForeignKey(
-                        db_index=False,
-                        editable=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="deleted by",
-                    ),
-                ),
-                (
-                    "room",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="messages",
-                        to="chat_rooms.room",
-                        verbose_name="room",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "message",
-                "verbose_name_plural": "messages",
-            },
+        migrations.AddField(
+            model_name="message",
+            name="room",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="messages",
+                to="chat_rooms.room",
+                verbose_name="room",
+            ),
         ),
         migrations.CreateModel(
             name="Membership",

@@ -1,6 +1,7 @@
 """What is stored, by subject."""
 
 from rooms.models.audit import AuditEntry
+from rooms.models.filters import FilterHit, FilterPhrase
 from rooms.models.invitations import Invitation
 from rooms.models.members import Membership
 from rooms.models.messages import Message
@@ -8,4 +9,15 @@ from rooms.models.moderation import ServerBan
 from rooms.models.rights import EndedSession, RightsChange
 from rooms.models.rooms import Room
 
-__all__ = ["AuditEntry", "EndedSession", "Invitation", "Membership", "Message", "RightsChange", "Room", "ServerBan"]
+__all__ = [
+    "AuditEntry",
+    "EndedSession",
+    "FilterHit",
+    "FilterPhrase",
+    "Invitation",
+    "Membership",
+    "Message",
+    "RightsChange",
+    "Room",
+    "ServerBan",
+]

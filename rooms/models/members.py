@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from rooms.models.rooms import Room
+from rooms.names import isolated
 
 
 class Membership(models.Model):
@@ -55,4 +56,4 @@ class Membership(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user} · {self.room}"
+        return f"{isolated(str(self.user))} · {self.room}"

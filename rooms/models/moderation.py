@@ -5,6 +5,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from rooms.names import isolated
+
 
 class ServerBan(models.Model):
     """Keeps one user out of the chat until then; a ban that has ended stays until it is lifted or replaced."""
@@ -25,4 +27,4 @@ class ServerBan(models.Model):
         verbose_name_plural = _("bans from the chat")
 
     def __str__(self) -> str:
-        return f"{self.user} · {self.until:%Y-%m-%d %H:%M}"
+        return f"{isolated(str(self.user))} · {self.until:%Y-%m-%d %H:%M}"

@@ -10,6 +10,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from rooms.models.keys import NameKey, NameShape
+
 
 def new_epoch() -> str:
     """A text that no other room has, and this one had not before."""
@@ -30,6 +32,8 @@ class Room(models.Model):
         JOINED = "joined", _("from joining")
 
     name = models.CharField(_("name"), max_length=80, unique=True, help_text=_("The roomId of the frames."))
+    name_key = NameKey(of="name")
+    name_shape = NameShape(of="name")
     title = models.CharField(_("title"), max_length=200, blank=True)
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, default=Kind.PUBLIC)
     topic = models.CharField(_("topic"), max_length=250, blank=True)

@@ -19,7 +19,7 @@ def room_name(value: str) -> str:
     if not 1 <= len(name) <= 80:
         raise BadFrame("A room name has 1 to 80 characters")
     if not names.is_name(name, signs="-_."):
-        raise BadFrame("A room name has visible letters, digits, '-', '_' and '.' only")
+        raise BadFrame("A room name has visible letters, digits, '-', '_' and '.' only, each word in one script")
     return name
 
 

@@ -19,6 +19,7 @@ from rooms.protocol.frames.base import UserRef
 from rooms.protocol.frames.changes import MessageDeleted, MessageEdited
 from rooms.protocol.frames.posting import ChatMessage, RoomMessage
 from rooms.protocol.rules import text_content, timestamp
+from rooms.services import filters
 from rooms.services.publishing import publish_after_commit
 from rooms.storage import StoredMessage
 
@@ -30,8 +31,16 @@ FRAMES: dict[str, type[MessageFrame]] = {Message.Kind.CHAT: ChatMessage, Message
 
 
 def edit_message(*, message_id: int, content: str) -> None:
-    """Replaces a message's text; does nothing when it is deleted."""
-    _change(message_id, content=text_content(content), edited_at=timezone.now())
+    """Replaces a message's text; does nothing when it is deleted. Filtered: it has a phrase that is not allowed."""
+    text = text_content(content)
+    verdict = next(iter(filters.verdicts([text]) or []), None)
+    if verdict is not None and verdict.refusal():
+        filters.refuse_edit(message_id=message_id, verdict=verdict)
+        return
+    with transaction.atomic():
+        is_changed = _change(message_id, content=text, edited_at=timezone.now())
+        if is_changed and verdict is not None:
+            filters.note(message_id=message_id, content=text, verdict=verdict)
 
 
 def delete_message(*, message_id: int) -> None:
@@ -39,19 +48,21 @@ def delete_message(*, message_id: int) -> None:
     _change(message_id, content="", deleted_at=timezone.now())
 
 
-def _change(message_id: int, **values: Any) -> None:
+def _change(message_id: int, **values: Any) -> bool:
+    """Whether there was something to change."""
     with transaction.atomic():
         room = Room.objects.select_for_update(of=("self",)).filter(messages=message_id).first()
         if room is None:
-            return
+            return False
         values["changed_seq"] = room.last_seq + 1
         if not Message.objects.filter(pk=message_id, deleted_at=None).update(**values):
-            return
+            return False
         Room.objects.filter(pk=room.pk).update(last_seq=values["changed_seq"])
         changed = storage.message(message_id=message_id)
         if changed is not None:
             publish_after_commit(lambda: [change_event(changed)])
             signals.send_after_commit(signals.message_changed, message=changed)
+        return True
 
 
 def changes_since(*, room_id: int, after: int, limit: int = READ_AT_ONCE) -> tuple[int, list[Event]]:

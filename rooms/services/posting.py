@@ -1,6 +1,8 @@
 """Posting a list of messages: what is stored already, who may, and then all that is new in one transaction."""
 
+from collections.abc import Iterable
 from datetime import datetime
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -14,7 +16,9 @@ from rooms.errors import ChatError, Conflict, Unavailable
 from rooms.live.write_queue import Held
 from rooms.models import Room
 from rooms.protocol.rules import text_content
+from rooms.services import filters
 from rooms.services.changes import change_event
+from rooms.services.filters import Verdict
 from rooms.services.publishing import publish_after_commit
 from rooms.storage import NewMessage, Placed, PostContext, Repeated, RoomAccess, StoredMessage
 
@@ -55,19 +59,34 @@ def store_messages(messages: list[NewMessage], *, wait: bool = True) -> list[Ans
 
     Without `wait` those for a room that another transaction has locked are answered Held, and delay nothing.
     """
+    found = filters.verdicts(new.content for new in messages)
     for _ in range(TRIES):
         try:
-            return _store_messages(messages, wait=wait)
+            return _store_messages(messages, wait=wait) if found is None else _filtered(messages, found, wait=wait)
         except IntegrityError:  # another process has just stored one of these client ids
             continue
     raise Unavailable("Too many writers of the same message")
 
 
-def _store_messages(messages: list[NewMessage], *, wait: bool) -> list[Answer]:
+def _filtered(messages: list[NewMessage], found: list[Verdict | None], *, wait: bool) -> list[Answer]:
+    """The same, with what becomes of messages that have a phrase, in one transaction."""
+    with transaction.atomic():
+        answers = _store_messages(messages, [verdict and verdict.refusal() for verdict in found], wait=wait)
+        filters.act(messages, answers, found)
+    return answers
+
+
+def _store_messages(
+    messages: list[NewMessage], refusals: Iterable[ChatError | None] = repeat(None), *, wait: bool
+) -> list[Answer]:
+    """`refusals` has what refuses a message for its text, if somebody may post it at all."""
     dialect, now = storage.dialect(), timezone.now()
     with dialect.posting():
         contexts: list[PostContext] = dialect.lookup(messages)
-        answers = [_known(new, context, now) for new, context in zip(messages, contexts, strict=True)]
+        answers = [
+            _known(new, context, now) or refusal
+            for new, context, refusal in zip(messages, contexts, refusals, strict=False)
+        ]
         firsts: dict[tuple[object, str], int] = {}  # of each client id in this list: the others repeat it
         wanted = []
         for n, new in enumerate(messages):

@@ -52,4 +52,4 @@ def _prune_some(room_id: int, after: int, before: int) -> tuple[int, int]:
     rows = older.filter(seq__lte=seqs[-1])
     changed = rows.aggregate(last=Max("changed_seq"))["last"]
     Room.objects.filter(pk=room_id).update(pruned_seq=Greatest(F("pruned_seq"), changed))
-    return seqs[-1], rows.delete()[0]
+    return seqs[-1], rows.delete()[1].get(Message._meta.label, 0)  # noqa: SLF001 - Django documents _meta as public

@@ -4,15 +4,16 @@ from collections.abc import Callable, Iterable
 from datetime import timedelta
 from typing import Any
 
-from django.db import connection, transaction
-from django.db.models import Model
+from django.db import IntegrityError, connection, transaction
+from django.db.models import Model, Q
 from django.utils import timezone
 
-from rooms import access, objects, signals
-from rooms.errors import Conflict, NoSuchRoom
+from rooms import access, names, objects, signals
+from rooms.errors import BadFrame, Conflict, NoSuchRoom
 from rooms.live import control
 from rooms.live.control import RoomChanged
 from rooms.models import Membership, Message, Room
+from rooms.models.keys import MAX_KEY
 from rooms.models.rooms import new_epoch
 from rooms.protocol.frames.rooms import WholeRoom
 from rooms.protocol.rules import room_name, timestamp
@@ -43,8 +44,7 @@ def create_room(
         raise Conflict(ONLY_PRIVATE)
     values = {"title": title, "kind": kind, "history": history, "created_by_id": user_id}
     with transaction.atomic():
-        rooms = Room.objects.select_for_update()
-        room, created = rooms.get_or_create(name=room_name(name), defaults=values)
+        room, created = _made(room_name(name), values)
         claimed = not created and room.transient and (kind == Room.Kind.PUBLIC or not room.last_seq)
         if claimed:
             Room.objects.filter(pk=room.pk).update(transient=False, **values)
@@ -57,6 +57,24 @@ def create_room(
     if not (created or claimed) and access.is_hidden(user_id, room.pk):
         raise Conflict(TAKEN)
     return room, created or claimed
+
+
+def _made(name: str, values: dict[str, Any]) -> tuple[Room, bool]:
+    """The room of this name, locked, made if there is none; Conflict when the name of another room looks like it."""
+    if max(len(names.key(name)), len(names.shape(name))) > MAX_KEY:
+        raise BadFrame("This room name is too long")
+    try:
+        return Room.objects.select_for_update().get_or_create(name=name, defaults=values)
+    except IntegrityError:
+        if is_taken(name=name):
+            raise Conflict(TAKEN) from None
+        raise
+
+
+def is_taken(*, name: str) -> bool:
+    """Whether the name of another room looks like this one, or differs only in case, width or spelling."""
+    alike = Q(name_key=names.key(name)) | Q(name_shape=names.shape(name))
+    return Room.objects.filter(alike).exclude(name=name).exists()
 
 
 def room_for(obj: Model, *, permission: str = "") -> Room:
@@ -79,9 +97,7 @@ def _enter(user_id: Any, name: str) -> RoomAccess:
     room = access.find_room(user_id, name)
     if room is None:
         with transaction.atomic():
-            made, created = Room.objects.get_or_create(
-                name=name, defaults={"transient": True, "created_by_id": user_id}
-            )
+            made, created = _made(name, {"transient": True, "created_by_id": user_id})
             if created:
                 signals.send_after_commit(signals.room_created, room=made)
         room = access.room(user_id, name)  # another process may have made one that this user may not read
@@ -153,7 +169,12 @@ def remove_room(*, room_id: int) -> None:
     """Hides the room and frees its name; its members leave, its messages are deleted by `purge`."""
     with transaction.atomic():
         Room.objects.filter(pk=room_id, removed_at=None).update(
-            removed_at=timezone.now(), name=f"~{room_id}", content_type=None, object_key=None
+            removed_at=timezone.now(),
+            name=f"~{room_id}",
+            name_key=f"~{room_id}",
+            name_shape=f"~{room_id}",
+            content_type=None,
+            object_key=None,
         )
         publish_after_commit(lambda: [control.event(RoomChanged(room_id))])
 

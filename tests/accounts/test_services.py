@@ -62,6 +62,9 @@ def test_letters_of_every_script_are_a_username(username: str) -> None:
         ("nul\0", "a long enough one", {"username"}),
         ("x" * 151, "a long enough one", {"username"}),
         ("ﷺ" * 10, "a long enough one", {"username"}),
+        ("аlice", "a long enough one", {"username"}),
+        ("аӀісе", "a long enough one", {"username"}),
+        ("..", "a long enough one", {"username"}),
         ("\u3164", "a long enough one", {"username"}),
         ("al\u200bice", "a long enough one", {"username"}),
         ("\u202eecila", "a long enough one", {"username"}),
@@ -81,9 +84,15 @@ def test_what_will_not_do_is_refused_by_field(alice: User, username: str, passwo
 
 def test_of_two_who_take_a_name_at_once_one_gets_it(alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "_problems", lambda *_: {})  # the other came between the look and the insert
-    with pytest.raises(ValidationError) as refusal:
-        services.register(username="ALICE", password="a long enough one")
-    assert set(refusal.value.message_dict) == {"username"}
+    for name in ("ALICE", "аӀісе"):
+        with pytest.raises(ValidationError) as refusal:
+            services.register(username=name, password="a long enough one")
+        assert set(refusal.value.message_dict) == {"username"}
+
+
+def test_letters_of_ascii_that_look_alike_make_two_users() -> None:
+    for name in ("user0", "userO", "load-1", "load-l", "corn", "com"):
+        assert services.register(username=name, password="a long enough one").username == name
 
 
 # --- Signing in -------------------------------------------------------------------------------------------------------

@@ -64,6 +64,26 @@ async def test_markup_is_shown_as_text_and_only_web_addresses_become_links(enter
     await expect(content.locator("a")).to_have_attribute("rel", "noopener noreferrer nofollow")
 
 
+async def test_what_turns_text_around_stays_within_its_own(enter: Enter) -> None:
+    turned, edited = "\u202eevil\u2066", "\u202elive"
+    alice = await enter("alice", "/rooms/general/")
+    await in_room(alice)
+    await say(alice, turned)
+    await expect(alice.locator(".content .text")).to_have_text(turned)
+    isolating = "element => getComputedStyle(element).unicodeBidi"
+    for place in (".content .text", ".author", ".me-name", ".person-name", ".room-name", "#room-title"):
+        assert await alice.locator(place).first.evaluate(isolating) == "isolate", place
+    texts = await alice.evaluate(
+        """async ([turned, hebrew]) => {
+            const { configurationOfPage } = await import("/static/rooms/configuration.js");
+            const { say } = configurationOfPage();
+            return [say("joined", { name: turned }), say("you", { name: hebrew }), say("membersHere", { count: 2 })];
+        }""",
+        [edited, "דנה"],
+    )
+    assert texts == ["live joined", "\u2068דנה\u2069 (you)", "2 people here"]
+
+
 async def test_shift_enter_breaks_the_line_and_the_draft_of_each_room_is_kept(enter: Enter) -> None:
     alice = await enter("alice", "/rooms/one/")
     field = alice.locator("#composer-input")

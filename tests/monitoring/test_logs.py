@@ -61,6 +61,19 @@ def test_a_record_of_ours_is_one_json_line(console: Callable[[], str]) -> None:
     assert len(line["timestamp"]) == len("2026-01-01T00:00:00.000Z")
 
 
+def test_a_readable_line_is_one_line_that_no_text_turns_around(console: Callable[[], str]) -> None:
+    configure(debug=True)
+    forged = "a\x1b[2J\u202eb\n2026 [info] forged\u2028\u2067"
+    log = structlog.get_logger("rooms.consumers")
+    log.info(forged, user="a\x1b[2J\u202eb", page="two words\u202e")
+    log.error("failed", exc_info=KeyError("\u202e"))
+    first, second, third, *_ = console().split("\n")
+    assert not set(first) & set("\x1b\u202e\u2028\u2067")
+    assert r"a\x1b[2J\u202eb\n2026 [info] forged\u2028\u2067 " in first
+    assert r"user=a\x1b[2J\u202eb" in first
+    assert ("failed" in second, third) == (True, r"KeyError: '\u202e'")
+
+
 def test_records_of_libraries_come_out_alike(console: Callable[[], str]) -> None:
     configure()
     logging.getLogger("django.request").warning("Not Found: %s", "/x", extra={"status_code": 404, "request": object()})

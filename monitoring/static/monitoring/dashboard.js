@@ -21,9 +21,16 @@ function number(element, metrics) {
   element.textContent = value === undefined ? "–" : format(value);
 }
 
+/** A user's text, which turns nothing around it. */
+function isolated(text) {
+  const element = document.createElement("bdi");
+  element.textContent = text;
+  return element;
+}
+
 function row(cells) {
   const line = document.createElement("tr");
-  for (const text of cells) line.insertCell().textContent = text;
+  for (const text of cells) line.insertCell().append(text);
   return line;
 }
 
@@ -36,7 +43,10 @@ function table(name, count, rows) {
 
 function names({ members, memberCount }) {
   const more = memberCount - members.length;
-  return members.join(", ") + (more > 0 ? `, +${whole.format(more)}` : "");
+  const cell = document.createDocumentFragment();
+  for (const [index, member] of members.entries()) cell.append(index ? ", " : "", isolated(member));
+  cell.append(more > 0 ? `, +${whole.format(more)}` : "");
+  return cell;
 }
 
 function reason(text) {
@@ -55,9 +65,9 @@ function show({ status, statusLabel, reasons, workers, metrics, online, rooms })
   by("updated").textContent = moments.format(new Date(metrics.timestamp));
   for (const element of document.querySelectorAll("[data-number]")) number(element, metrics);
   table("online", online.count, online.people.map((person) => [
-    person.username, moments.format(new Date(person.authenticatedAt)), person.address,
+    isolated(person.username), moments.format(new Date(person.authenticatedAt)), person.address,
   ]));
-  table("rooms", rooms.count, rooms.rooms.map((room) => [room.id, whole.format(room.memberCount), names(room)]));
+  table("rooms", rooms.count, rooms.rooms.map((room) => [isolated(room.id), whole.format(room.memberCount), names(room)]));
 }
 
 async function refresh() {

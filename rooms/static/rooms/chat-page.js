@@ -3,6 +3,7 @@
 import { paintAvatar } from "./avatar.js";
 import { showBanner } from "./banners.js";
 import "./chat-room.js";
+import { isolated } from "./configuration.js";
 import { ConnectionState } from "./connection-state.js";
 import { Members } from "./members.js";
 import { byId, configuration, me, say, sayError } from "./page.js";
@@ -156,7 +157,7 @@ function paint() {
   roomList.show({ mine: rooms, current: current?.name ?? null });
   remember(me, "rooms", [...rooms.keys()]);
   const unread = [...rooms.values()].reduce((sum, room) => sum + room.unread, 0);
-  document.title = [unread ? `(${unread}) ` : "", current ? `${current.name} · ` : "", say("title")].join("");
+  document.title = [unread ? `(${unread}) ` : "", current ? `${isolated(current.name)} · ` : "", say("title")].join("");
 }
 
 client.on("state", (frame) => {

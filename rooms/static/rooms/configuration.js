@@ -2,7 +2,15 @@
 
 import { Times } from "./times.js";
 
+const CONTROLS = /[\u202a-\u202e\u2066-\u2069]/g;
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 let ofPage = null;
+
+/** A name or text of a user's within another text, of which it turns nothing around. */
+export function isolated(value) {
+  const text = String(value).replace(CONTROLS, "");
+  return RIGHT_TO_LEFT.test(text) ? `\u2068${text}\u2069` : text;
+}
 
 export class Configuration {
   #texts;
@@ -20,7 +28,7 @@ export class Configuration {
   say = (key, values = {}) => {
     const entry = this.#texts[key];
     const text = typeof entry === "string" ? entry : (entry[this.#pluralRules.select(values.count)] ?? entry.other);
-    return text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+    return text.replace(/\{(\w+)\}/g, (_, name) => isolated(values[name]));
   };
 
   /** The text of an error, by its stable code. */

@@ -104,7 +104,7 @@ export class MessageLog {
   /** Shows a message's new text; nothing when it is not on the page. */
   edit({ messageId, content }) {
     const entry = this.#entries.find((candidate) => candidate.messageId === messageId);
-    entry?.element.querySelector(".content").replaceChildren(textNodes(content), this.#edited());
+    entry?.element.querySelector(".content").replaceChildren(textOf(content), this.#edited());
   }
 
   /** Removes everything but unsent messages. */
@@ -177,7 +177,7 @@ export class MessageLog {
       "div",
       { class: "said" },
       make("p", { class: "byline" }, author, " ", this.#time(at)),
-      make("div", { class: "content", dir: "auto" }, textNodes(content)),
+      make("div", { class: "content", dir: "auto" }, textOf(content)),
     );
     const element = make("li", { class: user.id === me.id ? "message own" : "message" }, avatar, said);
     return { element, at, authorId: user.id };
@@ -202,6 +202,11 @@ export class MessageLog {
   #day(date) {
     return make("p", { class: "day" }, make("span", {}, this.#configuration.times.sayDay(date)));
   }
+}
+
+/** Without a direction of its own, so that it decides that of its message; it turns nothing around that follows. */
+function textOf(content) {
+  return make("span", { class: "text" }, textNodes(content));
 }
 
 function paintDelivery({ element }, state, text) {

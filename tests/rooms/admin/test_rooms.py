@@ -86,6 +86,13 @@ def test_a_name_outside_the_rule_is_refused(moderator: Client) -> None:
     assert not Room.objects.exists()
 
 
+def test_a_name_that_looks_like_that_of_another_room_is_refused(moderator: Client) -> None:
+    make_room("scope")
+    response = moderator.post(f"{ROOMS}add/", {"name": "ѕсоре", "kind": "public"})
+    assert "This name is taken" in response.content.decode()
+    assert Room.objects.count() == 1
+
+
 def test_saving_a_room_does_not_turn_back_its_seq(moderator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     room, author = make_room("garden"), make_user()
     opened = Room.objects.get(pk=room.pk)
@@ -136,7 +143,7 @@ def test_removing_asks_first_and_removes_nothing_yet(moderator: Client, act: Act
     page = act(moderator, ROOMS, "remove", garden)
     assert "This cannot be undone." in page
     assert f'<a href="{ROOMS}{garden.pk}/change/">garden</a>' in page
-    assert "(&lt;Plants&gt;)" in page
+    assert "(<bdi>&lt;Plants&gt;</bdi>)" in page
     assert f'name="_selected_action" value="{garden.pk}"' in page
     assert "kitchen" not in page
     assert set(Room.objects.filter(removed_at=None)) == {garden, kitchen}

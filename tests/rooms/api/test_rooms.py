@@ -122,6 +122,13 @@ def test_a_name_to_go_on_from_that_none_can_have_is_refused(api: Client, after: 
     assert refused(api.get(f"/api/rooms?after={after}"), 400, "bad-frame")
 
 
+def test_a_name_that_looks_like_that_of_another_room_is_taken(api: Client, room: Room) -> None:
+    for name in ("ӀоЬЬу", "LOBBY"):
+        answer = api.post("/api/rooms", {"name": name}, content_type="application/json")
+        assert refused(answer, 409, "conflict")
+    assert Room.objects.count() == 1
+
+
 def test_the_rooms_of_others_are_not_shown(api: Client, alice: User) -> None:
     make_room("secret", kind="private")
     mine, barred = make_room("mine", kind="private"), make_room("barred")

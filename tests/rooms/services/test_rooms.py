@@ -127,6 +127,44 @@ def test_a_room_is_claimed_once(run: Run, world: World) -> None:
     assert run(lambda: Room.objects.get(name="new").title) == ""
 
 
+# --- Names that look alike --------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("twin", ["ӀоЬЬу", "Lobby", "ｌｏｂｂｙ", "ＬＯＢＢＹ"])
+def test_no_room_is_made_under_a_name_that_looks_like_another(run: Run, world: World, twin: str) -> None:
+    for make in (create_room, enter_room):
+        with pytest.raises(Conflict, match="This name is taken"):
+            run(make, user_id=world.bob.pk, name=twin)
+    assert run(Room.objects.count) == 2
+    assert run(enter_room, user_id=world.bob.pk, name="lobby").room_id == world.room.pk
+    run(remove_room, room_id=world.room.pk)
+    assert run(create_room, user_id=world.bob.pk, name=twin)[1]
+
+
+@on_sqlite
+def test_letters_of_ascii_that_look_alike_make_two_rooms(run: Run, world: World) -> None:
+    names = ["room1", "rooml", "user0", "userO", "corn", "com", "l1", "ll"]
+    assert all(run(create_room, user_id=world.bob.pk, name=name)[1] for name in names)
+
+
+@on_sqlite
+def test_a_name_whose_letters_stand_for_too_many_is_refused(run: Run, world: World) -> None:
+    with pytest.raises(BadFrame):
+        run(enter_room, user_id=world.bob.pk, name="ﷺ" * 20)
+    assert run(enter_room, user_id=world.bob.pk, name="한" * 80).name == "한" * 80
+
+
+def test_of_two_who_make_names_that_look_alike_at_once_one_does(run: Run, world: World, writers: Writers) -> None:
+    outcomes: list[object] = []
+
+    def make(writer: Database, name: str) -> None:
+        try:
+            outcomes.append(writer.run(create_room, user_id=world.alice.pk, name=name)[1])
+        except Conflict as error:
+            outcomes.append(error.code)
+
+    at_once(*(partial(make, writers(), name) for name in ("scope", "ѕсоре")))
+    assert sorted(map(str, outcomes)) == ["True", "conflict"]
+
+
 # --- Entered ----------------------------------------------------------------------------------------------------------
 @on_sqlite
 def test_entering_a_room_that_does_not_exist_makes_it_until_it_is_unused(run: Run, world: World) -> None:
