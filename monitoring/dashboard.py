@@ -9,6 +9,7 @@ from monitoring import health, metrics
 from rooms.live import roster
 from rooms.models import Room
 from rooms.protocol.rules import timestamp
+from rooms.services import reports
 
 # The page is fetched every few seconds, and thousands of rows help nobody: counts are complete, lists are cut.
 PEOPLE_SHOWN, ROOMS_SHOWN, MEMBERS_SHOWN = 500, 200, 50
@@ -25,7 +26,7 @@ def collect() -> dict[str, Any]:
         "statusLabel": str(report.status.label),
         "reasons": [str(reason.label) for reason in report.reasons],
         "workers": metrics.workers(),
-        "metrics": health.measure(metrics.total()),
+        "metrics": health.measure(metrics.total()) | {"reports": {"open": reports.open_count()}},
         "online": _online(),
         "rooms": _rooms(),
     }

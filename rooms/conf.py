@@ -174,6 +174,9 @@ class Conf:
     )  # the longest delay: 100 guesses a day, and the owner waits a quarter of an hour
     CHAT_PASSWORD_HASHES = Number(2, minimum=1)  # at once in one process; each takes 100 MB and a core
     CHAT_PASSWORD_WAIT_MS = Number(5_000)  # for a turn at hashing; then `rate-limited`
+    # --- Moderation ---------------------------------------------------------------------------------------------------
+    CHAT_MAX_BLOCKS = Number(1_000)  # people that one user has blocked
+    CHAT_REPORT_DAYS = Number(180)  # after which `prune_history` deletes settled reports: evidence of half a year
 
     # --- Hooks of the project -----------------------------------------------------------------------------------------
     CHAT_CAN_JOIN = Function()  # (user, room) → bool

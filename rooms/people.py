@@ -77,16 +77,16 @@ def _name(user: Any) -> str:
     return (full_name or user.get_username()).partition("@")[0]
 
 
+def named_by_key() -> bool:
+    """Whether commands name a user by the key: names come from a function, and several may have the same."""
+    return NAME_FIELD is None or conf.CHAT_DISPLAY_NAME is not None
+
+
 def find(name: str) -> Any:
-    """The key of the user of this name, None when there is none. Where names come from a function, which may give two
-    people the same, a user is named by the key.
-    """
-    if NAME_FIELD is not None and conf.CHAT_DISPLAY_NAME is None:
-        field, value = NAME_FIELD, names.normalized(name)
-    else:
-        field, value = "pk", name
+    """The key of the user whom a command names; None when there is none."""
+    found = {"pk": name} if named_by_key() else {str(NAME_FIELD): names.normalized(name)}
     try:
-        return User._base_manager.filter(**{field: value}).values_list("pk", flat=True).first()  # noqa: SLF001 - Django's own, of all users
+        return User._base_manager.filter(**found).values_list("pk", flat=True).first()  # noqa: SLF001 - Django's own, of all users
     except (ValueError, ValidationError):  # no key of this model
         return None
 

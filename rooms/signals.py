@@ -3,6 +3,7 @@
     message_posted   message: rooms.storage.StoredMessage
     message_changed  message: the same, edited or deleted
     room_created     room: rooms.models.Room
+    report_made      report: rooms.models.Report, of a person or of the word filter
 
 Receivers run on the thread that committed, or, for messages of sockets and token requests, on one kept for them;
 never on the event loop. What a process has not handed to them when it dies is lost: who must not miss a message reads
@@ -28,6 +29,7 @@ MAX_WAITING = 10_000  # messages of one process whose receivers have yet to run;
 message_posted = Signal()
 message_changed = Signal()
 room_created = Signal()
+report_made = Signal()
 _free = BoundedSemaphore(MAX_WAITING)
 
 

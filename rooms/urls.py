@@ -2,16 +2,20 @@
 
 from django.urls import include, path, re_path
 
+from rooms.api.blocks import BlocksView, BlockView
 from rooms.api.invitations import AcceptView, InvitationsView, InvitationView
 from rooms.api.members import MembershipView, MembersView
 from rooms.api.messages import MessagesView
 from rooms.api.presence import OnlineView
+from rooms.api.reports import MessageReportView, UserReportView
 from rooms.api.rooms import RoomsView, RoomView
 from rooms.refusals import not_found
 from rooms.web import invitations, views
 
 app_name = "chat"
 api = [
+    re_path(r"^blocks/?$", BlocksView.as_view(), name="api-blocks"),
+    re_path(r"^blocks/(?P<username>[^/]+?)/?$", BlockView.as_view(), name="api-block"),
     re_path(r"^online/?$", OnlineView.as_view(), name="api-online"),
     re_path(r"^rooms/?$", RoomsView.as_view(), name="api-rooms"),
     re_path(r"^rooms/(?P<name>[^/]+)/messages/?$", MessagesView.as_view(), name="api-messages"),
@@ -24,7 +28,13 @@ api = [
         name="api-invitation",
     ),
     re_path(r"^invitations/accept/?$", AcceptView.as_view(), name="api-accept"),
+    re_path(
+        r"^rooms/(?P<name>[^/]+)/messages/(?P<message_id>[^/]+)/report/?$",
+        MessageReportView.as_view(),
+        name="api-report-message",
+    ),
     re_path(r"^rooms/(?P<name>[^/]+?)/?$", RoomView.as_view(), name="api-room"),
+    re_path(r"^users/(?P<username>[^/]+)/report/?$", UserReportView.as_view(), name="api-report-user"),
     re_path(r"", not_found),
 ]
 urlpatterns = [

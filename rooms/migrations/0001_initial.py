@@ -306,6 +306,87 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="Report",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("message", "message"), ("user", "person"), ("filter", "message, by the word filter")],
+                        max_length=10,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "open"),
+                            ("reviewing", "in review"),
+                            ("resolved", "resolved"),
+                            ("dismissed", "dismissed"),
+                        ],
+                        default="open",
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="reported")),
+                ("reason", models.CharField(blank=True, max_length=500, verbose_name="reason")),
+                ("reported_name", models.CharField(blank=True, max_length=255, verbose_name="whom (name)")),
+                ("room_name", models.CharField(blank=True, max_length=80, verbose_name="room (name)")),
+                ("message_id", models.PositiveBigIntegerField(null=True, verbose_name="message")),
+                ("content", models.TextField(blank=True, verbose_name="content")),
+                ("sent_at", models.DateTimeField(null=True, verbose_name="sent")),
+                ("settled_at", models.DateTimeField(db_index=True, null=True, verbose_name="settled")),
+                ("note", models.TextField(blank=True, max_length=2000, verbose_name="note")),
+                (
+                    "handled_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="handled by",
+                    ),
+                ),
+                (
+                    "reported",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="whom",
+                    ),
+                ),
+                (
+                    "reporter",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="reported by",
+                    ),
+                ),
+                (
+                    "room",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="chat_rooms.room",
+                        verbose_name="room",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "report",
+                "verbose_name_plural": "reports",
+            },
+        ),
         migrations.AddField(
             model_name="message",
             name="room",
@@ -490,6 +571,43 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "audit log",
             },
         ),
+        migrations.CreateModel(
+            name="Block",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),
+                (
+                    "blocked",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="whom",
+                    ),
+                ),
+                (
+                    "blocker",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="by",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "block",
+                "verbose_name_plural": "blocks",
+                "constraints": [
+                    models.UniqueConstraint(fields=("blocker", "blocked"), name="one_block_per_pair"),
+                    models.CheckConstraint(
+                        condition=models.Q(("blocker", models.F("blocked")), _negated=True),
+                        name="nobody_blocks_themselves",
+                    ),
+                ],
+            },
+        ),
         migrations.AddConstraint(
             model_name="room",
             constraint=models.CheckConstraint(condition=models.Q(("name", ""), _negated=True), name="room_has_a_name"),
@@ -515,6 +633,51 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="room",
             constraint=models.UniqueConstraint(fields=("content_type", "object_key"), name="one_room_per_object"),
+        ),
+        migrations.AddIndex(
+            model_name="report",
+            index=models.Index(fields=["state", "created_at"], name="report_queue"),
+        ),
+        migrations.AddConstraint(
+            model_name="report",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("kind", "message"), ("state__in", ["open", "reviewing"])),
+                fields=("reporter", "message_id"),
+                name="one_open_report_per_reporter_and_message",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="report",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("kind", "user"), ("state__in", ["open", "reviewing"])),
+                fields=("reporter", "reported"),
+                name="one_open_report_per_reporter_and_person",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="report",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("kind", "filter"), ("state__in", ["open", "reviewing"])),
+                fields=("message_id",),
+                name="one_open_report_of_the_filter_per_message",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="report",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("kind__in", ["message", "user", "filter"])), name="report_kind_is_known"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="report",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("settled_at", None), ("state__in", ["open", "reviewing"])),
+                    models.Q(("settled_at__isnull", False), ("state__in", ["resolved", "dismissed"])),
+                    _connector="OR",
+                ),
+                name="report_is_settled_when_its_state_says_so",
+            ),
         ),
         migrations.AddIndex(
             model_name="message",

@@ -1,22 +1,26 @@
 """What is stored, by subject."""
 
 from rooms.models.audit import AuditEntry
+from rooms.models.blocks import Block
 from rooms.models.filters import FilterHit, FilterPhrase
 from rooms.models.invitations import Invitation
 from rooms.models.members import Membership
 from rooms.models.messages import Message
 from rooms.models.moderation import ServerBan
+from rooms.models.reports import Report
 from rooms.models.rights import EndedSession, RightsChange
 from rooms.models.rooms import Room
 
 __all__ = [
     "AuditEntry",
+    "Block",
     "EndedSession",
     "FilterHit",
     "FilterPhrase",
     "Invitation",
     "Membership",
     "Message",
+    "Report",
     "RightsChange",
     "Room",
     "ServerBan",

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from rooms import hooks, people, signals, storage
 from rooms.access import Action, refusal
-from rooms.errors import ChatError, Conflict, Unavailable
+from rooms.errors import Blocked, ChatError, Conflict, Unavailable
 from rooms.live.write_queue import Held
 from rooms.models import Room
 from rooms.protocol.rules import text_content
@@ -83,8 +83,9 @@ def _store_messages(
     dialect, now = storage.dialect(), timezone.now()
     with dialect.posting():
         contexts: list[PostContext] = dialect.lookup(messages)
+        blocked = _blocked(messages, contexts)
         answers = [
-            _known(new, context, now) or refusal
+            _known(new, context, now, blocked) or refusal
             for new, context, refusal in zip(messages, contexts, refusals, strict=False)
         ]
         firsts: dict[tuple[object, str], int] = {}  # of each client id in this list: the others repeat it
@@ -119,11 +120,27 @@ def _key(new: NewMessage) -> tuple[object, str]:
     return new.author_id, new.client_id or ""
 
 
-def _known(new: NewMessage, context: PostContext, now: datetime) -> Answer | None:
+def _blocked(messages: list[NewMessage], contexts: list[PostContext]) -> set[tuple[int, Any]]:
+    """Room and author of those whom the other person of a direct room has blocked; other rooms are not asked about.
+
+    Who moderates the whole chat can write to everybody.
+    """
+    direct = {
+        (new.room_id, new.author_id)
+        for new, context in zip(messages, contexts, strict=True)
+        if context.access is not None and context.access.kind == Room.Kind.DIRECT and not new.moderates
+    }
+    return storage.blocked_authors(direct) if direct else set()
+
+
+def _known(new: NewMessage, context: PostContext, now: datetime, blocked: set[tuple[int, Any]]) -> Answer | None:
     """The answer to a message that is not to be stored."""
     if context.repeated is not None:
         return _repeat(new, context.repeated)
-    return refusal(context.access, Action.POST, now, MODERATES if new.moderates else ())
+    error = refusal(context.access, Action.POST, now, MODERATES if new.moderates else ())
+    if error is None and blocked and not new.moderates and (new.room_id, new.author_id) in blocked:
+        return Blocked()
+    return error
 
 
 def _repeat(new: NewMessage, first: Answer | None) -> Answer:

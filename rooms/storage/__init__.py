@@ -8,6 +8,7 @@ from types import ModuleType
 from django.db import connection
 
 from rooms.storage import postgres, sqlite
+from rooms.storage.blocks import blocked_authors
 from rooms.storage.members import add_members
 from rooms.storage.reads import (
     access_by_id,
@@ -33,8 +34,8 @@ from rooms.storage.rows import (
 
 __all__ = [
     "NewMessage", "Placed", "PostContext", "Repeated", "RoomAccess", "RoomEntry", "RoomHead", "StoredMessage",
-    "access_by_id", "access_by_name", "add_members", "changes", "dialect", "entry_by_id", "entry_by_name", "message",
-    "page", "room_head", "rooms_by_name",
+    "access_by_id", "access_by_name", "add_members", "blocked_authors", "changes", "dialect", "entry_by_id",
+    "entry_by_name", "message", "page", "room_head", "rooms_by_name",
 ]  # fmt: skip
 
 

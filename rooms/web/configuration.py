@@ -23,6 +23,7 @@ def configuration(request: HttpRequest) -> dict[str, Any]:
         "me": {"id": str(request.user.pk), "username": me.name, **({"avatar": me.avatar} if me.avatar else {})},
         "language": get_language(),
         "maxContentChars": conf.CHAT_MAX_CONTENT_CHARS,
+        "namedBy": "id" if people.named_by_key() else "username",
         "urls": {
             **public_urls(),
             "home": reverse("chat:home"),

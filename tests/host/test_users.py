@@ -54,6 +54,28 @@ async def test_an_address_is_shown_to_nobody(intranet: Host) -> None:
     assert "intranet.example" not in str(page)
 
 
+async def test_people_are_reported_and_blocked_whatever_they_are_named_by(host: Host) -> None:
+    _, configuration = host.anna.get("/talk/config/", Cookie=host.anna.cookie)
+    async with (
+        ChatClient.connect(host.ws_url, host.anna.token) as anna,
+        ChatClient.connect(host.ws_url, host.ben.token) as ben,
+    ):
+        for client in (anna, ben):
+            await client.call("join-room", roomId="quarrel")
+        await ben.call("chat-message", roomId="quarrel", content="Rude")
+        message = await anna.expect("chat-message", roomId="quarrel")
+        name = message["user"][configuration["namedBy"]]
+        assert (await anna.call("report-message", roomId="quarrel", messageId=message["messageId"], reason=""))[
+            "type"
+        ] == "ack"
+        assert (await anna.call("report-user", username=name, reason=""))["type"] == "ack"
+        assert (await anna.call("block-user", username=name, on=True))["type"] == "ack"
+        users = (await anna.call("get-blocks"))["users"]
+    assert [user["id"] for user in users] == [host.ben.key]
+    status, answer = host.anna.rest("/talk/api/blocks")
+    assert (status, answer["users"]) == (200, users)
+
+
 async def test_a_token_that_the_project_does_not_know_is_refused(intranet: Host) -> None:
     async with ChatClient.connect(intranet.ws_url) as client:
         await client.send("auth", token="unknown")

@@ -13,6 +13,7 @@ from monitoring.health import RoomTotal
 from rooms.errors import Unavailable
 from rooms.live import node, roster
 from rooms.live.presence import Online
+from rooms.models import Report
 from tests.support.factories import make_room, make_user
 
 pytestmark = pytest.mark.django_db
@@ -182,6 +183,13 @@ def test_the_data_says_who_is_online_since_when_and_from_where(
         "address": "10.0.0.7",
     }
     assert online == {"count": 1, "people": [person]}
+
+
+def test_the_data_counts_the_reports_that_wait_for_a_moderator(staff_client: Client) -> None:
+    for state in ("open", "open", "reviewing"):
+        Report.objects.create(kind="user", state=state, reported=make_user(), reporter=make_user())
+    assert staff_client.get("/admin/monitoring/data/").json()["metrics"]["reports"] == {"open": 2}
+    assert 'data-number="reports.open"' in staff_client.get("/admin/monitoring/").content.decode()
 
 
 def test_the_data_names_the_rooms_with_people_the_fullest_first(

@@ -325,3 +325,20 @@ def test_without_functions_no_user_is_read_for_a_name(run: Run, world: World, mo
     [frame] = run(page, user_id=world.alice.pk, name="lobby", limit=10)
     assert (frame.user.username, frame.user.avatar) == ("alice", None)
     assert run(Message.objects.count) == 1
+
+
+# --- Whom a command names ---------------------------------------------------------------------------------------------
+@pytest.mark.django_db
+def test_a_user_is_named_by_the_username_in_any_spelling_of_it() -> None:
+    user = make_user("zo\u00eb")
+    assert people.find("zo\u00eb") == people.find("zoe\u0308") == user.pk
+    assert people.find("zo") is None
+    assert people.find(str(user.pk)) is None
+
+
+@pytest.mark.django_db
+def test_where_a_function_names_people_a_user_is_named_by_the_key(functions: None) -> None:
+    user = make_user("alice")
+    assert people.find(str(user.pk)) == user.pk
+    for name in ("alice", "Dr alice", "9" * 40, "-1", ""):
+        assert people.find(name) is None

@@ -1,12 +1,14 @@
 """`manage.py prune_history`: its options, what it deletes, and what it prints."""
 
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
-from rooms.models import Message
+from rooms.models import Message, Report
 from tests.support.factories import make_message, make_room
 
 pytestmark = pytest.mark.django_db
@@ -74,3 +76,41 @@ def test_it_pauses_between_transactions(monkeypatch) -> None:
     monkeypatch.setattr("rooms.management.commands.prune_history.time.sleep", pauses.append)
     prune_history(pause_ms=250)
     assert pauses == [0.25, 0.25]
+
+
+# --- Reports ----------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def reports(people) -> None:
+    """One that was settled 200 days ago, one of 100 days ago, and an open one."""
+    now = timezone.now()
+    for days in (200, 100):
+        settled = {"state": "resolved", "settled_at": now - timedelta(days=days)}
+        Report.objects.create(kind="user", reporter=people.alice, reported=people.bob, reason=str(days), **settled)
+    Report.objects.create(kind="user", reporter=people.alice, reported=people.bob, reason="open")
+
+
+def reasons() -> list[str]:
+    return list(Report.objects.order_by("pk").values_list("reason", flat=True))
+
+
+@pytest.mark.usefixtures("reports")
+def test_reports_settled_long_ago_are_deleted_also_without_a_limit_of_messages(settings) -> None:
+    settings.CHAT_HISTORY_LIMIT = 0
+    assert prune_history(dry_run=True)[0] == "Reports would be deleted: 1, settled more than 180 days ago."
+    assert reasons() == ["200", "100", "open"]
+    assert prune_history()[0] == "Reports deleted: 1, settled more than 180 days ago."
+    assert reasons() == ["100", "open"]
+
+
+@pytest.mark.usefixtures("reports")
+@pytest.mark.parametrize(("days", "left"), [(0, ["200", "100", "open"]), (50, ["open"])])
+def test_how_long_reports_stay_is_a_setting(settings, days: int, left: list[str]) -> None:
+    settings.CHAT_REPORT_DAYS = days
+    prune_history()
+    assert reasons() == left
+
+
+@pytest.mark.usefixtures("reports")
+def test_one_room_is_pruned_without_reports() -> None:
+    prune_history(room="lobby")
+    assert reasons() == ["200", "100", "open"]

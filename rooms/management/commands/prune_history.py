@@ -1,18 +1,25 @@
-"""Deletes the oldest messages of rooms that hold more than CHAT_HISTORY_LIMIT. May run beside serving processes."""
+"""Deletes the oldest messages of rooms that hold more than CHAT_HISTORY_LIMIT, and reports older than CHAT_REPORT_DAYS.
+
+May run beside serving processes.
+"""
 
 import time
 from argparse import ArgumentParser
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from rooms.conf import conf
 from rooms.models import Room
-from rooms.services import retention
+from rooms.services import reports, retention
 
 
 class Command(BaseCommand):
-    help = "Deletes the oldest messages above CHAT_HISTORY_LIMIT in each room, in small transactions."
+    help = (
+        "Deletes the oldest messages above CHAT_HISTORY_LIMIT in each room, and reports that were settled more than "
+        "CHAT_REPORT_DAYS ago, in small transactions."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--room", metavar="NAME", help="Only this room.")
@@ -20,13 +27,30 @@ class Command(BaseCommand):
         parser.add_argument("--pause-ms", type=int, default=20, help="Between transactions, for other writers (20).")
 
     def handle(self, *args: Any, room: str | None, dry_run: bool, pause_ms: int, **options: Any) -> None:
+        if room is None:
+            self._prune_reports(dry_run, pause_ms / 1000)
+        self._prune_messages(room, dry_run, pause_ms / 1000)
+
+    def _prune_reports(self, dry_run: bool, pause_s: float) -> None:
+        days = conf.CHAT_REPORT_DAYS
+        if not days:
+            return
+        count = reports.outdated(days=days) if dry_run else _total(reports.prune(days=days), pause_s)
+        if count:
+            done = "would be deleted" if dry_run else "deleted"
+            self.stdout.write(f"Reports {done}: {count}, settled more than {days} days ago.")
+
+    def _prune_messages(self, room: str | None, dry_run: bool, pause_s: float) -> None:
         keep = conf.CHAT_HISTORY_LIMIT
         if not keep:
             self.stdout.write("CHAT_HISTORY_LIMIT is 0: every message is kept.")
             return
         total = rooms = 0
         for room_id, name in _rooms(room):
-            count = retention.excess(room_id=room_id, keep=keep) if dry_run else _prune(room_id, keep, pause_ms / 1000)
+            if dry_run:
+                count = retention.excess(room_id=room_id, keep=keep)
+            else:
+                count = _total(retention.prune(room_id=room_id, keep=keep), pause_s)
             if count:
                 self.stdout.write(f"{name}: {count}")
                 total, rooms = total + count, rooms + 1
@@ -42,9 +66,10 @@ def _rooms(name: str | None) -> list[tuple[int, str]]:
     return list((rooms if name is None else rooms.filter(name=name)).values_list("pk", "name"))
 
 
-def _prune(room_id: int, keep: int, pause_s: float) -> int:
+def _total(steps: Iterator[int], pause_s: float) -> int:
+    """How many rows these steps delete, with a pause after each."""
     total = 0
-    for deleted in retention.prune(room_id=room_id, keep=keep):
+    for deleted in steps:
         total += deleted
         time.sleep(max(0.0, pause_s))
     return total

@@ -2,11 +2,13 @@
 
 from rooms.protocol.commands import (
     announcements,
+    blocks,
     history,
     invitations,
     members,
     posting,
     presence,
+    reports,
     rooms,
     session,
 )
@@ -14,6 +16,6 @@ from rooms.protocol.commands.base import Command
 
 COMMANDS: tuple[type[Command], ...] = tuple(
     command
-    for module in (session, rooms, members, invitations, posting, history, presence, announcements)
+    for module in (session, rooms, members, invitations, posting, history, presence, reports, blocks, announcements)
     for command in module.COMMANDS
 )

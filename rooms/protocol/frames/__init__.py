@@ -2,6 +2,7 @@
 
 from rooms.protocol.frames import (
     announcements,
+    blocks,
     changes,
     history,
     invitations,
@@ -15,6 +16,6 @@ from rooms.protocol.frames.base import Frame
 
 FRAMES: tuple[type[Frame], ...] = tuple(
     frame
-    for module in (session, rooms, members, invitations, presence, posting, changes, history, announcements)
+    for module in (session, rooms, members, invitations, presence, posting, changes, history, blocks, announcements)
     for frame in module.FRAMES
 )

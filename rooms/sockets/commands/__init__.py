@@ -11,11 +11,13 @@ from rooms.live.node import Node
 from rooms.protocol.commands.base import Command
 from rooms.sockets.commands import (
     announcements,
+    blocks,
     history,
     invitations,
     members,
     posting,
     presence,
+    reports,
     rooms,
     session,
 )
@@ -23,6 +25,6 @@ from rooms.sockets.commands import (
 Handler = Callable[[Node, Connection, Any], Awaitable[None] | None]
 HANDLERS: dict[type[Command], Handler] = {
     command: handle
-    for module in (session, rooms, members, invitations, posting, history, presence, announcements)
+    for module in (session, rooms, members, invitations, posting, history, presence, reports, blocks, announcements)
     for command, handle in module.HANDLERS.items()
 }

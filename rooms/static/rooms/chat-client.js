@@ -47,6 +47,7 @@ const WITHOUT_SIGN_IN = new Set(["auth", "ping"]);
 const REPEATABLE = new Set([
   "chat-message", "room-message", "create-room", "join-room", "leave-room", "get-rooms", "get-history", "get-online-users",
   "follow-room", "unfollow-room", "invite", "get-members", "accept-invitation",
+  "report-message", "report-user", "block-user", "get-blocks",
 ]);
 // Where all connections ended at once, or the server is full, even the first attempt is spread over a longer time.
 const FIRST_ATTEMPT = { 1001: 2, 1012: 2, 4000: 2, 1013: 5 };

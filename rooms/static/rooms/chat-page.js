@@ -25,7 +25,7 @@ const conversation = byId("conversation");
 let current = null;
 
 const roomList = new RoomList({ onOpen: openRoom, onCreate: createRoom });
-const people = new People();
+const people = new People(chat.blocks);
 const members = new Members(client);
 let known = new Map(); // name → room, whole, as the server listed it
 const connectionState = new ConnectionState({
@@ -80,7 +80,8 @@ function leaveRoom() {
 
 function received({ roomId, user }) {
   const room = rooms.get(roomId);
-  if (room && user.id !== me.id && (room !== current || document.hidden)) room.unread++;
+  const isRead = user.id === me.id || chat.blocks.has(user.id);
+  if (room && !isRead && (room !== current || document.hidden)) room.unread++;
   if (user.id === me.id && known.get(roomId)?.role === undefined) refresh(SPREAD_MS); // it has made me a member
   paintSoon();
 }
@@ -111,6 +112,10 @@ client.on("room-joined", () => {
   paint();
 });
 chat.addEventListener("refused", paint);
+chat.addEventListener("blocks", () => {
+  people.showBlocked();
+  people.showRoom(current);
+});
 client.on("chat", ({ user, message }) => showBanner({ from: say("fromPerson", { name: user.username }), text: message }));
 client.on("admin-message", (frame) =>
   showBanner({ from: say("fromAdmin", { name: frame.from }), text: frame.content, isOfficial: true }),

@@ -17,8 +17,8 @@ export class Configuration {
   #pluralRules;
 
   /** `data` is what the server's `config/` answers. */
-  constructor({ me, language, maxContentChars, urls, texts }) {
-    Object.assign(this, { me, language, maxContentChars, urls });
+  constructor({ me, language, maxContentChars, namedBy, urls, texts }) {
+    Object.assign(this, { me, language, maxContentChars, namedBy, urls });
     this.#texts = texts;
     this.#pluralRules = new Intl.PluralRules(language);
     this.times = new Times(this);
@@ -36,6 +36,9 @@ export class Configuration {
 
   /** Why the server closed the connection for good. */
   sayClosed = (code) => this.#texts.closed[code] ?? this.#texts.closed.other;
+
+  /** What a command names a user by: names that a project's function gives may belong to several. */
+  reference = (user) => user[this.namedBy];
 
   /** A user's name; deleted users have the id 0. */
   sayName = ({ id, username }) => (id === "0" ? this.say("somebody") : username);

@@ -11,10 +11,13 @@ export class JoinedRoom {
   unread = 0;
   refusal = ""; // why it cannot be entered
   #configuration;
+  #tools;
   #hasHistory = false;
 
-  constructor(name, configuration) {
+  /** `tools` are {actions, blocks} of the chat. */
+  constructor(name, configuration, tools) {
     this.name = name;
+    this.#tools = tools;
     this.#configuration = configuration;
   }
 
@@ -25,7 +28,7 @@ export class JoinedRoom {
   /** The log of a view; a new one gets the history that comes with joining, or has to fetch it when that was before. */
   logOf(view) {
     if (!this.logs.has(view)) {
-      const log = new MessageLog(this.#configuration);
+      const log = new MessageLog(this.#configuration, this.#tools);
       log.hasOlder = this.#hasHistory;
       this.logs.set(view, log);
     }

@@ -18,12 +18,16 @@ export class MessageLog {
   loading = false;
   scrollTop = null; // where its reader was; null is the end
   #configuration;
+  #actions;
+  #blocks;
   #entries = []; // {order, element, at, seq?, messageId?, clientId?, authorId?, noticeOf?}, by order
   #bySeq = new Map();
   #unsent = new Map(); // clientId → entry
 
-  constructor(configuration) {
+  constructor(configuration, { actions, blocks }) {
     this.#configuration = configuration;
+    this.#actions = actions;
+    this.#blocks = blocks;
   }
 
   get oldestSeq() {
@@ -45,7 +49,8 @@ export class MessageLog {
   }
 
   /** Shows a message; false when it was here already, or is my own that was waiting. */
-  add({ seq, messageId, clientId, user, content, timestamp, editedAt }) {
+  add(message) {
+    const { seq, messageId, clientId, user, content, timestamp, editedAt } = message;
     if (this.#bySeq.has(seq)) return false;
     if (user.id === this.#configuration.me.id && this.#unsent.has(clientId)) {
       this.acknowledge(clientId, { seq, messageId, timestamp });
@@ -54,15 +59,17 @@ export class MessageLog {
     const entry = this.#message({ user, content, at: new Date(timestamp) });
     Object.assign(entry, { order: seq, seq, messageId });
     if (editedAt) entry.element.querySelector(".content").append(this.#edited());
+    this.#offerActions(entry, message);
     this.#bySeq.set(seq, entry);
     this.#insert(entry);
+    this.#fold(entry);
     return true;
   }
 
   /** Shows my own message before the server has it. */
   addUnsent({ clientId, content, onRetry, onDiscard }) {
     const entry = this.#message({ user: this.#configuration.me, content, at: new Date() });
-    Object.assign(entry, { order: Infinity, clientId });
+    Object.assign(entry, { order: Infinity, clientId, content });
     const retry = this.#button("retry", "tryAgain", () => (this.#wait(entry), onRetry()));
     const discard = this.#button("discard", "discard", () => (this.#remove(entry), onDiscard()));
     const delivery = make("p", { class: "delivery" }, make("span", { class: "delivery-text" }), " ", retry, " ", discard);
@@ -73,7 +80,8 @@ export class MessageLog {
   }
 
   /** The server has stored my message: moves it to its place. */
-  acknowledge(clientId, { seq, messageId, timestamp }) {
+  acknowledge(clientId, ack) {
+    const { seq, messageId, timestamp } = ack;
     const entry = this.#unsent.get(clientId);
     if (!entry) return;
     this.#remove(entry);
@@ -82,6 +90,7 @@ export class MessageLog {
     this.#configuration.times.paint(entry.element.querySelector("time"), entry.at);
     entry.element.classList.remove("unsent", "failed");
     entry.element.querySelector(".delivery").remove();
+    this.#offerActions(entry, { ...ack, user: this.#configuration.me, content: entry.content });
     this.#bySeq.set(seq, entry);
     this.#insert(entry);
   }
@@ -105,6 +114,11 @@ export class MessageLog {
   edit({ messageId, content }) {
     const entry = this.#entries.find((candidate) => candidate.messageId === messageId);
     entry?.element.querySelector(".content").replaceChildren(textOf(content), this.#edited());
+  }
+
+  /** Folds the messages of people who are blocked now, and unfolds the others. */
+  foldBlocked() {
+    for (const entry of this.#entries) if (entry.seq) this.#fold(entry);
   }
 
   /** Removes everything but unsent messages. */
@@ -159,6 +173,24 @@ export class MessageLog {
     if (newDay) entry.element.prepend(this.#day(entry.at));
     const sameTurn = !newDay && entry.authorId && entry.authorId === before.authorId && entry.at - before.at < GROUP_MS;
     entry.element.classList.toggle("continued", Boolean(sameTurn));
+  }
+
+  #offerActions({ element }, message) {
+    element.querySelector(".said").append(...this.#actions.nodes(message));
+  }
+
+  #fold({ element, authorId }) {
+    const isFolded = this.#blocks.has(authorId);
+    if (isFolded === Boolean(element.querySelector(".fold"))) return; // as it is, or opened by the reader
+    element.classList.toggle("folded", isFolded);
+    if (!isFolded) return element.querySelector(".fold").remove();
+    const show = this.#button("show", "show", () => {
+      element.classList.remove("folded");
+      const content = element.querySelector(".content");
+      content.tabIndex = -1;
+      content.focus();
+    });
+    element.querySelector(".said").prepend(make("p", { class: "fold" }, this.#say("fromBlocked"), " · ", show));
   }
 
   // --- The elements of entries ---------------------------------------------------------------------------------------

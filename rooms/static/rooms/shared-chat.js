@@ -3,11 +3,13 @@
  *
  * A view is {added(room, {isMessage}), paint(room)}: it is called when something was added to its log, and when anything
  * else of the room has changed. A room stays joined as long as anybody holds it. When one cannot be entered, or not any
- * more, a `refused` event has the room and the error.
+ * more, a `refused` event has the room and the error. A `blocks` event says that the reader has blocked others.
  */
 
+import { Blocks } from "./blocks.js";
 import { ChatClient, newId, socketUrl } from "./chat-client.js";
 import { JoinedRoom } from "./joined-room.js";
+import { MessageActions } from "./message-actions.js";
 import { HISTORY_PAGE } from "./message-log.js";
 
 // Not of this module alone, which a page may load under two addresses: with and without the hash of its content.
@@ -18,6 +20,10 @@ export class SharedChat extends EventTarget {
   #configuration;
   #key;
   #users = 0;
+
+  get configuration() {
+    return this.#configuration;
+  }
 
   /** The chat of this configuration's server and user. Each opened one has to be closed. */
   static open(configuration) {
@@ -32,6 +38,8 @@ export class SharedChat extends EventTarget {
     this.#key = key;
     const url = `${socketUrl(configuration.urls.socket)}?accept=rooms`;
     this.client = new ChatClient(url, { userId: configuration.me.id });
+    this.blocks = new Blocks({ client: this.client, configuration, onChange: () => this.#blocksChanged() });
+    this.actions = new MessageActions(this);
     this.#listen();
     this.client.connect();
     addEventListener("beforeunload", this.#warn);
@@ -99,7 +107,7 @@ export class SharedChat extends EventTarget {
   }
 
   #join(name) {
-    const room = new JoinedRoom(name, this.#configuration);
+    const room = new JoinedRoom(name, this.#configuration, this);
     this.rooms.set(name, room);
     this.client.send("join-room", { roomId: name }).catch((error) => this.#refuse(room, error));
     return room;
@@ -161,6 +169,11 @@ export class SharedChat extends EventTarget {
     const text = this.#configuration.say(key, { name: user.username });
     for (const log of room.logs.values()) log.addNotice(text, user, new Date(timestamp));
     this.#added(room, { isMessage: false });
+  }
+
+  #blocksChanged() {
+    for (const room of this.rooms.values()) room.logs.forEach((log) => log.foldBlocked());
+    this.dispatchEvent(new CustomEvent("blocks"));
   }
 
   #added(room, detail) {

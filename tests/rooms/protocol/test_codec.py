@@ -21,7 +21,8 @@ from rooms.protocol.frames.session import Error
 TAGS = [command.__struct_config__.tag for command in COMMANDS]
 CODES = {"bad-json", "bad-frame", "unknown-type", "too-large"}
 COMPLETE = {  # enough for any command
-    "token": "t", "roomId": "r", "content": "c", "message": "m", "data": "d", "username": "u", "code": "c"
+    "token": "t", "roomId": "r", "content": "c", "message": "m", "data": "d", "messageId": "7", "username": "u",
+    "code": "c", "reason": "r", "on": True,
 }  # fmt: skip
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
@@ -29,7 +30,24 @@ json_values = st.recursive(
     max_leaves=12,
 )
 field_names = st.sampled_from(
-    ["id", "clientId", "roomId", "room", "content", "message", "token", "limit", "before", "after", "data", "accept"]
+    [
+        "id",
+        "clientId",
+        "roomId",
+        "room",
+        "content",
+        "message",
+        "token",
+        "limit",
+        "before",
+        "after",
+        "data",
+        "accept",
+        "messageId",
+        "username",
+        "reason",
+        "on",
+    ]
 )
 
 

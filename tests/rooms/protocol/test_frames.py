@@ -13,6 +13,7 @@ from rooms.protocol.commands import COMMANDS
 from rooms.protocol.frames import FRAMES
 from rooms.protocol.frames.announcements import AdminMessage, Chat, Notification
 from rooms.protocol.frames.base import Frame, UserRef
+from rooms.protocol.frames.blocks import Blocks
 from rooms.protocol.frames.changes import MessageDeleted, MessageEdited
 from rooms.protocol.frames.history import Heads, MessageBatch, MessageHistory
 from rooms.protocol.frames.invitations import Invitation
@@ -59,6 +60,7 @@ GOLDEN: list[tuple[Frame, str]] = [
         Welcome(message="Hello", timestamp=NOW, server_time=NOW),
         f'{{"type":"welcome","message":"Hello","timestamp":"{NOW}","serverTime":"{NOW}"}}',
     ),
+    (Blocks(users=[ALICE]), '{"type":"blocks","users":[{"id":"1","username":"alice"}]}'),
     (Pong(), '{"type":"pong"}'),
     (
         AuthSuccess(user=SignedInUser("1", "alice", ["user", "admin"])),

@@ -14,7 +14,7 @@ from tests.support.rooms import Run, World
 
 NEW = [NewMessage(1, 1, "hi", "c"), NewMessage(2, 1, "hi", "d"), NewMessage(1, 1, "hi")]
 MOMENT = datetime(2026, 1, 2, tzinfo=UTC)
-TABLES = ("chat_rooms_room", "chat_rooms_message", "chat_rooms_membership", "chat_accounts_user")
+TABLES = ("chat_rooms_room", "chat_rooms_message", "chat_rooms_membership", "chat_rooms_block", "chat_accounts_user")
 
 
 def lookup() -> None:
@@ -30,6 +30,7 @@ def store(*, wait: bool = True) -> None:
 READS: dict[str, list[Callable[[], object]]] = {
     "access_by_id": [lambda: storage.access_by_id(user_id=1, room_id=1)],
     "access_by_name": [lambda: storage.access_by_name(user_id=1, name="lobby")],
+    "blocked_authors": [lambda: storage.blocked_authors({(1, 1), (2, 2)})],
     "changes": [
         lambda: storage.changes(room_id=1, after=0),
         lambda: storage.changes(room_id=1, after=0, limit=50, above=5),

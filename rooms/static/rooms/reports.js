@@ -1,0 +1,42 @@
+/** Reporting a message to the moderators: asks for the reason in a dialog, and says what became of it. */
+
+import { openDialog } from "./dialog.js";
+import { make } from "./dom.js";
+
+const MAX_REASON_CHARS = 500;
+
+/** The action of a message. */
+export function reportAction({ client, configuration }) {
+  return {
+    label: () => configuration.say("report"),
+    when: ({ user }) => user.id !== configuration.me.id,
+    run: ({ roomId, messageId }, near) =>
+      askForReason(near, configuration, (reason) => client.send("report-message", { roomId, messageId, reason })),
+  };
+}
+
+/** `send(reason)` resolves when the server has the report. */
+function askForReason(near, { say, sayError }, send) {
+  const reason = make("textarea", { id: "report-reason", rows: "3", maxlength: String(MAX_REASON_CHARS), dir: "auto" });
+  const status = make("p", { class: "dialog-status", role: "status" });
+  const submit = make("button", { class: "button" }, say("report"));
+  const cancel = make("button", { type: "button", class: "quiet-button" }, say("cancel"));
+  const fields = make("div", { class: "field" }, make("label", { for: "report-reason" }, say("reportReason")), reason);
+  const form = make("form", {}, fields, status, make("div", { class: "dialog-buttons" }, cancel, submit));
+  const dialog = openDialog(near, say("reportTitle"), form);
+  cancel.addEventListener("click", () => dialog.close());
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    submit.disabled = true;
+    try {
+      await send(reason.value);
+      status.textContent = say("reported");
+      fields.hidden = submit.hidden = true;
+      cancel.textContent = say("close");
+      cancel.focus();
+    } catch (error) {
+      status.textContent = sayError(error);
+      submit.disabled = false;
+    }
+  });
+}

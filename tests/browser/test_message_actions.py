@@ -1,0 +1,136 @@
+"""What one can do with a message and a person, on the page and in the element, also by keyboard: report, block."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from rooms.models import Block, Message, Report
+from tests.browser.test_chat import in_room, say
+from tests.browser.test_element import general, visit
+from tests.support.factories import make_message, make_room, make_user
+from tests.support.servers import ServerProcess
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+Enter = Callable[..., Awaitable[Page]]
+
+
+def _talk() -> None:
+    room, author = make_room("general"), make_user("mallory")
+    make_message(room, author, "You are stupid")
+
+
+def reports() -> list[tuple[str, str, str]]:
+    return list(Report.objects.values_list("reported_name", "content", "reason"))
+
+
+async def open_actions(page: Page) -> Locator:
+    await page.locator(".message").first.hover()
+    await page.locator(".actions-toggle").first.click()
+    return page.get_by_role("group", name="What to do with this message")
+
+
+async def test_a_message_is_reported_by_keyboard_and_the_focus_returns(
+    enter: Enter, uvicorn_server: ServerProcess
+) -> None:
+    uvicorn_server.database.run(_talk)
+    alice = await enter("alice", "/rooms/general/")
+    toggle = alice.locator(".actions-toggle")
+    await toggle.press("Enter")
+    report = alice.get_by_role("button", name="Report", exact=True)
+    await expect(report).to_be_focused()
+    await report.press("Escape")
+    await expect(toggle).to_be_focused()
+    await expect(report).to_have_count(0)
+    await toggle.press("Enter")
+    await report.press("Enter")
+    dialog = alice.get_by_role("dialog", name="Report this message")
+    await dialog.get_by_label("What should the moderators know?").fill("an insult")
+    await dialog.get_by_role("button", name="Report").press("Enter")
+    await expect(dialog.get_by_role("status")).to_have_text("Thank you. The moderators have been informed.")
+    await dialog.get_by_role("button", name="Close").press("Enter")
+    await expect(dialog).to_have_count(0)
+    await expect(toggle).to_be_focused()
+    assert uvicorn_server.database.run(reports) == [("mallory", "You are stupid", "an insult")]
+
+
+async def test_a_refused_report_says_why_and_can_be_sent_again(enter: Enter, uvicorn_server: ServerProcess) -> None:
+    uvicorn_server.database.run(_talk)
+    alice = await enter("alice", "/rooms/general/")
+    await (await open_actions(alice)).get_by_role("button", name="Report").click()
+    uvicorn_server.database.run(Message.objects.all().delete)
+    dialog = alice.get_by_role("dialog")
+    await dialog.get_by_role("button", name="Report").click()
+    await expect(dialog.get_by_role("status")).to_have_text("There is no such message any more.")
+    await expect(dialog.get_by_role("button", name="Report")).to_be_enabled()
+    await dialog.get_by_role("button", name="Cancel").click()
+    await expect(dialog).to_have_count(0)
+
+
+async def test_messages_of_a_blocked_person_are_folded_on_every_page_of_the_reader(
+    enter: Enter,
+) -> None:
+    alice, mallory = await enter("alice", "/rooms/general/"), await enter("mallory", "/rooms/general/")
+    await in_room(mallory)
+    await say(mallory, "You are stupid")
+    second = await alice.context.new_page()
+    await second.goto("/rooms/general/")
+    await expect(second.locator(".content")).to_have_text("You are stupid")
+    await (await open_actions(alice)).get_by_role("button", name="Block mallory").click()
+    await say(mallory, "Are you there?")
+    for page in (alice, second):
+        await expect(page.locator(".fold")).to_have_text(["Message from a blocked person · Show"] * 2)
+        await expect(page.get_by_text("You are stupid")).to_be_hidden()
+        await expect(page.locator("#blocked-list .person-name")).to_have_text("mallory")
+    await expect(second).to_have_title("general · Chat")
+    await alice.get_by_role("button", name="Show").first.press("Enter")
+    await expect(alice.get_by_text("You are stupid")).to_be_focused()
+    await expect(alice.get_by_text("Are you there?")).to_be_hidden()
+    await second.reload()
+    await expect(second.locator(".fold")).to_have_count(2)
+    await second.locator("#blocked-list").get_by_role("button", name="Unblock mallory").click()
+    for page in (alice, second):
+        await expect(page.locator(".content")).to_have_text(["You are stupid", "Are you there?"])
+        await expect(page.locator(".fold")).to_have_count(0)
+        await expect(page.locator("#blocked-section")).to_be_hidden()
+    await expect(mallory.locator(".fold")).to_have_count(0)
+
+
+async def test_people_are_blocked_from_the_list_and_nobody_blocks_themselves(
+    enter: Enter, uvicorn_server: ServerProcess
+) -> None:
+    alice, bob = await enter("alice", "/rooms/general/"), await enter("bob", "/rooms/general/")
+    await in_room(bob)
+    people = alice.locator("#here-list")
+    await expect(people.get_by_role("button")).to_have_count(1)
+    await people.get_by_role("button", name="Block bob").press("Enter")
+    await expect(people.get_by_role("button", name="Unblock bob")).to_be_focused()
+    assert uvicorn_server.database.run(lambda: Block.objects.get().blocked.username) == "bob"
+    await say(bob, "Hello")
+    await expect(alice.locator(".fold")).to_have_count(1)
+    await people.get_by_role("button", name="Unblock bob").press("Enter")
+    await expect(alice.locator(".content")).to_have_text("Hello")
+
+
+async def test_one_s_own_message_offers_nothing_to_report(enter: Enter) -> None:
+    alice = await enter("alice", "/rooms/general/")
+    await in_room(alice)
+    await say(alice, "Hello")
+    await expect(alice.locator(".unsent")).to_have_count(0)
+    await expect(alice.locator(".actions-toggle")).to_have_count(0)
+
+
+async def test_the_element_on_a_page_of_another_project_reports_and_blocks(
+    enter: Enter, uvicorn_server: ServerProcess
+) -> None:
+    uvicorn_server.database.run(_talk)
+    alice = await enter("alice")
+    await visit(alice, general())
+    await (await open_actions(alice)).get_by_role("button", name="Report").click()
+    dialog = alice.get_by_role("dialog", name="Report this message")
+    assert await dialog.evaluate("dialog => dialog.getRootNode() instanceof ShadowRoot")
+    await dialog.get_by_role("button", name="Report").click()
+    await dialog.get_by_role("button", name="Close").click()
+    assert uvicorn_server.database.run(reports) == [("mallory", "You are stupid", "")]
+    await (await open_actions(alice)).get_by_role("button", name="Block mallory").click()
+    await expect(alice.locator(".fold")).to_have_text("Message from a blocked person · Show")
