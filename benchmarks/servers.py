@@ -31,6 +31,7 @@ PEER = Path(__file__).resolve().parent / "peer"
 PEER_PACKAGES = ("ws", "redis", "express")  # and better-sqlite3, where it can be installed
 SCHEDULED = 2  # the kind of a process's clock that counts all its time on a processor
 Store = Literal["SQLite", "PostgreSQL"]
+UNLIMITED: Mapping[str, str] = {}  # no rate: what is measured is the server, not what one person may send
 Servers = Mapping[str, AbstractContextManager["Server"]]  # by the name of the side
 
 
