@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 import websockets
 from websockets.asyncio.client import ClientConnection
 
-from benchmarks.servers import UNLIMITED, Bench, Server
+from benchmarks.servers import Bench, Server
+from tests.support.unlimited import UNLIMITED
 
 NEIGHBOURS = 10  # each in a room of their own
 EVERY_S = 1.0  # between two messages of one neighbour: no default limit is in the way

@@ -25,13 +25,13 @@ from benchmarks.load import compiled
 from benchmarks.rounds import Rounds
 from tests.support.machine import answers, free_port
 from tests.support.services import Postgres, Redis
+from tests.support.unlimited import UNLIMITED
 
 PROJECT = Path(__file__).resolve().parent.parent
 PEER = Path(__file__).resolve().parent / "peer"
 PEER_PACKAGES = ("ws", "redis", "express")  # and better-sqlite3, where it can be installed
 SCHEDULED = 2  # the kind of a process's clock that counts all its time on a processor
 Store = Literal["SQLite", "PostgreSQL"]
-UNLIMITED: Mapping[str, str] = {}  # no rate: what is measured is the server, not what one person may send
 Servers = Mapping[str, AbstractContextManager["Server"]]  # by the name of the side
 
 
@@ -207,7 +207,7 @@ class Bench:
             "LOG_LEVEL": "WARNING",
             "CHAT_ACCESS_MINUTES": "1440",
         }
-        return {**ours, **fixed, **self._secrets, "DATABASE_URL": url, "CHAT_DRAIN_S": "0"}
+        return {**ours, **UNLIMITED, **fixed, **self._secrets, "DATABASE_URL": url, "CHAT_DRAIN_S": "0"}
 
 
 # --- Processes --------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from rooms import conf, redis_hosts, trust
+from rooms import conf, rates, redis_hosts, trust
 
 DEVELOPMENT_SECRET = "development-only-secret-of-32-characters-or-more"  # noqa: S105 - only with DEBUG
 POOL_SIZE = 20  # PostgreSQL connections of one process; processes x 20 must stay under the server's max_connections
@@ -90,6 +90,16 @@ def networks(name: str, *, default: list[str]) -> list[str]:
     return values
 
 
+def rate(name: str) -> str:
+    """A rate as rooms.rates reads it."""
+    value = text(name, default="0")
+    try:
+        rates.parse(value)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} {error}, not {value!r}.") from None
+    return value
+
+
 def choice(name: str, *, default: str, options: list[str]) -> str:
     value = text(name, default=default).upper()
     if value not in options:
@@ -106,6 +116,8 @@ def _setting(name: str, setting: conf.Setting[Any]) -> Any:
     match setting:
         case conf.Number():
             return number(name, default=setting.default, minimum=setting.minimum, maximum=setting.maximum)
+        case conf.RateLimit():
+            return rate(name)
         case conf.Words():
             return words(name, default=[])
         case conf.Issuers():

@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-from rooms import trust
+from rooms import rates, trust
 from rooms.redis_hosts import Host, parse
 
 T = TypeVar("T")
@@ -120,16 +120,52 @@ class RedisServers(Setting[list[Host]]):
         return None
 
 
+class RateLimit(Setting[rates.Rate | None]):
+    """A rate as `rooms.rates` reads it. Adding one here makes a bucket of its name."""
+
+    def __init__(self, default: str) -> None:
+        super().__init__(rates.parse(default))
+
+    def read(self, value: Any) -> rates.Rate | None:
+        return value if isinstance(value, rates.Rate) else rates.parse(str(value))
+
+    def problem(self, value: Any) -> str | None:
+        try:
+            self.read(value)
+        except ValueError as error:
+            return str(error)
+        return None
+
+
 class Conf:
     # --- Connections --------------------------------------------------------------------------------------------------
     CHAT_SOCKET_PATH = Text("/ws", r"/[\w/.-]*[\w.-]")  # after the prefix of the site
     CHAT_MAX_CONNECTIONS = Number(10_000)  # sockets of one process
+    CHAT_MAX_CONNECTIONS_PER_USER = Number(20)  # over all processes: the pages and devices of one person
+    CHAT_MAX_CONNECTIONS_PER_ADDRESS = Number(200)  # of one process: an office shares one address
+    CHAT_SIGN_IN_S = Number(10)  # a guest is closed then
+    CHAT_CONNECT_PAUSE_S = Number(300)  # for who reconnects faster than CHAT_RATE_CONNECTS
     CHAT_MAX_FRAME_BYTES = Number(65_536)  # 64 KiB: 16 x the longest message
     CHAT_MAX_ROOMS_PER_CONNECTION = Number(100)
     CHAT_MAX_PENDING_MESSAGES = Number(64)  # sent and not stored, of one connection
     CHAT_OUTBOX_BYTES = Number(524_288)  # unsent to one slow reader
     CHAT_HEARTBEAT_S = Number(30, minimum=1)  # ping; no pong by the next one: cut
     CHAT_ALLOWED_ORIGINS = Words([])  # besides the page's own, for sockets with a cookie
+
+    # --- Rates: the name without CHAT_RATE_ is that of the bucket -----------------------------------------------------
+    CHAT_RATE_MESSAGES = RateLimit("5/s burst 20")  # of a user
+    CHAT_RATE_ROOM_MESSAGES = RateLimit("1/s burst 10")  # of a user in one room: faster than anybody reads
+    CHAT_RATE_CHANGES = RateLimit("2/s burst 10")  # of stored things, by a user
+    CHAT_RATE_JOINS = RateLimit("5/s burst 200")  # and leaves, of a user: two pages reconnect to 100 rooms each
+    CHAT_RATE_NEW_ROOMS = RateLimit("1/min burst 10")  # of a user
+    CHAT_RATE_READS = RateLimit("2/s burst 20")  # of history, by a user
+    CHAT_RATE_BROADCASTS = RateLimit("1/s burst 5")  # to everybody, by a user
+    CHAT_RATE_REQUESTS = RateLimit("5/s burst 50")  # of any other kind, of a user
+    CHAT_RATE_FRAMES = RateLimit("50/s burst 200")  # of any kind, of a connection
+    CHAT_RATE_ADDRESS_FRAMES = RateLimit("100/s burst 1000")  # and handshakes, before sign-in, of an address
+    CHAT_RATE_CONNECTS = RateLimit("15/min burst 15")  # of a user
+    CHAT_RATE_ADDRESS_CONNECTS = RateLimit("300/min burst 300")  # an office's line may break with 200 sockets on it
+    CHAT_RATE_VIOLATIONS = RateLimit("100/min burst 100")  # refusals for a rate, of a connection; then it is closed
 
     # --- Messages and storage -----------------------------------------------------------------------------------------
     CHAT_MAX_CONTENT_CHARS = Number(4_000)  # about two printed pages
@@ -192,6 +228,12 @@ class Conf:
 
 
 SETTINGS: dict[str, Setting[Any]] = {name: found for name, found in vars(Conf).items() if isinstance(found, Setting)}
+# Bucket → the setting of its rate.
+RATES = {
+    name.removeprefix("CHAT_RATE_").lower().replace("_", "-"): name
+    for name, found in SETTINGS.items()
+    if isinstance(found, RateLimit)
+}
 conf = Conf()
 
 

@@ -15,9 +15,10 @@ class ChatError(Exception):
     retryable: ClassVar[bool] = False
     text: ClassVar[str] = "Internal server error"
 
-    def __init__(self, message: str = "", *, retry_after_ms: int | None = None) -> None:
+    def __init__(self, message: str = "", *, retry_after_ms: int | None = None, bucket: str | None = None) -> None:
+        """`bucket` names the rate that was too high."""
         self.message = message or self.text
-        self.retry_after_ms = retry_after_ms
+        self.retry_after_ms, self.bucket = retry_after_ms, bucket
         super().__init__(self.message)
 
 
@@ -140,7 +141,7 @@ class Conflict(ChatError):
 
 
 class RateLimited(ChatError):
-    """Too many tries in a short time, as of wrong tokens or passwords; `retryAfterMs` says when the next one counts."""
+    """Too much of one kind in a short time; `bucket` says of which rate, `retryAfterMs` when the next one counts."""
 
     code, status, retryable, text = "rate-limited", 429, True, "Too many requests"
 

@@ -19,13 +19,15 @@ class Refusal(msgspec.Struct, rename="camel", omit_defaults=True):
     """A text for people and a code for programs; `retryable`: the same request may be sent again, after `retryAfterMs`.
 
     The codes are those of the socket's `error` frame, and those of HTTP itself: `not-found`, `method-not-allowed`,
-    `not-acceptable`, `unsupported-media-type`. `fields` says what is wrong with which field of a new account.
+    `not-acceptable`, `unsupported-media-type`. `fields` says what is wrong with which field of a new account,
+    `bucket` which rate was exceeded.
     """
 
     error: str
     code: str
     retryable: bool = False
     retry_after_ms: int | None = None
+    bucket: str | None = None
     fields: dict[str, list[str]] = {}
 
 

@@ -39,6 +39,9 @@ for name in [name for name in os.environ if name.startswith(OURS)]:
 os.environ["CHAT_ENV_FILE"] = ""  # a developer's .env stays out
 os.environ["DEBUG"] = "1"  # development secrets and plain static files; the test runner turns settings.DEBUG off again
 os.environ["DJANGO_SETTINGS_MODULE"] = "chatsite.settings"
+from tests.support.unlimited import UNLIMITED  # noqa: E402 - after the environment is set
+
+os.environ.update(UNLIMITED)  # a test that is about a limit sets it
 POSTGRES_TEMPLATE = "chat_template"
 
 

@@ -1,15 +1,17 @@
 """What every endpoint has in common. Nothing is taken from the project's REST_FRAMEWORK, which is for its own views."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from rooms.api import rates
 from rooms.authentication import BearerAuthentication
 from rooms.refusals import rest_error
 from rooms.rest import JSONParser
@@ -21,10 +23,17 @@ class View(APIView):
     renderer_classes = (JSONRenderer,)
     parser_classes = (JSONParser,)
     throttle_classes = ()
+    buckets: ClassVar[Mapping[str, str]] = {}  # method → bucket of one who is signed in; other methods: "requests"
     versioning_class = None
     metadata_class = None
     content_negotiation_class = DefaultContentNegotiation
     schema = AutoSchema()
+
+    def check_throttles(self, request: Request) -> None:
+        bucket = self.buckets.get(request.method or "", "requests")
+        is_signed_in = getattr(request.user, "is_authenticated", False)  # a project may have no user for nobody
+        if is_signed_in and bucket != "messages":  # a message is counted by its room, in its view
+            rates.here().spend(bucket, request.user.pk)
 
     def get_exception_handler(self) -> Callable[..., Any]:
         return rest_error

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from rooms import access, rest
+from rooms.api import rates
 from rooms.api.base import View
 from rooms.openapi import parameters, responses
 from rooms.protocol.commands.base import Id, Seq
@@ -45,6 +46,8 @@ class PostMessage(msgspec.Struct, rename="camel"):
 
 
 class MessagesView(View):
+    buckets = {"GET": "reads", "POST": "messages"}
+
     @extend_schema(
         parameters=parameters(MessagesQuery),
         responses=responses({200: MessagePage}, 400, 401, 403, 404),
@@ -65,6 +68,7 @@ class MessagesView(View):
         """Posts a message to a room; it is stored when the answer is sent."""
         new, user_id = rest.body(request.data, PostMessage), request.user.pk
         room = access.room(user_id, name)
+        rates.here().spend_message(user_id, room.room_id, new.client_id)
         message = post_message(room_id=room.room_id, author_id=user_id, content=new.content, client_id=new.client_id)
         return rest.answer(message_frame(message), status_of(message))
 

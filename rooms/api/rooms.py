@@ -68,6 +68,8 @@ class RoomPage(msgspec.Struct):
 
 
 class RoomsView(View):
+    buckets = {"POST": "new-rooms"}
+
     @extend_schema(
         operation_id="rooms_list",
         parameters=parameters(RoomsQuery),

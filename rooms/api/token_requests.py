@@ -66,6 +66,7 @@ async def _answer(scope: Scope, receive: Receive) -> tuple[int, msgspec.Struct]:
 
 
 async def _list_rooms(user_id: Any, scope: Scope, _receive: Receive) -> tuple[int, msgspec.Struct]:
+    session.running().rates.spend("requests", user_id)
     query = rest.query(_parameters(scope), RoomsQuery)
     found = await database.call(entries, user_id, query)
     counts = await session.running().presence.counts([room.room_id for room in found])
@@ -73,6 +74,7 @@ async def _list_rooms(user_id: Any, scope: Scope, _receive: Receive) -> tuple[in
 
 
 async def _read_page(user_id: Any, scope: Scope, _receive: Receive, name: str) -> tuple[int, msgspec.Struct]:
+    session.running().rates.spend("reads", user_id)
     query = rest.query(_parameters(scope), MessagesQuery)
     messages = await database.call(
         page, user_id=user_id, name=name, limit=query.limit, before=query.before, after=query.after
@@ -84,6 +86,7 @@ async def _post(user_id: Any, scope: Scope, receive: Receive, name: str) -> tupl
     new = rest.body(rest.decode(await _body(scope, receive)), PostMessage)
     content = text_content(new.content)
     room = await database.call(access.room, user_id, name)
+    session.running().rates.spend_message(user_id, room.room_id, new.client_id)
     content = text_content(await hooks.acheck_post(user_id, room.room_id, content))
     message = await session.running().posted(NewMessage(room.room_id, user_id, content, new.client_id))
     return status_of(message), message_frame(message)

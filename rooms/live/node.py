@@ -28,6 +28,7 @@ from rooms.live.control import FiltersChanged, MemberAdded, Notification, RoomCh
 from rooms.live.events import Encoded, Event
 from rooms.live.hub import Hub
 from rooms.live.presence import Departure
+from rooms.live.rates_exchange import configured_exchange
 from rooms.live.repair import Repair
 from rooms.live.rights import Rights
 from rooms.live.sharded_presence import configured_presence, configured_ring
@@ -76,12 +77,14 @@ class Node:
         )
         self.snapshots = database.Shared()
         self.presence = configured_presence()
+        self.rates, self._rates_exchange = configured_exchange()
         self._pending_member_counts: set[int] = set()  # large rooms whose members will be sent the count
         self._tasks: dict[asyncio.Task[None], None] = {}  # in one order, so that a simulated run can be repeated
         self._unfinished: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
         self.bus.start()
+        self.spawn(self._rates_exchange.run())
         self.spawn(_repeat(self._upkeep, conf.CHAT_PRESENCE_LEASE_S / 3))
         self.spawn(_repeat(self._sweep, conf.CHAT_HEADS_INTERVAL_S))
         self.spawn(_repeat(self.rights.poll, conf.CHAT_HEADS_INTERVAL_S))

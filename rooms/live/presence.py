@@ -37,8 +37,8 @@ class Departure(NamedTuple):
 
 
 class Presence(Protocol):
-    async def connect(self, person: Online) -> Change:
-        """Counts a signed-in socket of this user."""
+    async def connect(self, person: Online) -> int:
+        """Counts a signed-in socket of this user; returns how many they have now."""
 
     async def disconnect(self, user_id: str) -> Change:
         """Takes one socket off; no effect when it was not counted."""
@@ -89,8 +89,9 @@ class MemoryPresence:
         self.places: dict[int, dict[str, int]] = {}  # place → user → sockets
         self.people: dict[str, Online] = {}
 
-    async def connect(self, person: Online) -> Change:
-        return self.add(SIGNED_IN, person.user_id, person)
+    async def connect(self, person: Online) -> int:
+        self.add(SIGNED_IN, person.user_id, person)
+        return self.places[SIGNED_IN][person.user_id]
 
     async def disconnect(self, user_id: str) -> Change:
         return self.remove(SIGNED_IN, user_id)

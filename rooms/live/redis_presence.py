@@ -41,12 +41,13 @@ class RedisPresence:
         self._doubt_s = DOUBT_LEASES * lease_s
         self._certain_from = clock() + self._doubt_s
 
-    async def connect(self, person: Online) -> Change:
-        own = self._own.add(SIGNED_IN, person.user_id, person)
-        return await self._count(own, SIGNED_IN, person.user_id, +1, _json(person))
+    async def connect(self, person: Online) -> int:
+        own = await self._own.connect(person)
+        counted = await self._count(SIGNED_IN, person.user_id, +1, _json(person))
+        return own if counted is None else counted[0]
 
     async def disconnect(self, user_id: str) -> Change:
-        return await self._count(self._own.remove(SIGNED_IN, user_id), SIGNED_IN, user_id, -1)
+        return await self._remove(SIGNED_IN, user_id)
 
     async def rename(self, user_id: str, username: str) -> None:
         await self._own.rename(user_id, username)
@@ -59,10 +60,12 @@ class RedisPresence:
             self._failed(error)
 
     async def enter(self, room: int, user_id: str) -> Change:
-        return await self._count(self._own.add(room, user_id), room, user_id, +1)
+        own = self._own.add(room, user_id)
+        counted = await self._count(room, user_id, +1)
+        return own if counted is None else Change(counted[0] == 1, counted[1])
 
     async def leave(self, room: int, user_id: str) -> Change:
-        return await self._count(self._own.remove(room, user_id), room, user_id, -1)
+        return await self._remove(room, user_id)
 
     async def counts(self, rooms: Iterable[int]) -> dict[int, int]:
         rooms = list(rooms)
@@ -156,18 +159,24 @@ class RedisPresence:
         for process in self._leases.expired(counts):
             self._remember(await self._run(scripts.DROP, process, counts[process], fresh))
 
-    async def _count(self, own: Change, place: int, user_id: str, delta: int, person: str = "") -> Change:
+    async def _remove(self, place: int, user_id: str) -> Change:
+        own = self._own.remove(place, user_id)
+        counted = await self._count(place, user_id, -1)
+        return own if counted is None else Change(counted[0] <= 0, counted[1])
+
+    async def _count(self, place: int, user_id: str, delta: int, person: str = "") -> tuple[int, int] | None:
+        """The user's sockets and the people in this place, over all processes; None while Redis does not answer."""
         self._in_flight += 1
         try:
             sockets, people, count = await self._run(scripts.CHANGE, place, user_id, delta, person)
         except RedisError as error:
             self._failed(error)
-            return own
+            return None
         finally:
             self._in_flight -= 1
         if count == 1:  # this process had no lease: it was dropped, or Redis was emptied
             self._must_rewrite = True
-        return Change(sockets == 1 if delta > 0 else sockets <= 0, people)
+        return sockets, people
 
     async def _rewrite(self) -> None:
         """Replaces this process's share by what it knows itself."""

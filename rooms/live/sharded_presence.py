@@ -23,7 +23,7 @@ class ShardedPresence:
         """One presence for each server of the ring, in the ring's order."""
         self._shards, self._ring = shards, ring
 
-    async def connect(self, person: Online) -> Change:
+    async def connect(self, person: Online) -> int:
         return await self._on_all_signed_in(lambda shard: shard.connect(person))
 
     async def disconnect(self, user_id: str) -> Change:
@@ -85,7 +85,7 @@ class ShardedPresence:
         """Calls all at once: one that hangs delays the call by its time-out only once."""
         return await asyncio.gather(*map(call, self._shards))
 
-    async def _on_all_signed_in(self, call: Callable[[Presence], Awaitable[Change]]) -> Change:
+    async def _on_all_signed_in(self, call: Callable[[Presence], Awaitable[R]]) -> R:
         """As a server knows it that can be reached, if there is one."""
         changes = await self._on_all(call)
         known = (change for change, shard in zip(changes, self._shards, strict=True) if shard.reachable())

@@ -85,17 +85,20 @@ def room_for(obj: Model, *, permission: str = "") -> Room:
     return room
 
 
-def enter_room(*, user_id: Any, name: str) -> RoomAccess:
-    """The room of this name, created as transient if there is none; Banned, and Conflict where it is hidden."""
+def enter_room(*, user_id: Any, name: str, before_creating: Callable[[], object] = lambda: None) -> RoomAccess:
+    """The room of this name, created as transient if there is none; Banned, Conflict where it is hidden, and what
+    forbids to create one.
+    """
     try:
-        return _enter(user_id, name)
+        return _enter(user_id, name, before_creating)
     except NoSuchRoom:
         raise Conflict(TAKEN) from None
 
 
-def _enter(user_id: Any, name: str) -> RoomAccess:
+def _enter(user_id: Any, name: str, before_creating: Callable[[], object]) -> RoomAccess:
     room = access.find_room(user_id, name)
     if room is None:
+        before_creating()
         with transaction.atomic():
             made, created = _made(name, {"transient": True, "created_by_id": user_id})
             if created:

@@ -21,6 +21,7 @@ def error_frame(error: ChatError, command_id: str | None = None) -> Error:
         code=error.code,
         retryable=error.retryable,
         retry_after_ms=error.retry_after_ms,
+        bucket=error.bucket,
     )
 
 

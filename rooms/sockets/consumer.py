@@ -6,6 +6,7 @@ here events come through the hub, and all ORM work goes through rooms.database.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 from time import monotonic
 from typing import Any, cast
 from urllib.parse import parse_qs
@@ -16,18 +17,19 @@ from django.utils import timezone
 
 from monitoring import metrics, request_ids
 from rooms import callers, hooks
-from rooms.closes import OVERLOADED, TOO_BIG
+from rooms.closes import OVERLOADED, SIGN_IN_TIMEOUT, TOO_BIG
 from rooms.conf import conf
-from rooms.errors import AuthRequired, BadFrame, ChatError, Internal, TooLarge, Unavailable
+from rooms.errors import AuthRequired, BadFrame, ChatError, Internal, RateLimited, TooLarge, Unavailable
 from rooms.live.connection import Connection, FrameSocket
 from rooms.live.node import Node
 from rooms.protocol.codec import CommandError, decode
 from rooms.protocol.commands.base import Command
 from rooms.protocol.frames.session import Error, Welcome
 from rooms.protocol.rules import accepted, timestamp
-from rooms.sockets import handshake, membership, session
+from rooms.sockets import admission, handshake, membership, session
 from rooms.sockets.answers import refuse
 from rooms.sockets.commands import HANDLERS
+from rooms.sockets.rates import SocketRates
 
 log = structlog.get_logger(__name__)
 Scope = dict[str, Any]
@@ -40,6 +42,7 @@ class ChatConsumer(AsyncConsumer):
 
     node: Node
     connection: Connection
+    rates: SocketRates
     is_busy = False  # a command is being handled: later ones wait for it
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,11 +55,13 @@ class ChatConsumer(AsyncConsumer):
         await send({"type": "websocket.accept"})
         socket = cast(FrameSocket | None, scope.get("extensions", {}).get("chat.frames"))
         self.connection = _connection(scope, send, socket)
+        self.rates = SocketRates(self.node.rates, self.connection)
         structlog.contextvars.bind_contextvars(connection=self.connection.id)
         metrics.connection_opened()
         opened, code = monotonic(), 1006
         try:
             self.node.connections[self.connection.id] = self.connection
+            admission.opened(self.node, self.connection)
             await self._open(scope)
             if socket is not None:
                 socket.on_text = self._take
@@ -67,6 +72,7 @@ class ChatConsumer(AsyncConsumer):
             code = self.connection.closing.code  # the peer did not answer our close, and was disconnected
         finally:
             del self.node.connections[self.connection.id]
+            admission.closed(self.node, self.connection)
             await membership.disconnect(self.node, self.connection)
             metrics.connection_closed(code)
             self._log("socket.closed", code=code, seconds=round(monotonic() - opened, 3))
@@ -78,6 +84,9 @@ class ChatConsumer(AsyncConsumer):
             self.connection.send(Error(message=refusal.message, code=refusal.code, retryable=True))
             self.connection.close(OVERLOADED)
             return
+        if (not_admitted := admission.at_handshake(self.node, self.connection)) is not None:
+            not_admitted.answer(self.connection)
+            return
         query = parse_qs(scope["query_string"].decode("latin-1"))
         self.connection.accepts = accepted(",".join(query.get("accept", [])).split(","))
         now = timestamp(timezone.now())
@@ -86,6 +95,12 @@ class ChatConsumer(AsyncConsumer):
             await self._sign_in_at_handshake(scope)
         except ChatError as error:
             refuse(self.connection, error, None)
+        self._expect_sign_in()
+
+    def _expect_sign_in(self) -> None:
+        """A guest has some seconds to sign in."""
+        if self.connection.identity is None and self.connection.closing is None and conf.CHAT_SIGN_IN_S:
+            self.connection.set_timer(conf.CHAT_SIGN_IN_S, partial(self.connection.close, SIGN_IN_TIMEOUT))
 
     async def _sign_in_at_handshake(self, scope: Scope) -> None:
         """By the `Authorization` header a program sends, or by the cookie a browser sends from an allowed page."""
@@ -133,7 +148,7 @@ class ChatConsumer(AsyncConsumer):
             return False
         try:
             command = self._decode(text)
-        except (CommandError, ChatError):
+        except CommandError:
             return False
         if command.in_order or hooks.decide_posts():
             return False
@@ -146,26 +161,30 @@ class ChatConsumer(AsyncConsumer):
         return True
 
     def _check(self, command: Command) -> None:
+        self.rates.spend(command)
         if self.connection.identity is None and not command.before_auth:
             raise AuthRequired
 
     def _refuse(self, error: Exception, command_id: str | None) -> None:
         if isinstance(error, CommandError):
-            refuse(self.connection, error.error, error.command_id)
-        elif isinstance(error, ChatError):
-            refuse(self.connection, error, command_id)
-        else:
+            command_id, error = error.command_id, self.rates.frame_refusal() or error.error
+        elif not isinstance(error, ChatError):
             log.error("socket.failed", connection=self.connection.id, exc_info=error)
-            refuse(self.connection, Internal(), command_id)
+            error = Internal()
+        refuse(self.connection, error, command_id)
+        if isinstance(error, RateLimited):
+            self.rates.violated()
+        elif isinstance(error, Unavailable):
+            self._expect_sign_in()  # a guest who could not be let in is to try again
 
     def _decode(self, text: str | None) -> Command:
         if text is None:
-            raise BadFrame("Frames are text; binary ones are not served")
+            raise CommandError(BadFrame("Frames are text; binary ones are not served"))
         limit = conf.CHAT_MAX_FRAME_BYTES
         if 0 < limit < len(text) or (0 < limit < 3 * len(text) and len(text.encode()) > limit):
             # The project's own servers close before this; it is for any other ASGI server.
             self.connection.close(TOO_BIG)
-            raise TooLarge(f"The frame is over {limit} bytes")
+            raise CommandError(TooLarge(f"The frame is over {limit} bytes"))
         return decode(text)
 
     def _log(self, event: str, **fields: Any) -> None:

@@ -5,6 +5,7 @@ A joiner misses nothing: the hub holds events back for them from before their sn
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 
 from django.utils import timezone
 
@@ -44,7 +45,9 @@ async def join(
     if 0 < limit <= len(connection.rooms) and name not in connection.rooms:
         raise Forbidden(f"One connection can be in {limit} rooms at most")
     for _ in range(TRIES):
-        room = await database.call(enter_room, user_id=connection.identity.user_id, name=name)
+        user_id = connection.identity.user_id
+        may_create = partial(node.rates.spend, "new-rooms", user_id)
+        room = await database.call(enter_room, user_id=user_id, name=name, before_creating=may_create)
         was_member = await _is_member(node, connection, room)
         try:
             count = await _subscribe(node, connection, room, was_member)

@@ -29,7 +29,8 @@ from rooms.live.node import Node
 from rooms.live.presence import Online
 from rooms.protocol.frames.rooms import RoomLeft
 from rooms.protocol.frames.session import AuthExpiring, AuthFailed, AuthSuccess, SignedInUser
-from rooms.sockets import membership
+from rooms.sockets import admission, membership
+from rooms.sockets.admission import NotAdmitted
 from rooms.sockets.answers import error_frame
 
 log = structlog.get_logger(__name__)
@@ -68,24 +69,29 @@ async def sign_in_by(
     identity = await database.call(read, proof)
     if identity is None:
         return
-    await _sign_in(node, connection, identity)
+    if (refusal := await _sign_in(node, connection, identity)) is not None:
+        refusal.answer(connection, command_id)
+        return
     user = SignedInUser(identity.key, identity.username, list(identity.roles))
     connection.send(AuthSuccess(id=command_id, user=user))
     if node.rights.changes != changes:  # somebody's rights changed after the proof was read: maybe this user's
         await recheck(node, connection)
 
 
-async def _sign_in(node: Node, connection: Connection, identity: Identity) -> None:
+async def _sign_in(node: Node, connection: Connection, identity: Identity) -> NotAdmitted | None:
     """Makes the connection this user's, or replaces its token in place; Forbidden when it is another user's already."""
     if connection.identity is not None and connection.identity.key != identity.key:
         raise Forbidden("This connection belongs to another user")
     is_new = connection.identity is None
+    if is_new and (refusal := admission.at_sign_in(node, identity.user_id)) is not None:
+        return refusal
     connection.identity = identity
     _watch_expiry(connection, identity)
-    if is_new:
-        node.hub.subscribe(topics.EVERYONE, connection)
-        node.hub.activate(topics.EVERYONE, connection)
-        await node.presence.connect(_online(connection, identity))
+    if not is_new:
+        return None
+    node.hub.subscribe(topics.EVERYONE, connection)
+    node.hub.activate(topics.EVERYONE, connection)
+    return admission.signed_in(await node.presence.connect(_online(connection, identity)))
 
 
 def _online(connection: Connection, identity: Identity) -> Online:

@@ -8,6 +8,7 @@ from rooms.protocol.rules import text_content
 class SendChat(Command, tag="chat"):
     """Sends a text (`message` or `content`) to everybody signed in; not stored. Answer to an `id`: `ack`."""
 
+    bucket = "broadcasts"
     message: str | None = None
     content: str | None = None
 
@@ -22,6 +23,7 @@ class SendChat(Command, tag="chat"):
 class AdminBroadcast(Command, tag="admin-broadcast"):
     """Sends a text to everybody signed in, as an admin. Answer to an `id`: `ack`; without the role `error`."""
 
+    bucket = "broadcasts"
     content: str
 
 

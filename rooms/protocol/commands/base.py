@@ -19,6 +19,7 @@ class Command(msgspec.Struct, tag_field="type", rename="camel", kw_only=True):
 
     before_auth: ClassVar[bool] = False
     in_order: ClassVar[bool] = True  # after the sender's earlier messages are stored and most answers are read
+    bucket: ClassVar[str]  # whose rate it counts against; "frames": against that of the connection's frames alone
     id: Id | None = None
 
 

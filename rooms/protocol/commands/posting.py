@@ -6,6 +6,7 @@ from rooms.protocol.commands.base import Command, Id, RoomCommand
 class SendMessage(RoomCommand):
     """Posts a message to a joined room. Answer to an `id`: `ack`, after the message is stored."""
 
+    bucket = "messages"  # and "room-messages"
     in_order = False  # the write queue keeps their order
     content: str
     client_id: Id | None = None

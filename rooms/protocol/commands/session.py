@@ -10,6 +10,7 @@ from rooms.protocol.commands.base import Command
 class Ping(Command, tag="ping"):
     """Asks whether the server is there. Answer: `pong`."""
 
+    bucket = "frames"
     before_auth = True
     in_order = False
 
@@ -24,6 +25,7 @@ class Auth(Command, tag="auth"):
     `accept` adds to what the connection accepts beyond the base protocol, as `?accept=heads` on the URL does.
     """
 
+    bucket = "requests"
     before_auth = True
     token: Annotated[str, msgspec.Meta(max_length=4096)]
     accept: list[str] = []
@@ -32,6 +34,7 @@ class Auth(Command, tag="auth"):
 class CompressedCommand(Command, tag="compressed"):
     """Base64 of gzip of one command, which is handled as if it had come uncompressed."""
 
+    bucket = "frames"  # what is in it has its own
     before_auth = True
     data: str
 

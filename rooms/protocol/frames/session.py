@@ -64,12 +64,16 @@ class Ack(Frame, tag="ack"):
 
 
 class Error(Frame, tag="error"):
-    """The command was refused; the connection stays open unless a close follows. Codes are listed below."""
+    """The command was refused; the connection stays open unless a close follows. Codes are listed below.
+
+    `bucket` names the rate that a `rate-limited` command exceeded.
+    """
 
     message: str
     code: str
     retryable: bool
     retry_after_ms: int | None = None
+    bucket: str | None = None
 
 
 FRAMES: tuple[type[Frame], ...] = (

@@ -24,6 +24,7 @@ def send_message(node: Node, connection: Connection, command: SendMessage) -> Aw
     if room is None:
         raise NotInRoom
     content = text_content(command.content)
+    node.rates.spend_message(connection.identity.user_id, room.room_id, command.client_id)
     if hooks.decide_posts():
         return _send_checked(node, connection, command, room, content)
     _post(node, connection, command, room, content)
