@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 _RATE = re.compile(r"(\d+(?:\.\d+)?)/(s|min|h) burst (\d+)")
 _SECONDS = {"s": 1, "min": 60, "h": 3600}
+ROUNDING_S = 1e-9  # of sums of intervals
 RULE = "must be a rate such as 5/s burst 20 or 1/min burst 10, or 0 for none"
 
 
@@ -21,9 +22,6 @@ class Rate:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "tolerance_s", (self.burst - 1) * self.interval_s + ROUNDING_S)
-
-
-ROUNDING_S = 1e-9  # of sums of intervals
 
 
 def parse(text: str) -> Rate | None:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from rooms.conf import RATES, conf
 from rooms.errors import RateLimited
-from rooms.rates import ROUNDING_S, Rate
+from rooms.rates import Rate
 
 Key = tuple[Any, ...]  # the bucket's name, its owner, and the room where each has one
 REMEMBERED_S = 60.0  # at least so long a `clientId` that is sent again takes no new token, at most twice as long

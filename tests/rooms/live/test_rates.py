@@ -37,8 +37,7 @@ def wait_ms(spend: Any, *args: Any) -> int:
     try:
         spend(*args)
     except RateLimited as error:
-        assert error.retry_after_ms
-        return error.retry_after_ms
+        return error.retry_after_ms or -1
     return 0
 
 

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, closing
 import pytest
 from redis import Redis as Client
 
-from rooms.live.presence import Change, Departure, Presence
+from rooms.live.presence import Departure, Presence
 from rooms.live.redis_presence import DOUBT_LEASES
 from rooms.live.sharded_presence import ShardedPresence
 from tests.rooms.live.test_presence import ALICE, BOB, HALL, KITCHEN, LEASE_S, RING, Processes, person

@@ -25,12 +25,13 @@ Frame = dict[str, Any]
 class Socket(Client):
     """A consumer's server and client: what it says is offered to `on_text`, then queued, as a server does."""
 
-    def __init__(self, node: Node, *, offers: bool = True) -> None:
+    def __init__(self, node: Node, *, offers: bool = True, address: str = "") -> None:
         self.node, self.frames, self.close = node, [], None
         self.queue: asyncio.Queue[Frame] = asyncio.Queue()
         self.queue.put_nowait({"type": "websocket.connect"})
         extensions = {"websocket.http.response": {}} | ({"chat.frames": self} if offers else {})
-        scope = {"type": "websocket", "headers": [], "query_string": b"", "extensions": extensions}
+        scope: Frame = {"type": "websocket", "headers": [], "query_string": b"", "extensions": extensions}
+        scope["client"] = (address, 50_000) if address else None
         self.answered: list[Frame] = []  # other events than frames and a close
         self.served = asyncio.ensure_future(ChatConsumer.as_asgi()(scope, self.queue.get, self._send))
 
