@@ -27,6 +27,9 @@
  *   waiting     the connection is lost; the next attempt is in `retryInMs`
  *   closed      by disconnect(), by the server, or with `identity-changed`, until connect(): see `code` and `reason`
  *
+ * What the server refuses with `rate-limited` is sent again when the server says, some times and in its order; only then
+ * it is rejected. After a refused connection the next attempt waits as long as the server says.
+ *
  * A token function is called again when a token expires, also after the close code 4100; a fixed token is then at its
  * end. After 1009 (frame too big) the command at fault is rejected with `too-large`, and the client reconnects.
  */
@@ -43,6 +46,8 @@ const IDENTITY_CHANGED = "identity-changed";
 const STORED = new Set(["chat-message", "room-message"]);
 const CHANGES = new Set([...STORED, "message-edited", "message-deleted"]); // these alone take a room's next seq
 const WITHOUT_SIGN_IN = new Set(["auth", "ping"]);
+const MAX_TRIES = 10; // of a command that is refused for its rate
+const WINDOW = 32; // unanswered commands of one line; refused ones count as violations
 // What may be sent again when the connection was lost before the answer: reads, and what the server does only once.
 const REPEATABLE = new Set([
   "chat-message", "room-message", "create-room", "join-room", "leave-room", "get-rooms", "get-history", "get-online-users",
@@ -55,6 +60,8 @@ const FIRST_ATTEMPT = { 1001: 2, 1012: 2, 4000: 2, 1013: 5 };
 const isFinal = (code) => code === 1008 || (code >= 4100 && code <= 4199);
 const failureOf = (closeCode) => (closeCode === IDENTITY_CHANGED ? IDENTITY_CHANGED : "disconnected");
 const positionOf = (frame) => frame.changedSeq ?? frame.seq;
+/** Commands that share a rate and keep their order: the messages of a room, and those of each other type. */
+const lineOf = ({ type, roomId }) => (STORED.has(type) ? `messages ${roomId}` : type);
 const bytesOf = ({ frame }) => new TextEncoder().encode(JSON.stringify(frame)).length;
 
 /** A copy whose texts UTF-8 can express: half a surrogate pair, which the server refuses, becomes U+FFFD. */
@@ -84,7 +91,10 @@ export class ChatClient {
   #socket = null;
   #handlers = new Map(); // type → Set of functions
   #userId; // the user this client acts for, or null
-  #commands = new Map(); // id → {frame, sent, repeatable, internal, resolve, reject}
+  #commands = new Map(); // id → {frame, sent, tries, repeatable, internal, resolve, reject}
+  #lines = new Map(); // line → {unanswered, window, holdTimer}; the window is 1 after a refusal, until nothing waits
+  #notBefore = 0; // the server refuses connections until then
+  #joinsRefused = () => {};
   #rooms = new Map(); // roomId → {seq, epoch, live, held, snapshot}; seq is null until the first history is there
   #previous = null; // the frame before the one that is handled
   #attempt = 0;
@@ -173,9 +183,11 @@ export class ChatClient {
     this.#userId = user.id;
     if (this.state === "ready") return; // a new token on an open socket
     const socket = this.#socket;
-    await Promise.all([...this.#rooms].map(([roomId, room]) => this.#resume(roomId, room)));
+    const refused = new Promise((resolve) => (this.#joinsRefused = resolve)); // then the others follow one by one
+    await Promise.race([refused, Promise.all([...this.#rooms].map(([roomId, room]) => this.#resume(roomId, room)))]);
     if (socket !== this.#socket) return;
     this.#readyAt = Date.now();
+    this.#notBefore = 0;
     this.#setState("ready");
     this.#transmitWaiting();
   }
@@ -191,6 +203,7 @@ export class ChatClient {
     const tooBig = code === FRAME_TOO_BIG ? this.#largestUnanswered() : undefined;
     if (tooBig) this.#settle(tooBig, { type: "error", code: "too-large" });
     for (const room of this.#rooms.values()) Object.assign(room, { live: false, held: [] });
+    this.#resetLines();
     for (const command of this.#commands.values()) {
       if (command.internal || (command.sent && !command.repeatable)) this.#settle(command, { type: "error", code: "connection-lost" });
       command.sent = false;
@@ -215,7 +228,8 @@ export class ChatClient {
     const { backoffMs, maxBackoffMs } = this.#options;
     if (Date.now() - this.#readyAt > STABLE_MS) this.#attempt = 0;
     this.#attempt = Math.max(this.#attempt, FIRST_ATTEMPT[code] ?? 0);
-    const retryInMs = Math.random() * Math.min(maxBackoffMs, backoffMs * 2 ** this.#attempt++);
+    const backOffMs = Math.random() * Math.min(maxBackoffMs, backoffMs * 2 ** this.#attempt++);
+    const retryInMs = Math.max(backOffMs, this.#notBefore - Date.now());
     this.#retryTimer = setTimeout(() => this.#open(), retryInMs);
     this.#setState("waiting", { code, reason, retryInMs });
   }
@@ -223,7 +237,8 @@ export class ChatClient {
   #close(code, reason) {
     this.#socket?.close(1000);
     this.#socket = null;
-    this.#attempt = 0;
+    this.#attempt = this.#notBefore = 0;
+    this.#resetLines();
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#heartbeatTimer);
     globalThis.removeEventListener?.("online", this.#wake);
@@ -239,7 +254,7 @@ export class ChatClient {
 
   #wake = () => {
     if (globalThis.document?.visibilityState === "hidden") return;
-    if (this.state === "waiting") this.#open();
+    if (this.state === "waiting" && Date.now() >= this.#notBefore) this.#open();
     else if (this.state === "ready") this.#probe();
   };
 
@@ -271,7 +286,7 @@ export class ChatClient {
   #command(fields, { repeatable, internal = false }) {
     if (this.state === "closed") return Promise.reject(new ChatError({ code: "disconnected" }));
     const frame = { ...fields, id: newId() };
-    const command = { frame, repeatable, internal, sent: false };
+    const command = { frame, repeatable, internal, sent: false, tries: 0 };
     const answer = new Promise((resolve, reject) => Object.assign(command, { resolve, reject }));
     this.#commands.set(frame.id, command);
     if (this.#mayTransmit(command)) this.#transmit(command);
@@ -279,8 +294,49 @@ export class ChatClient {
   }
 
   #mayTransmit({ frame, internal }) {
-    const isAllowed = this.state === "ready" || internal || WITHOUT_SIGN_IN.has(frame.type);
-    return isAllowed && this.#socket?.readyState === 1;
+    if (this.#socket?.readyState !== 1) return false;
+    if (WITHOUT_SIGN_IN.has(frame.type)) return true;
+    const { holdTimer, unanswered, window } = this.#line(frame);
+    const isJoining = STORED.has(frame.type) && this.#rooms.get(frame.roomId)?.live === false;
+    return (this.state === "ready" || internal) && !holdTimer && unanswered < window && !isJoining;
+  }
+
+  #line(frame) {
+    const name = lineOf(frame);
+    if (!this.#lines.has(name)) this.#lines.set(name, { unanswered: 0, window: WINDOW, holdTimer: null });
+    return this.#lines.get(name);
+  }
+
+  #resetLines() {
+    for (const { holdTimer } of this.#lines.values()) clearTimeout(holdTimer);
+    this.#lines.clear();
+  }
+
+  /** Takes a command's answer into account in its line; true when it was refused for its rate and is sent again later. */
+  #willRepeat(command, { code, retryAfterMs }) {
+    if (WITHOUT_SIGN_IN.has(command.frame.type)) return false;
+    const line = this.#line(command.frame);
+    line.unanswered--;
+    const isHeld = code === "rate-limited" && retryAfterMs && ++command.tries < MAX_TRIES;
+    if (isHeld) {
+      command.sent = false;
+      line.window = 1;
+      clearTimeout(line.holdTimer);
+      line.holdTimer = setTimeout(() => {
+        line.holdTimer = null;
+        this.#transmitWaiting();
+      }, retryAfterMs);
+      if (command.frame.type === "join-room") this.#joinsRefused();
+    }
+    return isHeld;
+  }
+
+  /** The next command of a line follows an answer; a line of which none waits is as fast as before. */
+  #follow(frame) {
+    this.#transmitWaiting();
+    const name = lineOf(frame);
+    const waits = [...this.#commands.values()].some((other) => lineOf(other.frame) === name);
+    if (!waits) this.#lines.delete(name);
   }
 
   #transmitWaiting() {
@@ -289,6 +345,7 @@ export class ChatClient {
 
   #transmit(command) {
     command.sent = true;
+    if (!WITHOUT_SIGN_IN.has(command.frame.type)) this.#line(command.frame).unanswered++;
     this.#socket.send(JSON.stringify(command.frame));
   }
 
@@ -306,7 +363,12 @@ export class ChatClient {
     const command = this.#commands.get(frame.id);
     const signsIn = frame.type === "auth-success";
     if (signsIn && frame.user.id !== (this.#userId ?? frame.user.id)) return this.#identityChanged();
+    if (frame.type === "error" && frame.retryAfterMs && (!command || command.frame.type === "auth")) {
+      this.#notBefore = Date.now() + frame.retryAfterMs;
+    }
+    if (command && this.#willRepeat(command, frame)) return;
     if (command) this.#settle(command, frame);
+    if (command) this.#follow(command.frame);
     if (signsIn) this.#signedIn(frame);
     if (frame.type === "room-joined") this.#joined(frame);
     else if (command?.internal) return;
@@ -347,6 +409,7 @@ export class ChatClient {
 
   #loseRoom(roomId, { code, message }) {
     this.#rooms.delete(roomId);
+    this.#transmitWaiting(); // what waited for it is refused with the reason
     this.#emit({ type: "room-lost", roomId, code, message });
   }
 
@@ -382,6 +445,7 @@ export class ChatClient {
 
   #release(room) {
     room.live = true;
+    this.#transmitWaiting();
     for (const frame of room.held.splice(0).sort((a, b) => positionOf(a) - positionOf(b))) this.#deliver(room, frame);
   }
 
