@@ -125,6 +125,7 @@ class RateLimit(Setting[rates.Rate | None]):
 
     def __init__(self, default: str) -> None:
         super().__init__(rates.parse(default))
+        self.written = default
 
     def read(self, value: Any) -> rates.Rate | None:
         return value if isinstance(value, rates.Rate) else rates.parse(str(value))

@@ -15,7 +15,7 @@ from typing import Any
 from channels.layers import InMemoryChannelLayer, channel_layers
 
 from rooms import database
-from rooms.conf import conf
+from rooms.conf import RATES, conf
 from rooms.live import node
 from rooms.testing.commits import Commits
 from rooms.testing.inbox import Inbox
@@ -41,7 +41,7 @@ class Server:
     def start(self) -> None:
         self._used.enter_context(self.log)
         self._used.enter_context(self._commits)
-        self._used.enter_context(_memory_only())
+        self._used.enter_context(_alone())
         database.run_on(self.inbox)
         self._used.callback(database.run_on, None)
         self._thread.start()
@@ -121,18 +121,23 @@ async def _turn(then: Callable[[], None]) -> None:
 
 
 @contextmanager
-def _memory_only() -> Iterator[None]:
-    """Presence and the channel layer of this process alone: tests run side by side, and without Redis."""
+def _alone() -> Iterator[None]:
+    """Presence and the channel layer of this process alone: tests run side by side, and without Redis.
+
+    No rate is in the way of a test, except one that the test itself sets.
+    """
     layers, alias = channel_layers.backends, conf.CHAT_CHANNEL_LAYER
     before = layers.get(alias)
     layers[alias] = InMemoryChannelLayer()
-    vars(conf)["CHAT_REDIS_URL"] = []
+    given: dict[str, Any] = {"CHAT_REDIS_URL": [], **dict.fromkeys(RATES.values())}
+    vars(conf).update(given)
     try:
         yield
     finally:
         del layers[alias]
         layers.update({alias: before} if before is not None else {})
-        vars(conf).pop("CHAT_REDIS_URL", None)
+        for name in given:
+            vars(conf).pop(name, None)
 
 
 _running: Server | None = None

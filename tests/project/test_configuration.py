@@ -4,7 +4,7 @@ import ast
 import re
 
 from chatsite.variables import VALUES
-from rooms.conf import SETTINGS
+from rooms.conf import SETTINGS, RateLimit
 from tests.project.tree import ROOT, modules
 
 # `get` is os.environ.get
@@ -55,6 +55,12 @@ def test_documented_numbers_are_the_defaults() -> None:
     documented = _documented()
     numbers = {name: str(value) for name, value in _read().items() if type(value) is int}
     assert {name: documented[name] for name in numbers} == numbers
+
+
+def test_documented_rates_are_the_defaults() -> None:
+    documented = _documented()
+    rates = {name: setting.written for name, setting in SETTINGS.items() if isinstance(setting, RateLimit)}
+    assert {name: documented[name] for name in rates} == rates
 
 
 def test_the_example_file_names_only_variables_that_exist() -> None:

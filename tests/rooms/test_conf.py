@@ -6,7 +6,8 @@ import pytest
 from django.conf import settings
 from django.test import override_settings
 
-from rooms.conf import SETTINGS, Conf, Function, Number, Setting, Text, Words, conf
+from rooms.conf import RATES, SETTINGS, Conf, Function, Number, RateLimit, Setting, Text, Words, conf
+from rooms.rates import RULE, parse
 
 
 def a_function() -> str:
@@ -60,6 +61,14 @@ def test_a_setting_is_read_once_until_it_is_changed(monkeypatch: pytest.MonkeyPa
     assert reads == ["one", "two"]
 
 
+def test_each_rate_has_a_bucket_of_its_name() -> None:
+    assert RATES["room-messages"] == "CHAT_RATE_ROOM_MESSAGES"
+    with override_settings(CHAT_RATE_ROOM_MESSAGES="1/min burst 3"):
+        assert parse("1/min burst 3") == conf.CHAT_RATE_ROOM_MESSAGES
+    with override_settings(CHAT_RATE_ROOM_MESSAGES="0"):
+        assert conf.CHAT_RATE_ROOM_MESSAGES is None
+
+
 def test_a_function_is_named_by_its_path_and_called_by_nobody_for_an_empty_one() -> None:
     with override_settings(CHAT_DISPLAY_NAME=f"{__name__}.a_function"):
         assert conf.CHAT_DISPLAY_NAME is a_function
@@ -76,6 +85,7 @@ def test_a_name_that_is_no_setting_is_an_error() -> None:
 
 # --- What is wrong with a value ---------------------------------------------------------------------------------------
 
+RATE = RateLimit("5/s burst 20")
 NUMBER, PERCENT, PATH, PLAIN = Number(5, minimum=1), Number(5, maximum=100), Text("/ws", r"/[a-z]+"), Setting(False)
 RIGHT = [
     *((NUMBER, value) for value in (1, 10**9, 1.5)),
@@ -84,12 +94,14 @@ RIGHT = [
     *((Words([]), value) for value in ([], (), ["a", "b"], ("a",))),
     *((Function(), value) for value in (None, "", f"{__name__}.a_function")),
     *((PLAIN, value) for value in (True, False)),
+    *((RATE, value) for value in ("1/min burst 3", "0", 0)),
 ]
 WRONG = [
     *((NUMBER, value, "must be a number from 1") for value in (0, -1, "5", None, True, float("nan"), [5])),
     *((PERCENT, value, "must be a number from 0 to 100") for value in (-1, 101, 100.5)),
     *((PATH, value, "must be a text that matches /[a-z]+") for value in ("ws", "/ws/", "/WS", "", None, 7, b"/ws")),
     *((Words([]), value, "must be a list of texts") for value in ("a b", None, ["a", 1], {"a": 1}, 7)),
+    *((RATE, value, RULE) for value in ("", "5", 5, None, True, ["5/s burst 20"])),
     *((PLAIN, value, "must be of type bool") for value in (1, 0, "yes", None)),
     (Function(), f"{__name__}.nothing", "must name a function by its dotted path: "),
     (Function(), "no.such.module.function", "must name a function by its dotted path: "),

@@ -10,6 +10,7 @@ import pytest
 import structlog
 from asgiref.sync import async_to_sync
 from channels.layers import InMemoryChannelLayer, get_channel_layer
+from django.conf import LazySettings
 from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -45,6 +46,17 @@ def test_the_test_sees_what_the_chat_stores_and_the_chat_what_the_test_has_made(
         assert post(chat, "Hello", room.name)["seq"] == 1
         assert Message.objects.get().content == "Hello"
         assert connection.in_atomic_block
+
+
+def test_no_rate_is_in_the_way_but_one_that_the_test_sets(
+    chat_client: MakeClient, people: Any, settings: LazySettings
+) -> None:
+    settings.CHAT_RATE_MESSAGES = "1/min burst 1"
+    with chat_client(people.alice) as chat:
+        chat.join("general")
+        assert [post(chat, "Hello")["type"] for _ in range(3)] == ["ack"] * 3
+        settings.CHAT_RATE_MESSAGES = "1/min burst 2"
+        assert [post(chat, "Hello")["type"] for _ in range(3)] == ["ack", "ack", "error"]
 
 
 @pytest.mark.django_db(transaction=True)

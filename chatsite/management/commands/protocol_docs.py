@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rooms import errors
 from rooms.closes import CLOSES
+from rooms.conf import RATES, SETTINGS, RateLimit
 from rooms.errors import ChatError
 from rooms.protocol.commands import COMMANDS
 from rooms.protocol.frames import FRAMES
@@ -67,6 +68,15 @@ differ only in case, width or spelling are the same name, and any spelling signs
 characters, at least one of them visible, and no NUL. A frame has 64 KiB at most. The limits of messages and frames are
 settings.
 
+**Rates.** Who is faster than a [rate](#rates) is answered with `rate-limited`, `bucket`, the name of the rate, and
+`retryAfterMs`, after which the next one is taken. Nothing of a refused command has happened. A message that is sent
+again under its `clientId` within a minute counts once. Over HTTP it is status 429 with `Retry-After` in whole seconds.
+A connection that sends on all the same is closed with 4104.
+
+**Connections.** A guest has 10 seconds to sign in (CHAT_SIGN_IN_S). Over their number of connections, a user or an
+address gets an `error` and is closed with 4105; who loses connections and comes again too often gets `rate-limited` and
+is closed with 1013 for five minutes, while open sockets stay. Closes that the server caused by stopping do not count.
+
 **Heartbeat.** The server pings every 30 seconds (CHAT_HEARTBEAT_S); a peer that has not answered by the next ping is
 disconnected.
 """
@@ -74,11 +84,29 @@ ERRORS = """\
 `error` answers a command that was refused; `code` is stable, `message` is for people. With `retryable` the same command
 may be sent again, after `retryAfterMs` where that is given.
 """
+RATES_OF_COMMANDS = """\
+The defaults; each is a setting (CHAT_RATE_MESSAGES for `messages`). Whoever waited long enough may send the burst at
+once, and after that one for each token. Reading and posting over HTTP count against the same buckets.
+"""
 CLOSE_CODES = """\
 After 1001, 1009, 1013, 4000-4099 and a connection that broke a client reconnects with back-off; after 1009 it does not
 send the frame again that was too big. After 1008 and 4100-4199 it reconnects only with a new token or a new sign-in.
 `manage.py runserver` gives the same codes and reasons as the production server.
 """
+
+
+# What counts besides, or instead of, the commands that name the bucket.
+ALSO = {
+    "messages": "`chat-message`, `room-message`, of a user",
+    "room-messages": "the same, of a user in one room",
+    "changes": "edits, deletions and reactions, of a user",
+    "new-rooms": "`create-room`, and `join-room` that makes the room, of a user",
+    "frames": "every frame of a connection, whatever it is",
+    "address-frames": "handshakes, and frames before sign-in, of an address",
+    "connects": "closed connections of a user",
+    "address-connects": "closed connections of an address",
+    "violations": "refusals with `rate-limited`, of a connection",
+}
 
 
 class Command(BaseCommand):
@@ -107,6 +135,9 @@ def render() -> str:
         "## Errors\n",
         ERRORS,
         _table(("code", "HTTP status", "retryable", "meaning"), _errors()),
+        "## Rates\n",
+        RATES_OF_COMMANDS,
+        _table(("bucket", "default", "what counts"), _rates()),
         "## Close codes\n",
         CLOSE_CODES,
         _table(("code", "reason", "meaning"), closes),
@@ -172,6 +203,13 @@ def _errors() -> Iterator[tuple[str, str, str, str]]:
         if is_refusal and "code" in vars(error):
             meaning = inspect.cleandoc(error.__doc__ or "")
             yield f"`{error.code}`", str(error.status), "yes" if error.retryable else "", meaning
+
+
+def _rates() -> Iterator[tuple[str, str, str]]:
+    """The buckets with their commands; what else counts says docs/configuration.md."""
+    for bucket, setting in RATES.items():
+        tags = [f"`{command.__struct_config__.tag}`" for command in COMMANDS if command.bucket == bucket]
+        yield f"`{bucket}`", cast(RateLimit, SETTINGS[setting]).written, ALSO.get(bucket) or ", ".join(tags)
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -37,13 +37,14 @@ def ask(api: Client, method: str, path: str, body: Any) -> Any:
     return api.get(path) if method == "get" else post(api, path, body)
 
 
-@pytest.mark.parametrize(("method", "path", "body", "bucket"), OF_EACH)
+@pytest.mark.parametrize("request_", OF_EACH)
 def test_a_request_too_many_is_refused_by_its_bucket(
-    api: Client, room: Room, settings: LazySettings, method: str, path: str, body: Any, bucket: str
+    api: Client, room: Room, settings: LazySettings, request_: tuple[str, str, Any, str]
 ) -> None:
+    *what, bucket = request_
     setattr(settings, RATES[bucket], "1/min burst 1")
-    assert ask(api, method, path, body).status_code in (200, 201)
-    refusal = ask(api, method, path, body)
+    assert ask(api, *what).status_code in (200, 201)
+    refusal = ask(api, *what)
     assert refused(refusal, 429, "rate-limited")
     answer = refusal.json()
     assert (answer["bucket"], answer["retryable"]) == (bucket, True)
