@@ -159,7 +159,7 @@ class Conf:
     CHAT_RATE_CHANGES = RateLimit("2/s burst 10")  # of stored things, by a user
     CHAT_RATE_JOINS = RateLimit("5/s burst 200")  # and leaves, of a user: two pages reconnect to 100 rooms each
     CHAT_RATE_NEW_ROOMS = RateLimit("1/min burst 10")  # of a user
-    CHAT_RATE_READS = RateLimit("2/s burst 20")  # of history, by a user
+    CHAT_RATE_READS = RateLimit("2/s burst 20")  # of pages, by a user
     CHAT_RATE_BROADCASTS = RateLimit("1/s burst 5")  # to everybody, by a user
     CHAT_RATE_REQUESTS = RateLimit("5/s burst 50")  # of any other kind, of a user
     CHAT_RATE_FRAMES = RateLimit("50/s burst 200")  # of any kind, of a connection

@@ -51,6 +51,8 @@ class Acceptance(msgspec.Struct):
 
 
 class InvitationsView(View):
+    buckets = {"POST": "changes"}
+
     @extend_schema(responses=responses({200: InvitationList}, 400, 401, 403, 404), tags=["rooms"])
     def get(self, request: Request, name: str) -> Response:
         """The invitations to a room, for its moderators."""
@@ -73,6 +75,8 @@ class InvitationsView(View):
 
 
 class InvitationView(View):
+    buckets = {"DELETE": "changes"}
+
     @extend_schema(responses=responses({204: None}, 400, 401, 403, 404), tags=["rooms"])
     def delete(self, request: Request, name: str, invitation_id: int) -> Response:
         """Revokes an invitation, as a moderator of the room. The same for one that is revoked already."""
@@ -82,6 +86,8 @@ class InvitationView(View):
 
 
 class AcceptView(View):
+    buckets = {"POST": "changes"}
+
     @extend_schema(request=Acceptance, responses=responses({200: RoomDetail}, 400, 401, 403, 404, 413), tags=["rooms"])
     def post(self, request: Request) -> Response:
         """Makes the caller a member of the room that the code belongs to, and shows the room."""

@@ -39,6 +39,8 @@ class Following(msgspec.Struct):
 
 
 class MembersView(View):
+    buckets = {"GET": "reads", "POST": "changes"}
+
     @extend_schema(
         parameters=parameters(MembersQuery), responses=responses({200: MemberList}, 400, 401, 403, 404), tags=["rooms"]
     )
@@ -58,6 +60,8 @@ class MembersView(View):
 
 
 class MembershipView(View):
+    buckets = {"PUT": "changes", "DELETE": "changes"}
+
     @extend_schema(request=Following, responses=responses({204: None}, 400, 401, 403, 404, 413), tags=["rooms"])
     def put(self, request: Request, name: str) -> Response:
         """Makes the caller a member of a room."""

@@ -99,7 +99,6 @@ send the frame again that was too big. After 1008 and 4100-4199 it reconnects on
 ALSO = {
     "messages": "`chat-message`, `room-message`, of a user",
     "room-messages": "the same, of a user in one room",
-    "changes": "edits, deletions and reactions, of a user",
     "new-rooms": "`create-room`, and `join-room` that makes the room, of a user",
     "frames": "every frame of a connection, whatever it is",
     "address-frames": "handshakes, and frames before sign-in, of an address",

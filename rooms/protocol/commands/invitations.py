@@ -17,6 +17,7 @@ class CreateInvitation(RoomCommand, tag="create-invitation"):
     makes as many people members as `uses` says; 0: any number. Answer: `invitation`.
     """
 
+    bucket = "changes"
     hours: Hours = HOURS_DEFAULT
     uses: Uses = USES_DEFAULT
 
@@ -27,6 +28,7 @@ class AcceptInvitation(Command, tag="accept-invitation"):
     A member can do it again, which counts as no use. Who is banned from the room stays out (`banned`).
     """
 
+    bucket = "changes"
     code: Code
 
 

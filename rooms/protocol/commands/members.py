@@ -17,6 +17,7 @@ class FollowRoom(RoomCommand, tag="follow-room"):
     the room. `level` is what of the room they are notified of. Answer to an `id`: `ack`.
     """
 
+    bucket = "changes"
     level: Level | None = None
 
 
@@ -26,6 +27,8 @@ class UnfollowRoom(RoomCommand, tag="unfollow-room"):
     The last owner cannot leave (`conflict`), and nobody a direct room (`forbidden`).
     """
 
+    bucket = "changes"
+
 
 class Invite(RoomCommand, tag="invite"):
     """Makes somebody else a member, as a member of the room. Answer to an `id`: `ack`, also when they are one already.
@@ -33,6 +36,7 @@ class Invite(RoomCommand, tag="invite"):
     The code `no-such-user` stands for a name that nobody has and for an account that is deactivated.
     """
 
+    bucket = "changes"
     username: Username
 
 
@@ -41,6 +45,7 @@ class GetMembers(RoomCommand, tag="get-members"):
     page.
     """
 
+    bucket = "reads"
     after: UserKey | None = None
     limit: Limit = MEMBERS_DEFAULT
 
