@@ -60,8 +60,8 @@ class Taken:
 
 def by_address(kind: str, address: str, free: int) -> tuple[Count, ...]:
     """The count of this kind for an address; none where the limit is off, and for what is no address."""
-    network = _network(address) if free > 0 else None
-    return () if network is None else (Count(f"{kind}:{network}", free, HOUR_S),)
+    counted = network(address) if free > 0 else None
+    return () if counted is None else (Count(f"{kind}:{counted}", free, HOUR_S),)
 
 
 def by_name(kind: str, name: str, free: int) -> tuple[Count, ...]:
@@ -217,7 +217,7 @@ def _in_cache(act: Callable[[BaseCache, T], R], what: T) -> R:
 
 
 # --- Addresses --------------------------------------------------------------------------------------------------------
-def _network(text: str) -> str | None:
+def network(text: str) -> str | None:
     """What addresses are counted by: an IPv4 address, also one written as IPv6, or the /64 of an IPv6 address."""
     try:
         address = ip_address(text.partition("%")[0])

@@ -5,9 +5,9 @@ counts a user's sockets over all processes, each process those of an address for
 """
 
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
 from typing import Any, NamedTuple
 
+from rooms import guesses
 from rooms.closes import OVERLOADED, RECONNECTING, TOO_MANY_CONNECTIONS, Close
 from rooms.conf import RATES, conf
 from rooms.errors import ChatError, Forbidden, RateLimited
@@ -34,15 +34,7 @@ class NotAdmitted(NamedTuple):
 @lru_cache(maxsize=10_000)
 def owner(address: str) -> str:
     """Whom an address stands for: of IPv6 the network of 64 bits, which one household has. Empty when unknown."""
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return ""
-    if isinstance(found, IPv6Address):
-        if found.ipv4_mapped is not None:
-            return str(found.ipv4_mapped)
-        return f"{IPv6Address(int(found) >> 64 << 64)}/64"
-    return address
+    return guesses.network(address) or ""
 
 
 def at_handshake(node: Node, connection: Connection) -> NotAdmitted | None:
