@@ -95,6 +95,12 @@ class Instruments(Collector):
     def _count_connections(self) -> None:
         self._opened = Counter("chat_connections", "Sockets opened.", registry=self.registry)
         self._closes = Counter("chat_closes", "Sockets closed, by close code.", ["code"], registry=self.registry)
+        self._dropped = Counter(
+            "chat_requests_dropped",
+            "Connections closed before a whole request came.",
+            ["reason"],
+            registry=self.registry,
+        )
 
     def _count_messages(self) -> None:
         self._failed = Counter("chat_messages_failed", "Commands failed by a server error.", registry=self.registry)
@@ -135,6 +141,10 @@ class Instruments(Collector):
         self._closes.labels(str(code) if code in CLOSE_CODES else "other").inc()
         with self._lock:
             self._cells[ACTIVE] -= 1
+
+    def request_dropped(self, reason: str) -> None:
+        """A connection was closed before a whole request came."""
+        self._dropped.labels(reason).inc()
 
     def received(self) -> None:
         """One command was received, valid or not."""
@@ -258,6 +268,7 @@ def _value(instrument: Counter) -> int:
 _process = Instruments(folder=os.getenv("PROMETHEUS_MULTIPROC_DIR", ""))
 connection_opened = _process.connection_opened
 connection_closed = _process.connection_closed
+request_dropped = _process.request_dropped
 received = _process.received
 sent = _process.sent
 failed = _process.failed

@@ -14,6 +14,9 @@ class Close(NamedTuple):
 SHUTDOWN = Close(1001, "Server shutdown", "The process stops: reconnect, to another one or to its successor.")
 AUTH_FAILED = Close(1008, "Authentication failed", "The token is not valid; `auth-failed` has the reason.")
 SIGN_IN_TIMEOUT = Close(1008, "Not signed in in time", "Nobody signed in within CHAT_SIGN_IN_S.")
+TOO_MANY_FRAMES = Close(
+    1008, "Too many control frames", "Over CHAT_MAX_CONTROL_FRAMES pings, pongs and fragments a second: send fewer."
+)
 TOO_BIG = Close(1009, "Frame too big", "A frame was over CHAT_MAX_FRAME_BYTES: reconnect, and do not send it again.")
 OVERLOADED = Close(1013, "Server overloaded", "This process has CHAT_MAX_CONNECTIONS connections: reconnect later.")
 RECONNECTING = Close(
@@ -32,6 +35,6 @@ TOO_MANY_CONNECTIONS = Close(
 )
 
 CLOSES = (
-    SHUTDOWN, AUTH_FAILED, SIGN_IN_TIMEOUT, TOO_BIG, OVERLOADED, RECONNECTING, SLOW_CONSUMER, TOO_MANY_TRIES,
-    TOKEN_EXPIRED, SIGNED_OUT, BANNED, TOO_MANY_VIOLATIONS, TOO_MANY_CONNECTIONS,
+    SHUTDOWN, AUTH_FAILED, SIGN_IN_TIMEOUT, TOO_MANY_FRAMES, TOO_BIG, OVERLOADED, RECONNECTING, SLOW_CONSUMER,
+    TOO_MANY_TRIES, TOKEN_EXPIRED, SIGNED_OUT, BANNED, TOO_MANY_VIOLATIONS, TOO_MANY_CONNECTIONS,
 )  # fmt: skip

@@ -151,6 +151,9 @@ class Conf:
     CHAT_MAX_PENDING_MESSAGES = Number(64)  # sent and not stored, of one connection
     CHAT_OUTBOX_BYTES = Number(524_288)  # unsent to one slow reader
     CHAT_HEARTBEAT_S = Number(30, minimum=1)  # ping; no pong by the next one: cut
+    CHAT_MAX_CONTROL_FRAMES = Number(50)  # pings, pongs and fragments of one socket a second; ten times as many at once
+    CHAT_HANDSHAKE_S = Number(10)  # for the request line and headers of a request or a handshake
+    CHAT_BODY_S = Number(60)  # for the body of a request: the longest is read in 60 s at 9 kbit/s
     CHAT_ALLOWED_ORIGINS = Words([])  # besides the page's own, for sockets with a cookie
 
     # --- Rates: the name without CHAT_RATE_ is that of the bucket -----------------------------------------------------

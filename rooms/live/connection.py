@@ -23,7 +23,7 @@ CLOSE_TIMEOUT_S = 5.0  # a peer that reads nothing for this long will not read a
 
 
 class FrameSocket(Protocol):
-    """What our production server offers beyond ASGI (chatsite.server).
+    """What our production server offers beyond ASGI (chatsite.socket_protocol).
 
     It writes frames that are encoded already: `on_writable` is called with the function that writes, at once and
     whenever that changes; with None while it takes none. `unsent_bytes` is what the kernel has not taken yet. It offers

@@ -8,7 +8,7 @@ import pytest
 from uvicorn import Config
 from uvicorn.server import ServerState
 
-from chatsite.server import ChatProtocol
+from chatsite.socket_protocol import ChatProtocol
 
 REQUEST = (
     b"GET /ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -30,6 +30,9 @@ class Line(asyncio.Transport):
 
     def get_write_buffer_size(self) -> int:
         return self.unsent
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        pass
 
     def write(self, data: Any) -> None:
         self.written += data
@@ -238,4 +241,89 @@ async def test_a_peer_that_answers_pings_stays_and_one_that_does_not_is_cut(pong
     served.protocol.send_keepalive_ping()
     assert served.line.closed
     assert reported[-1] is None
+    await served.end()
+
+
+# --- Floods -----------------------------------------------------------------------------------------------------------
+MOST = 500  # of CHAT_MAX_CONTROL_FRAMES = 50, at once
+
+
+async def test_only_the_newest_ping_is_answered() -> None:
+    served = await opened()
+    before = len(served.line.written)
+    await served.take(frame(PING, b"old") + frame(PING, b"new"), frame(PING, b"newer") + frame(CLOSE, b"\x03\xe8"))
+    assert served.line.written[before:] == b"\x8a\x03new\x8a\x05newer\x88\x02\x03\xe8"
+    await served.end()
+
+
+async def test_a_peer_that_does_not_read_is_owed_one_pong_at_most() -> None:
+    served = await opened()
+    before = len(served.line.written)
+    served.protocol.pause_writing()
+    for number in range(100):
+        await served.take(frame(PING, str(number).encode()))
+    assert served.line.written[before:] == b""
+    served.protocol.resume_writing()
+    assert served.line.written[before:] == b"\x8a\x0299"
+    await served.end()
+
+
+FLOODS = {
+    "pings": (b"", frame(PING, b"x")),
+    "pongs": (b"", frame(PONG, b"x")),
+    "empty fragments": (frame(0x01, b""), frame(0x00, b"")),
+    "fragments of a byte": (frame(0x01, b"x"), frame(0x00, b"x")),
+    "beginnings and ends": (b"", frame(0x01, b"") + frame(CONT, b"x")),
+}
+
+
+@pytest.mark.parametrize("kind", FLOODS)
+async def test_a_flood_of_frames_without_a_message_is_closed(kind: str) -> None:
+    served = await opened()
+    first, again = FLOODS[kind]
+    await served.take(first + again * (MOST // 2 - 10))
+    assert not served.line.closed
+    before = len(served.line.written)
+    await served.take(again * MOST, frame(TEXT, b"more"))
+    close = served.line.written[before:].partition(b"\x88")[2]
+    assert close[1:] == (1008).to_bytes(2, "big") + b"Too many control frames"
+    assert served.line.paused
+    assert [event["code"] for event in served.events if event["type"] == "websocket.disconnect"] == [1008]
+    assert {event.get("text", "x") for event in served.events} == {"x"}, "what comes after is dropped"
+    await served.end()
+
+
+async def test_as_many_over_a_longer_time_are_no_flood() -> None:
+    served = await opened()
+    for _ in range(4):
+        await served.take(frame(PING, b"") * (MOST - 10))
+        served.protocol.counted_at -= 10
+    assert not served.line.closed
+    await served.end()
+
+
+async def test_without_a_limit_nothing_is_a_flood(settings: Any) -> None:
+    settings.CHAT_MAX_CONTROL_FRAMES = 0
+    served = await opened()
+    await served.take(frame(PING, b"") * 5 * MOST)
+    assert not served.line.closed
+    await served.end()
+
+
+async def test_empty_pieces_of_a_message_take_no_memory() -> None:
+    served = await opened()
+    await served.take(frame(0x01, b"a") + frame(0x00, b"") * 300)
+    assert len(served.protocol.frames) == 1
+    await served.take(frame(CONT, b"b"))
+    assert [event["text"] for event in served.events] == ["ab"]
+    await served.end()
+
+
+async def test_a_long_text_arrives_whole_whatever_its_pieces() -> None:
+    served = await opened()
+    served.protocol.conn.max_message_size = None
+    text = "ü" * 30_000
+    data = bytes((TEXT,)) + b"\xff" + len(text.encode()).to_bytes(8, "big") + bytes(4) + text.encode()
+    await served.take(data + frame(TEXT, b"next"))
+    assert [event["text"] for event in served.events] == [text, "next"]
     await served.end()
