@@ -63,6 +63,15 @@ _OURS: list[structlog.typing.Processor] = [
 _THEIRS: list[structlog.typing.Processor] = [*_CHAIN, structlog.stdlib.ExtraAdder(allow=["status_code"])]
 
 
+class RefusedHosts(logging.Filter):
+    """Django logs a request for an unknown host as an error with a stack; anybody can cause one."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.levelno, record.levelname = logging.WARNING, logging.getLevelName(logging.WARNING)
+        record.exc_info = record.exc_text = None
+        return True
+
+
 def use_the_projects_logging() -> None:
     """Where nobody has configured structlog, its events become records of the project's own logging."""
     if structlog.is_configured():
@@ -101,10 +110,12 @@ def configure(*, debug: bool, level: str, directory: str) -> None:
             "disable_existing_loggers": False,
             "formatters": {"json": _formatter(_json()), "readable": _formatter(_escape, _readable())},
             "handlers": handlers,
+            "filters": {"refused_hosts": {"()": RefusedHosts}},
             "root": {"level": libraries_level, "handlers": list(handlers)},
             "loggers": {name: {"level": level} for name in OUR_PACKAGES}
             # A server may have given its loggers handlers of their own before our settings were read.
-            | {name: {"level": libraries_level, "handlers": [], "propagate": True} for name in SERVER_LOGGERS},
+            | {name: {"level": libraries_level, "handlers": [], "propagate": True} for name in SERVER_LOGGERS}
+            | {"django.security.DisallowedHost": {"filters": ["refused_hosts"]}},
         }
     )
     logging.captureWarnings(True)

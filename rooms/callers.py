@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
+from time import time
 from typing import Any, Optional
 
 from django.conf import settings
@@ -23,6 +24,7 @@ from rooms.models import EndedSession
 SESSION_ID = "chat_session_id"  # in every signed-in session: names it whatever its key, which some engines change
 # Keys of every engine that Django has. Those of signed cookies are the session itself, as long as a cookie can be.
 SESSION_COOKIE = re.compile(r"[\w:.=-]{8,4096}", re.ASCII)
+SESSION_RECHECK_S = 300.0  # how long a session may have ended unseen, of engines that do not say when it ends
 MODERATE, ADMINISTER = "chat_rooms.moderate", "chat_rooms.administer"
 
 
@@ -54,7 +56,7 @@ class Identity:
     user_id: Any  # the key, as the database has it
     username: str  # as others see it
     roles: tuple[str, ...]
-    expires_at: float | None = None  # unix seconds
+    expires_at: float | None = None  # unix seconds; of a session, when it has to be read again
     avatar: str | None = None  # the address of a picture
     read: Callable[[str], Optional["Identity"]] | None = field(default=None, repr=False, compare=False)
     proof: str = field(default="", repr=False, compare=False)
@@ -99,8 +101,9 @@ def by_token(token: str) -> Identity:
 
 def by_session(session_key: str) -> Identity | None:
     """The caller with this session cookie, or None when it is nobody's. Reads every session engine of Django."""
-    user = _user_of(_session(session_key))
-    return _identity(user, by_session, session_key) if user is not None else None
+    session = _session(session_key)
+    user = _user_of(session)
+    return _identity(user, by_session, session_key, _end_of(session)) if user is not None else None
 
 
 def refreshed(identity: Identity) -> Identity:
@@ -154,6 +157,15 @@ def _user_of(session: SessionBase) -> Any:
     if user is None or not user.is_active or not _has_hash(user, session.get(HASH_SESSION_KEY, "")):
         return None
     return None if session_id and EndedSession.objects.filter(pk=session_id).exists() else user
+
+
+def _end_of(session: SessionBase) -> float:
+    """When a session ends, or has to be read again because its engine does not say; every use may put off its end."""
+    latest = time() + SESSION_RECHECK_S
+    if not hasattr(session, "model"):  # a cache, files, signed cookies
+        return latest
+    stored = session.model.objects.filter(session_key=session.session_key).values_list("expire_date", flat=True).first()
+    return stored.timestamp() if stored is not None else latest
 
 
 def _has_hash(user: Any, text: str) -> bool:

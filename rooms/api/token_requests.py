@@ -11,11 +11,9 @@ from typing import Any, cast
 from urllib.parse import parse_qsl
 
 import msgspec
-from django.conf import settings
-from django.http.request import split_domain_port, validate_host
 from rest_framework.exceptions import UnsupportedMediaType
 
-from rooms import access, database, hooks, rest
+from rooms import access, database, hooks, hosts, rest
 from rooms.api.messages import MessagePage, MessagesQuery, PostMessage, status_of
 from rooms.api.rooms import RoomsQuery, entries, room_page
 from rooms.conf import conf
@@ -24,13 +22,17 @@ from rooms.protocol.rules import text_content
 from rooms.refusals import refusal
 from rooms.services.changes import message_frame
 from rooms.services.history import page
-from rooms.sockets import session
+from rooms.sockets import handshake, session
 from rooms.storage import NewMessage
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
-HEADERS = [(b"content-type", b"application/json"), (b"x-content-type-options", b"nosniff")]
+HEADERS = [
+    (b"content-type", b"application/json"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"cache-control", b"no-store"),
+]
 
 
 class Disconnected(Exception):
@@ -58,7 +60,8 @@ async def serve(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _answer(scope: Scope, receive: Receive) -> tuple[int, msgspec.Struct]:
-    _check_host(scope)
+    if not hosts.is_served(handshake.headers_of(scope), scope["path"]):
+        raise BadFrame("This host is not served here")
     address = (scope.get("client") or ("", 0))[0]
     identity = await session.running().rights.identify(_header(scope, b"authorization")[7:].strip(), address)
     handle, names = cast(tuple[Handler, tuple[str, ...]], _route(scope))
@@ -110,12 +113,6 @@ def _route(scope: Scope) -> tuple[Handler, tuple[str, ...]] | None:
 
 def _parameters(scope: Scope) -> dict[str, str]:
     return dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
-
-
-def _check_host(scope: Scope) -> None:
-    domain, _ = split_domain_port(_header(scope, b"host"))
-    if not validate_host(domain, settings.ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]"]):
-        raise BadFrame("This host is not served here")
 
 
 async def _body(scope: Scope, receive: Receive) -> bytes:

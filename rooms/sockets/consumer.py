@@ -5,7 +5,7 @@ here events come through the hub, and all ORM work goes through rooms.database.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from time import monotonic
 from typing import Any, cast
@@ -47,6 +47,10 @@ class ChatConsumer(AsyncConsumer):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
+        headers = handshake.headers_of(scope)
+        if status := handshake.refusal(scope, headers):
+            await handshake.refuse(scope, send, status=status)
+            return
         self.node = session.running()
         if self.node.draining:
             # A proxy then asks another process.
@@ -62,7 +66,7 @@ class ChatConsumer(AsyncConsumer):
         try:
             self.node.connections[self.connection.id] = self.connection
             admission.opened(self.node, self.connection)
-            await self._open(scope)
+            await self._open(scope, headers)
             if socket is not None:
                 socket.on_text = self._take
             code = await self._serve(receive)
@@ -77,7 +81,7 @@ class ChatConsumer(AsyncConsumer):
             metrics.connection_closed(code)
             self._log("socket.closed", code=code, seconds=round(monotonic() - opened, 3))
 
-    async def _open(self, scope: Scope) -> None:
+    async def _open(self, scope: Scope, headers: Mapping[str, str]) -> None:
         self._log("socket.opened", address=self.connection.address, request=request_ids.request_id(scope))
         if 0 < conf.CHAT_MAX_CONNECTIONS < len(self.node.connections):
             refusal = Unavailable(OVERLOADED.reason)  # not counted as failed: too many clients are no server error
@@ -92,7 +96,7 @@ class ChatConsumer(AsyncConsumer):
         now = timestamp(timezone.now())
         self.connection.send(Welcome(message="Welcome to the chat", timestamp=now, server_time=now))
         try:
-            await self._sign_in_at_handshake(scope)
+            await self._sign_in_at_handshake(headers)
         except ChatError as error:
             refuse(self.connection, error, None)
         self._expect_sign_in()
@@ -102,12 +106,10 @@ class ChatConsumer(AsyncConsumer):
         if self.connection.identity is None and self.connection.closing is None and conf.CHAT_SIGN_IN_S:
             self.connection.set_timer(conf.CHAT_SIGN_IN_S, partial(self.connection.close, SIGN_IN_TIMEOUT))
 
-    async def _sign_in_at_handshake(self, scope: Scope) -> None:
+    async def _sign_in_at_handshake(self, headers: Mapping[str, str]) -> None:
         """By the `Authorization` header a program sends, or by the cookie a browser sends from an allowed page."""
-        headers = handshake.headers_of(scope)
-        scheme, _, token = headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer":
-            await session.authenticate(self.node, self.connection, token.strip())
+        if token := handshake.bearer(headers):
+            await session.authenticate(self.node, self.connection, token)
         elif (key := handshake.session_key(headers)) and handshake.is_allowed_origin(headers):
             await session.sign_in_by(self.node, self.connection, callers.by_session, key)
 

@@ -7,12 +7,15 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
+import structlog
 from django.conf import settings
 from django.http import parse_cookie
 
 from monitoring import request_ids
+from rooms import hosts
 from rooms.conf import conf
 
+log = structlog.get_logger(__name__)
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 _ORIGIN = re.compile(r"(https?)://([^][/?#@\\:\s]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?", re.IGNORECASE)
 _PORTS = {"http": 80, "https": 443}
@@ -44,7 +47,7 @@ def is_allowed_origin(headers: Mapping[str, str]) -> bool:
         return False
     scheme = origin[0]
     own = (
-        _parsed(f"{scheme}://{headers.get('host', '')}")
+        _parsed(f"{scheme}://{hosts.requested(headers)}")
         if scheme == "https" or not settings.SESSION_COOKIE_SECURE
         else None
     )
@@ -58,6 +61,27 @@ def _parsed(origin: str) -> tuple[str, str, int] | None:
         return None
     scheme, host, port = match.groups()
     return scheme.lower(), host.lower(), int(port or _PORTS[scheme.lower()])
+
+
+def refusal(scope: Mapping[str, Any], headers: Mapping[str, str]) -> int | None:
+    """The HTTP status that refuses a handshake; None: it is taken.
+
+    A page of another origin is refused with its visitor's cookie, instead of being served as a guest: a session that
+    does not sign in looks like one that has ended. Who shows a token in a header is no page.
+    """
+    if not hosts.is_served(headers, scope["path"]):
+        return 400
+    is_foreign = "origin" in headers and not is_allowed_origin(headers)
+    if is_foreign and session_key(headers) and not bearer(headers):
+        log.warning("socket.foreign_origin", origin=headers["origin"][:100], path=scope["path"][:100])
+        return 403
+    return None
+
+
+def bearer(headers: Mapping[str, str]) -> str:
+    """The token of an `Authorization` header, or an empty text."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 async def refuse(

@@ -35,6 +35,7 @@ from rooms.sockets.answers import error_frame
 
 log = structlog.get_logger(__name__)
 EXPIRY_WARNING_S = 60.0
+MIN_RECHECK_S = 0.05  # between two readings of a session that is about to end
 RECHECK_RETRY_S = 1.0  # while the database is away
 
 
@@ -86,7 +87,7 @@ async def _sign_in(node: Node, connection: Connection, identity: Identity) -> No
     if is_new and (refusal := admission.at_sign_in(node, identity.user_id)) is not None:
         return refusal
     connection.identity = identity
-    _watch_expiry(connection, identity)
+    _watch_expiry(node, connection, identity)
     if not is_new:
         return None
     node.hub.subscribe(topics.EVERYONE, connection)
@@ -98,12 +99,20 @@ def _online(connection: Connection, identity: Identity) -> Online:
     return Online(identity.key, identity.username, timezone.now(), connection.address)
 
 
-def _watch_expiry(connection: Connection, identity: Identity) -> None:
-    """Warns a connection a minute before its token expires, and closes it when it has expired."""
+def _watch_expiry(node: Node, connection: Connection, identity: Identity) -> None:
+    """Warns a connection a minute before its token expires, and closes it when it has expired.
+
+    A session is read again at its end, which may have been put off meanwhile; nothing that the client sends renews it.
+    """
     if connection.closing is not None:
         return
     if identity.expires_at is None:
         connection.set_timer(0, None)
+        return
+
+    if identity.read is callers.by_session:
+        left_s = max(MIN_RECHECK_S, identity.expires_at - time())
+        connection.set_timer(left_s, lambda: node.spawn(recheck(node, connection)))
         return
 
     def expire() -> None:
@@ -146,6 +155,8 @@ async def _recheck(node: Node, connection: Connection) -> None:
         if connection.identity is identity:
             is_renamed = today.username != identity.username
             connection.identity = identity = today
+            if today.read is callers.by_session:
+                _watch_expiry(node, connection, today)
             if is_renamed:
                 await node.presence.rename(today.key, today.username)
     for name in list(connection.rooms):

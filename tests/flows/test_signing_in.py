@@ -6,12 +6,14 @@ import re
 import urllib.parse
 import urllib.request
 from collections.abc import Callable
+from datetime import timedelta
 from time import time
 from typing import Any
 
 import jwt
 import pytest
 from django.conf import settings
+from websockets.exceptions import InvalidStatus
 
 from chatsite import environment
 from rooms.conf import conf
@@ -48,7 +50,6 @@ async def test_the_page_is_signed_in_unasked(server: ServerProcess, alice: Perso
 @pytest.mark.parametrize(
     "origin",
     [
-        None,
         "null",
         "http://evil.example",
         "http://127.0.0.1:1",
@@ -59,9 +60,43 @@ async def test_the_page_is_signed_in_unasked(server: ServerProcess, alice: Perso
         "http://evil@127.0.0.1:{port}",
     ],
 )
-async def test_another_page_cannot_use_the_cookie(server: ServerProcess, alice: Person, origin: str | None) -> None:
-    origin = origin and origin.format(port=server.port)
-    async with ChatClient.connect(server.ws_url, headers=_session(server, alice), origin=origin) as client:
+async def test_a_cookie_on_another_page_is_refused(server: ServerProcess, alice: Person, origin: str) -> None:
+    origin = origin.format(port=server.port)
+    assert await _status(server, headers=_session(server, alice), origin=origin) == 403
+    async with ChatClient.connect(server.ws_url, origin=origin) as guest:  # without a cookie any page may
+        assert (await guest.call("get-rooms"))["code"] == "auth-required"
+    bearer = {"Authorization": f"Bearer {alice.token}"}  # which no page can send
+    async with ChatClient.connect(server.ws_url, headers=_session(server, alice) | bearer, origin=origin) as program:
+        await program.expect("auth-success")
+
+
+async def _status(server: ServerProcess, **handshake: Any) -> int:
+    """How a handshake is refused."""
+    with pytest.raises(InvalidStatus) as refusal:
+        async with ChatClient.connect(server.ws_url, **handshake):
+            pass
+    return refusal.value.response.status_code
+
+
+async def test_a_handshake_for_another_host_is_refused(uvicorn_server: ServerProcess) -> None:
+    """daphne's answer is 403."""
+    for host, status in (("localhost", 101), ("elsewhere.example", 400), ("localhost.evil.example:8000", 400)):
+        assert (host, await _answered(uvicorn_server, host)) == (host, status)
+
+
+async def _answered(server: ServerProcess, host: str) -> int:
+    """The status of a handshake with this `Host`, which websockets does not let one choose."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    fixed = "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13"
+    writer.write(f"GET /ws HTTP/1.1\r\nHost: {host}\r\n{fixed}\r\nSec-WebSocket-Key: {'A' * 22}==\r\n\r\n".encode())
+    status = int((await reader.readline()).split()[1])
+    writer.close()
+    await writer.wait_closed()
+    return status
+
+
+async def test_a_program_without_an_origin_cannot_use_the_cookie(server: ServerProcess, alice: Person) -> None:
+    async with ChatClient.connect(server.ws_url, headers=_session(server, alice)) as client:
         assert (await client.call("get-rooms"))["code"] == "auth-required"
         await client.call("auth", token=alice.token)
         await client.call("get-rooms")
@@ -70,8 +105,7 @@ async def test_another_page_cannot_use_the_cookie(server: ServerProcess, alice: 
 
 async def test_an_origin_that_is_none_cannot_use_the_cookie(uvicorn_server: ServerProcess) -> None:
     cookie = _session(uvicorn_server, uvicorn_server.person("alice-of-no-origin"))  # daphne itself answers it with 400
-    async with ChatClient.connect(uvicorn_server.ws_url, headers=cookie, origin="http://[") as client:
-        assert (await client.call("get-rooms"))["code"] == "auth-required"
+    assert await _status(uvicorn_server, headers=cookie, origin="http://[") == 403
 
 
 async def test_behind_tls_the_cookie_is_good_on_https_pages_and_named_ones_only(
@@ -87,9 +121,11 @@ async def test_behind_tls_the_cookie_is_good_on_https_pages_and_named_ones_only(
         "https://app.example:8443": False,
     }
     for origin, good in origins.items():
+        if not good:
+            assert (origin, await _status(server, headers=cookie, origin=origin)) == (origin, 403)
+            continue
         async with ChatClient.connect(server.ws_url, headers=cookie, origin=origin) as client:
-            answer = await client.call("get-rooms")
-            assert (origin, answer["type"]) == (origin, "rooms-list" if good else "error")
+            assert (await client.call("get-rooms"))["type"] == "rooms-list"
 
 
 @pytest.mark.parametrize(
@@ -98,6 +134,27 @@ async def test_behind_tls_the_cookie_is_good_on_https_pages_and_named_ones_only(
 async def test_a_cookie_of_nobody_signs_nobody_in(server: ServerProcess, cookie: str) -> None:
     async with ChatClient.connect(server.ws_url, headers={"Cookie": cookie}, origin=server.url) as client:
         assert (await client.call("get-rooms"))["code"] == "auth-required"
+
+
+async def test_an_open_socket_ends_with_its_session_and_not_before(server: ServerProcess, alice: Person) -> None:
+    cookie = _session(server, alice)
+    server.database.run(_end_session, cookie, 0.5)
+    async with ChatClient.connect(server.ws_url, headers=cookie, origin=server.url) as client:
+        await client.expect("auth-success")
+        server.database.run(_end_session, cookie, 1.5)  # put off, as every request does with SESSION_SAVE_EVERY_REQUEST
+        await client.call("get-rooms")
+        start = time()
+        assert await client.closed() == (4101, "Signed out")
+        assert time() - start > 0.8, "not at the end that was put off"
+        assert not [frame for frame in client.log if frame["type"] == "auth-expiring"]
+
+
+def _end_session(cookie: dict[str, str], seconds: float) -> None:
+    from django.contrib.sessions.models import Session
+    from django.utils import timezone
+
+    key = cookie["Cookie"].partition("=")[2]
+    Session.objects.filter(pk=key).update(expire_date=timezone.now() + timedelta(seconds=seconds))
 
 
 @pytest.mark.parametrize("other", ["theme=dark mode", "flag", 'prefs={"a": [1, 2]}', "name=Jürgen", "a,b=c; =; =x"])

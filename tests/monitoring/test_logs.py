@@ -14,6 +14,7 @@ from urllib.request import urlopen
 import pytest
 import structlog
 from django.core.exceptions import ImproperlyConfigured
+from django.test import Client
 
 from monitoring import logs
 from tests.support.client import ChatClient
@@ -97,6 +98,15 @@ def test_an_exception_has_its_stack_but_no_values_of_variables(console: Callable
         assert line["level"] == "error"
         assert "in fail" in line["exception"]
         assert "words nobody" not in line["exception"].replace('fail("words nobody may read")', "")
+
+
+def test_an_unknown_host_is_one_warning_without_a_stack(console: Callable[[], str], settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["chat.example"]
+    configure()
+    assert Client().get("/accounts/sign-in/", headers={"host": "elsewhere.example"}).status_code == 400
+    [line] = parsed(console())
+    assert (line["level"], "exception" in line) == ("warning", False)
+    assert "elsewhere.example" in line["event"]
 
 
 def test_development_is_readable_and_coloured_on_a_terminal_only(
