@@ -151,4 +151,4 @@ def _me(user: User) -> Me:
 
 def _tokens(signed_in: SignedIn, status: int = 200) -> Response:
     answer = Tokens(signed_in.access, signed_in.refresh, _me(signed_in.user))
-    return Response(msgspec.to_builtins(answer), status=status, headers={"Cache-Control": "no-store"})
+    return Response(msgspec.to_builtins(answer), status=status)

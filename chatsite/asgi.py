@@ -13,6 +13,7 @@ pages = get_asgi_application()  # sets Django up, so it comes before everything 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
+from chatsite.headers import with_headers  # noqa: E402
 from monitoring.request_ids import with_request_ids  # noqa: E402
 from rooms.api import token_requests  # noqa: E402
 from rooms.routing import socket, with_chat  # noqa: E402
@@ -45,4 +46,4 @@ sockets = URLRouter(
     ]
 )
 chat = with_chat(ProtocolTypeRouter({"http": http, "websocket": sockets, "lifespan": lifespan}))
-application = with_request_ids(chat)
+application = with_headers(with_request_ids(chat))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from django.http.response import HttpResponseBase
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -34,6 +35,14 @@ class View(APIView):
         is_signed_in = getattr(request.user, "is_authenticated", False)  # a project may have no user for nobody
         if is_signed_in and bucket != "messages":  # a message is counted by its room, in its view
             rates.here().spend(bucket, request.user.pk)
+
+    def finalize_response(
+        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        """Answers are somebody's own, and true for the moment."""
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
 
     def get_exception_handler(self) -> Callable[..., Any]:
         return rest_error

@@ -12,6 +12,8 @@ from rooms.services import blocks
 
 
 class BlocksView(View):
+    buckets = {"GET": "reads"}
+
     @extend_schema(responses=responses({200: Blocks}, 401), tags=["blocks"])
     def get(self, request: Request) -> Response:
         """Whom the caller has blocked, the first one first."""
@@ -19,6 +21,8 @@ class BlocksView(View):
 
 
 class BlockView(View):
+    buckets = {"PUT": "changes", "DELETE": "changes"}
+
     @extend_schema(
         operation_id="blocks_add", request=None, responses=responses({200: Blocks}, 400, 401, 404, 409), tags=["blocks"]
     )

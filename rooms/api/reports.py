@@ -25,6 +25,8 @@ class UserReport(msgspec.Struct, rename="camel"):
 
 
 class MessageReportView(View):
+    buckets = {"POST": "changes"}
+
     @extend_schema(
         operation_id="report_message",
         request=MessageReport,
@@ -39,6 +41,8 @@ class MessageReportView(View):
 
 
 class UserReportView(View):
+    buckets = {"POST": "changes"}
+
     @extend_schema(
         operation_id="report_user",
         request=UserReport,

@@ -34,6 +34,8 @@ http {{
     uwsgi_temp_path {folder}/uwsgi;
     scgi_temp_path {folder}/scgi;
     proxy_bind {address};
+    set_real_ip_from 127.0.0.1; # so that a test can be a client anywhere
+    real_ip_header X-Test-Address;
     include {folder}/site.conf;
 }}
 """

@@ -6,6 +6,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -104,6 +105,8 @@ def test_it_answers_alone_where_no_process_is_needed(make_site: Callable[..., Si
     assert site.visitor().ask("/metrics")[0] == 404
     assert site.visitor().ask("/health")[0] == 502
     _passwords_are_tried_so_often_at_most(site)
+    _networks_are_counted_as_one_client(site)
+    _tokens_are_renewed_so_often_at_most(site)
 
 
 def _files_are_compressed_and_kept(site: Site, static: Path) -> None:
@@ -127,6 +130,30 @@ def _passwords_are_tried_so_often_at_most(site: Site) -> None:
     assert {status for status, _, _ in answers} == {502, 429}
     refusal = json.loads(answers[-1][2])
     assert (refusal["code"], refusal["retryable"], answers[-1][1]["Retry-After"]) == ("rate-limited", True, "2")
+
+
+PATHS = ("/admin/login/", "/api/auth/register", "/accounts/sign-in/", "/accounts/register/", "/accounts/password/")
+RESET = "/accounts/password/MQ/token/"
+
+
+def _networks_are_counted_as_one_client(site: Site) -> None:
+    """IPv6 by /64, whatever bytes are in the address (0a is a newline); and every path that takes a password."""
+
+    def asked(path: str, address: str) -> int:
+        return site.visitor().ask(path, X_Test_Address=address)[0]
+
+    for number, path in enumerate((*PATHS, RESET)):
+        network = f"2001:db8:a0a:{number:x}0a"
+        assert 429 in [asked(path, f"{network}::a:{host:x}") for host in range(1, 41)], path
+        assert asked(path, f"2001:db8:a0a:{number:x}0b::a:1") == 502, "another network"
+        assert [asked(path, f"192.0.2.{10 * number + host}") for host in (1, 2)] == [502, 502]
+
+
+def _tokens_are_renewed_so_often_at_most(site: Site) -> None:
+    for number, path in enumerate(("/api/auth/refresh", "/api/auth/exchange/")):
+        address = f"2001:db8:b:{number}::1"
+        answers = (site.visitor().ask(path, b"{}", X_Test_Address=address)[0] for _ in range(1_000))
+        assert len(list(takewhile(lambda status: status == 502, answers))) in range(200, 1_000), path
 
 
 async def test_a_restart_of_one_process_after_the_other_loses_nothing(

@@ -43,8 +43,8 @@ client and `<` from the server:
 **Signing in.** The server sends `welcome` first. Before `auth` succeeds it accepts only `ping`, `auth` and `compressed`
 around those. A page of an allowed origin is signed in by its visitor's session cookie, a program by an
 `Authorization: Bearer` header; `auth-success` then follows `welcome` without a command. The handshake is refused with
-HTTP 400 for a host that is not in ALLOWED_HOSTS, and with 403 when a page of another origin comes with a session cookie.
-A socket by cookie is closed with 4101 when its session ends.
+HTTP 400 for a host that is not in ALLOWED_HOSTS, and with 403 when a page of another origin comes with a session
+cookie. A socket by cookie is closed with 4101 when its session ends.
 
 **Answers.** Any command may carry an `id` (1 to 64 characters). Exactly one answer carries the same `id`: the reply
 named with the command, `ack`, or `error`. It only says which command is answered: the server remembers no `id`, and a

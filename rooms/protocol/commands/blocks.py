@@ -10,12 +10,15 @@ class BlockUser(Command, tag="block-user"):
     the whole chat. In other rooms they arrive as ever, and a client folds them.
     """
 
+    bucket = "changes"
     username: Username
     on: bool
 
 
 class GetBlocks(Command, tag="get-blocks"):
     """Answer: `blocks`."""
+
+    bucket = "reads"
 
 
 COMMANDS: tuple[type[Command], ...] = (BlockUser, GetBlocks)

@@ -10,6 +10,7 @@ class ReportMessage(RoomCommand, tag="report-message"):
     The report keeps the message as it is now. As long as it is not settled, the same one again changes nothing.
     """
 
+    bucket = "changes"
     message_id: Id
     reason: Reason
 
@@ -20,6 +21,7 @@ class ReportUser(Command, tag="report-user"):
     As long as the report is not settled, the same one again changes nothing.
     """
 
+    bucket = "changes"
     username: Username
     reason: Reason
     room_id: str | None = None
