@@ -1,6 +1,13 @@
 """Creating, joining and leaving rooms."""
 
-from rooms.protocol.commands.base import Command, EitherRoomCommand, Id, RoomCommand, Seq
+from typing import Annotated
+
+import msgspec
+
+from rooms.protocol.commands.base import Command, EitherRoomCommand, Id, Limit, RoomCommand, Seq
+
+ROOMS_MAX = 1_000  # in one answer: 50 KB
+After = Annotated[str, msgspec.Meta(max_length=80, pattern=r"^[^\x00]*$")]
 
 
 class CreateRoom(RoomCommand, tag="create-room"):
@@ -28,7 +35,13 @@ class LeaveRoom(EitherRoomCommand, tag="leave-room"):
 
 
 class GetRooms(Command, tag="get-rooms"):
-    """Answer: `rooms-list`, every room the user may know of."""
+    """Answer: `rooms-list`, the rooms that the user may know of, by name; 1,000 at most.
+
+    `after` is the `next` of the answer before: the list goes on behind it.
+    """
+
+    limit: Limit = ROOMS_MAX
+    after: After = ""
 
     bucket = "requests"
 

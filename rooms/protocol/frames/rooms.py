@@ -56,9 +56,13 @@ class RoomLeft(Frame, tag="room-left"):
 
 
 class RoomsList(Frame, tag="rooms-list"):
-    """Answers `get-rooms`. For a connection that accepts `rooms` each room is whole, as in `room-added`."""
+    """Answers `get-rooms`. For a connection that accepts `rooms` each room is whole, as in `room-added`.
+
+    `next`, when there are more rooms, is the `after` that asks for them.
+    """
 
     rooms: list[RoomRef]
+    next: str | None = None
 
 
 FRAMES: tuple[type[Frame], ...] = (RoomCreated, RoomJoined, RoomLeft, RoomsList)

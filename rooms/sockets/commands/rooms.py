@@ -4,7 +4,7 @@ from monitoring import metrics
 from rooms import access, database
 from rooms.live.connection import Connection
 from rooms.live.node import Node
-from rooms.protocol.commands.rooms import CreateRoom, GetRooms, JoinRoom, LeaveRoom
+from rooms.protocol.commands.rooms import ROOMS_MAX, CreateRoom, GetRooms, JoinRoom, LeaveRoom
 from rooms.protocol.frames.rooms import RoomCreated, RoomJoined, RoomLeft, RoomRef, RoomsList
 from rooms.services import rooms
 from rooms.sockets import membership
@@ -33,13 +33,16 @@ async def leave_room(node: Node, connection: Connection, command: LeaveRoom) -> 
 
 
 async def get_rooms(node: Node, connection: Connection, command: GetRooms) -> None:
-    visible = await database.call(access.visible_rooms, connection.identity.user_id)
-    counts = await node.presence.counts([room.room_id for room in visible])
+    limit, user_id = min(command.limit, ROOMS_MAX), connection.identity.user_id
+    found = await database.call(access.visible_rooms, user_id, after=command.after, limit=limit + 1)
+    page = found[:limit]
+    counts = await node.presence.counts([room.room_id for room in page])
     if "rooms" in connection.accepts:
-        listed: list[RoomRef] = [rooms.whole_room(room, counts[room.room_id]) for room in visible]
+        listed: list[RoomRef] = [rooms.whole_room(room, counts[room.room_id]) for room in page]
     else:
-        listed = [RoomRef(room.name, counts[room.room_id]) for room in visible]
-    connection.send(RoomsList(id=command.id, rooms=listed))
+        listed = [RoomRef(room.name, counts[room.room_id]) for room in page]
+    more = page[-1].name if len(found) > limit else None
+    connection.send(RoomsList(id=command.id, rooms=listed, next=more))
 
 
 HANDLERS = {CreateRoom: create_room, JoinRoom: join_room, LeaveRoom: leave_room, GetRooms: get_rooms}

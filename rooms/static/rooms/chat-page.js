@@ -124,7 +124,12 @@ client.on("admin-message", (frame) =>
 // --- Who is where --------------------------------------------------------------------------------------------------------
 
 const listedRooms = new PolledList(async () => {
-  const { rooms: listed } = await client.send("get-rooms");
+  const listed = [];
+  for (let after = ""; after !== undefined; ) {
+    const page = await client.send("get-rooms", after ? { after } : {});
+    listed.push(...page.rooms);
+    after = page.next;
+  }
   known = new Map(listed.map((room) => [room.id, room]));
   for (const { id, memberCount } of listed) if (rooms.has(id)) rooms.get(id).memberCount = memberCount;
   if (current) chat.paint(current);

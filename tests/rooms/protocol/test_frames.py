@@ -124,6 +124,7 @@ GOLDEN: list[tuple[Frame, str]] = [
         RoomsList(rooms=[RoomRef("r", 2)]),
         '{"type":"rooms-list","rooms":[{"id":"r","memberCount":2}]}',
     ),
+    (RoomsList(rooms=[], next="r"), '{"type":"rooms-list","rooms":[],"next":"r"}'),
     (
         RoomAdded(room=WholeRoom("r", 2, *FIELDS, role="member", level="all", link="/orders/1/")),
         f'{{"type":"room-added","room":{{{WHOLE},"role":"member","level":"all","link":"/orders/1/"}}}}',

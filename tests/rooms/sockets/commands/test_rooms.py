@@ -89,3 +89,27 @@ async def test_the_list_has_visible_rooms_with_their_member_counts(
     await bob.join("hall")
     await alice.do(GetRooms(id="1"))
     assert alice.frames == [{"type": "rooms-list", "id": "1", "rooms": [{"id": "hall", "memberCount": 1}]}]
+
+
+async def test_the_list_is_paged_by_name(alice: Client) -> None:
+    for name in ("c", "a", "b"):
+        await database.call(make_room, name)
+    await database.call(make_room, "aa", kind=Room.Kind.PRIVATE)
+    pages: list[list[str]] = []
+    after: str | None = ""
+    while after is not None:
+        await alice.do(GetRooms(limit=2, after=after))
+        answer = alice.frames.pop()
+        pages.append([room["id"] for room in answer["rooms"]])
+        after = answer.get("next")
+    assert pages == [["a", "b"], ["c"]]
+
+
+async def test_a_list_is_cut_at_its_most_whatever_is_asked(alice: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rooms.sockets.commands.rooms.ROOMS_MAX", 2)
+    for name in ("a", "b", "c"):
+        await database.call(make_room, name)
+    for command in (GetRooms(), GetRooms(limit=99)):
+        await alice.do(command)
+        assert [room["id"] for room in alice.frames[-1]["rooms"]] == ["a", "b"]
+        assert alice.frames[-1]["next"] == "b"
