@@ -3,16 +3,15 @@
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-from django.http.response import HttpResponseBase
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from rooms.api import rates
 from rooms.authentication import BearerAuthentication
 from rooms.refusals import rest_error
 from rooms.rest import JSONParser
@@ -30,15 +29,7 @@ class View(APIView):
     content_negotiation_class = DefaultContentNegotiation
     schema = AutoSchema()
 
-    def check_throttles(self, request: Request) -> None:
-        bucket = self.buckets.get(request.method or "", "requests")
-        is_signed_in = getattr(request.user, "is_authenticated", False)  # a project may have no user for nobody
-        if is_signed_in and bucket != "messages":  # a message is counted by its room, in its view
-            rates.here().spend(bucket, request.user.pk)
-
-    def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         """Answers are somebody's own, and true for the moment."""
         response = super().finalize_response(request, response, *args, **kwargs)
         response.headers.setdefault("Cache-Control", "no-store")

@@ -31,7 +31,13 @@ class Socket(Client):
         self.queue.put_nowait({"type": "websocket.connect"})
         extensions = {"websocket.http.response": {}} | ({"chat.frames": self} if offers else {})
         headers = [(b"host", b"testserver")]
-        scope: Frame = {"type": "websocket", "path": "/ws", "headers": headers, "query_string": b"", "extensions": extensions}
+        scope: Frame = {
+            "type": "websocket",
+            "path": "/ws",
+            "headers": headers,
+            "query_string": b"",
+            "extensions": extensions,
+        }
         scope["client"] = (address, 50_000) if address else None
         self.answered: list[Frame] = []  # other events than frames and a close
         self.served = asyncio.ensure_future(ChatConsumer.as_asgi()(scope, self.queue.get, self._send))
