@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from rooms.api import rates
 from rooms.authentication import BearerAuthentication
 from rooms.refusals import rest_error
 from rooms.rest import JSONParser
@@ -28,6 +29,12 @@ class View(APIView):
     metadata_class = None
     content_negotiation_class = DefaultContentNegotiation
     schema = AutoSchema()
+
+    def check_throttles(self, request: Request) -> None:
+        bucket = self.buckets.get(request.method or "", "requests")
+        is_signed_in = getattr(request.user, "is_authenticated", False)  # a project may have no user for nobody
+        if is_signed_in and bucket != "messages":  # a message is counted by its room, in its view
+            rates.here().spend(bucket, request.user.pk)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         """Answers are somebody's own, and true for the moment."""
