@@ -119,6 +119,9 @@ class LogoutView(OpenView):
     def perform_authentication(self, request: Request) -> None:
         """Not before it is needed: a session has to show its CSRF token, a token has not."""
 
+    def check_throttles(self, request: Request) -> None:
+        """Whoever wants to be signed out is."""
+
     @extend_schema(request=SignOut, responses=responses({204: None}, 400, 403), tags=["accounts"])
     def post(self, request: Request) -> Response:
         """Signs out. A token that is no longer valid is no error."""

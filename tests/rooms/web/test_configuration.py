@@ -105,7 +105,7 @@ def test_the_page_has_only_what_the_project_has(host: Client, people: SimpleName
     host.force_login(people.admin)
     html = host.get("/talk/rooms/general/").content.decode()
     assert 'href="/talk/"' in html
-    assert '<strong class="me-name">admin</strong>' in html
+    assert '<strong class="me-name" dir="auto">admin</strong>' in html
     assert not any(absent in html for absent in ("Sign out", "/admin/", "简体中文", "<form action"))
 
 
