@@ -5,6 +5,7 @@ PYTHON ?= $(or $(firstword $(shell for python in python3 python3.13 python3.12 p
 QUICK ?=
 ARGS ?=
 DROPS ?= 10000
+STEPS ?= 20000
 
 BIN := .venv/bin
 PRODUCT := .venv/.installed
@@ -26,6 +27,7 @@ help: ## this list
 	@echo "  PYTHON=$(PYTHON)  install: the Python to use, 3.11 or newer"
 	@echo "  ARGS=           test, soak: options for pytest, as in ARGS='-k history'"
 	@echo "  DROPS=$(DROPS)     soak: how many messages are lost, over all simulations"
+	@echo "  STEPS=$(STEPS)     soak: how many commands people of changing rights try"
 	@echo "  QUICK=1         bench: a short run of two minutes that writes nothing"
 
 install: $(PRODUCT) ## create .venv and install what the product needs; other commands run this when needed
@@ -90,8 +92,8 @@ bench: install-dev ## measure beside a plain Node server and write docs/performa
 reliability: install-dev ## break the chat's dependencies on purpose and write the results to docs/reliability.md; five minutes
 	@$(BIN)/python -m tests.reliability.report
 
-soak: install-dev ## run new random simulations until DROPS messages between their processes were lost
-	@SIMULATION_SEED=$$(date +%s) SIMULATION_RUNS=$$((($(DROPS) + 99) / 100)) \
+soak: install-dev ## run new random simulations until DROPS messages were lost, and STEPS commands tried against rights
+	@SIMULATION_SEED=$$(date +%s) SIMULATION_RUNS=$$((($(DROPS) + 99) / 100)) PERMISSION_STEPS=$(STEPS) \
 		$(BIN)/python -m pytest -n auto tests/simulation $(ARGS)
 
 docs: install-dev ## rewrite the generated pages (docs/protocol.md)
