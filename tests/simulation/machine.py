@@ -24,7 +24,7 @@ from tests.simulation.clock import for_ever
 from tests.simulation.network import Layer, Line, Network
 
 R = TypeVar("R")
-SCOPE = {"type": "websocket", "path": "/ws", "headers": [], "client": ("::1", 1)}
+SCOPE = {"type": "websocket", "path": "/ws", "headers": [(b"host", b"testserver")], "client": ("::1", 1)}
 here: ContextVar["Machine | None"] = ContextVar("here", default=None)
 
 

@@ -60,6 +60,7 @@ class State:
     members: dict[tuple[str, str], Member] = field(default_factory=dict)
     messages: dict[tuple[str, int], tuple[str, str, bool]] = field(default_factory=dict)
     banned: frozenset[str] = frozenset()
+    transient: set[str] = field(default_factory=set)  # made by joining: whoever creates such a room has it
 
     @classmethod
     def read(cls) -> "State":
@@ -70,6 +71,8 @@ class State:
                 name: getattr(room, name) for name in ("kind", "title", "topic", "slow_mode_s", "locked", "history")
             }
             state.rooms[room.name] = {**shown, "closed": room.closed_at is not None}
+            if room.transient:
+                state.transient.add(room.name)
         for one in Membership.objects.select_related("room", "user"):
             ends = (one.banned_until, one.muted_until)
             is_banned, is_muted = (end is not None and end > now for end in ends)
@@ -282,8 +285,7 @@ def _room_changes(person: str, before: State, after: State) -> Iterator[tuple[st
             if now[name] != was[name]:
                 needed = RANKS["owner"] if name in ("history", "closed") else RANKS["moderator"]
                 allowed = before.may_read(room, person) and before.rank(room, person) >= needed
-                claimed = name in ("title", "kind") and before.rank(room, person) == 0 and not before.messages
-                yield name, allowed or claimed, f"set {name} of {room} to {now[name]}"
+                yield name, allowed or room in before.transient, f"set {name} of {room} to {now[name]}"
 
 
 def _member_changes(
@@ -299,7 +301,7 @@ def _member_changes(
 
 
 def _may_set_role(person: str, before: State, room: str, target: str, role: str) -> bool:
-    is_new = room not in before.rooms
+    is_new = room not in before.rooms or room in before.transient
     if person == target:
         return is_new or role == "none" or (role == "member" and before.member(room, person).role == "none")
     if not before.may_read(room, person):
