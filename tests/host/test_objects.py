@@ -36,8 +36,8 @@ async def test_who_may_see_the_object_enters_and_nobody_else_learns_of_the_room(
     ):
         for allowed in (anna, eve):
             assert (await allowed.call("join-room", roomId=room))["type"] == "room-joined"
-        for command in ("join-room", "get-history"):
-            assert (await ben.call(command, roomId=room))["code"] == "no-such-room"
+        for command, code in (("join-room", "conflict"), ("get-history", "no-such-room")):
+            assert (await ben.call(command, roomId=room))["code"] == code
         assert room not in [one["id"] for one in (await ben.call("get-rooms"))["rooms"]]
     for path in (f"/talk/api/rooms/{room}", f"/talk/api/rooms/{room}/messages"):
         assert intranet.ben.rest(path)[0] == 404
@@ -83,7 +83,7 @@ async def test_a_name_that_somebody_took_before_opens_nothing(intranet: Host) ->
         code = "import rooms; from shop.models import Order; print(rooms.room_for(Order.objects.get(number=34)).name)"
         room = await asyncio.to_thread(intranet.run, code)
         assert room.startswith("order-34-")
-        assert (await ben.call("join-room", roomId=room))["code"] == "no-such-room"
+        assert (await ben.call("join-room", roomId=room))["message"] == "This name is taken"
         history = await ben.call("get-history", roomId="order-34")
         assert [message["content"] for message in history["messages"]] == ["Mine"]
 
