@@ -18,6 +18,7 @@ User: Any = get_user_model()
 
 @admin.register(Membership)
 class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when it runs
+    fields = ("room", "user", "role", "muted_until", "banned_until", "ban_reason", "read_seq", "joined_at")
     list_display = ("room", "user", "role", "muted_until", "banned_until", "joined_at")
     list_filter = ("role", ("muted_until", IsSetFilter), ("banned_until", IsSetFilter))
     list_select_related = ("room", "user")
