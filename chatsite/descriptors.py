@@ -1,28 +1,37 @@
 """How many files and sockets this process may have open: raised as far as the system allows, checked at the start."""
 
 import sys
+from typing import Any
 
 from rooms.conf import conf
+
+
+def _resource() -> Any:
+    """The module for limits; None on Windows, which has neither."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource
+
+
+resource = _resource()
 
 RESERVE = 100  # for databases, Redis, logs and the files of pages
 
 
 def limit() -> int:
     """Of this process, now."""
-    if sys.platform == "win32":  # it has no such limit
+    if resource is None:
         return sys.maxsize
-    import resource
-
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
 def raise_limit() -> None:
     """To what an administrator allows: shells start with 1,024, for the sake of programs that cannot count further."""
-    if sys.platform == "win32":
+    if resource is None:
         return
-    import resource
-
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
