@@ -5,6 +5,8 @@ Reads the node and the database; changes nothing.
 
 from typing import Any
 
+from django.db.models import QuerySet
+
 from monitoring import health, metrics
 from rooms.live import roster
 from rooms.models import Room
@@ -13,10 +15,13 @@ from rooms.services import reports
 
 # The page is fetched every few seconds, and thousands of rows help nobody: counts are complete, lists are cut.
 PEOPLE_SHOWN, ROOMS_SHOWN, MEMBERS_SHOWN = 500, 200, 50
+ROOMS_AT_ONCE = 1_000  # named by one statement
 
 
-def collect() -> dict[str, Any]:
+def collect(*, with_private: bool) -> dict[str, Any]:
     """Status and reasons are of the process that answers, `metrics` of all workers of this server.
+
+    Without `with_private` only public rooms are named and counted under `rooms`.
 
     Raises Unavailable when presence does not answer.
     """
@@ -28,7 +33,7 @@ def collect() -> dict[str, Any]:
         "workers": metrics.workers(),
         "metrics": health.measure(metrics.total()) | {"reports": {"open": reports.open_count()}},
         "online": _online(),
-        "rooms": _rooms(),
+        "rooms": _rooms(with_private=with_private),
     }
 
 
@@ -48,19 +53,29 @@ def _online() -> dict[str, Any]:
     }
 
 
-def _rooms() -> dict[str, Any]:
+def _rooms(*, with_private: bool) -> dict[str, Any]:
     """The fullest rooms first."""
-    members = sorted(roster.room_members().items(), key=lambda room: -len(room[1]))
+    present = roster.room_members()
+    rooms = Room.objects.all() if with_private else Room.objects.filter(kind=Room.Kind.PUBLIC)
+    names = _names(rooms, list(present))
+    members = sorted(((key, present[key]) for key in names), key=lambda room: -len(room[1]))
     shown = members[:ROOMS_SHOWN]
-    names = dict(Room.objects.filter(pk__in=[room_id for room_id, _ in shown]).values_list("pk", "name"))
     return {
         "count": len(members),
         "rooms": [
             {
-                "id": names.get(room_id, str(room_id)),
+                "id": names[room_id],
                 "memberCount": len(people),
                 "members": sorted(person.username for person in people[:MEMBERS_SHOWN]),
             }
             for room_id, people in shown
         ],
     }
+
+
+def _names(rooms: QuerySet[Room], room_ids: list[int]) -> dict[int, str]:
+    """The names of those of these rooms that are in the query."""
+    names: dict[int, str] = {}
+    for start in range(0, len(room_ids), ROOMS_AT_ONCE):
+        names |= rooms.filter(pk__in=room_ids[start : start + ROOMS_AT_ONCE]).values_list("pk", "name")
+    return names

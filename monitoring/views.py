@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
@@ -14,6 +15,7 @@ from django.views.decorators.http import require_safe
 from monitoring import health as process_health
 from monitoring import metrics as instruments
 from monitoring.dashboard import collect
+from rooms.callers import MONITOR, sees_private
 from rooms.errors import ChatError
 from rooms.live import node
 
@@ -85,6 +87,8 @@ def _wants_text(request: HttpRequest) -> bool:
 @admin.site.admin_view
 def dashboard(request: HttpRequest) -> HttpResponse:
     """The page has no numbers in it; its script fetches them from `dashboard_data`."""
+    if not request.user.has_perm(MONITOR):
+        raise PermissionDenied
     context = admin.site.each_context(request) | {"title": _("Monitoring")}
     return TemplateResponse(request, "monitoring/dashboard.html", context)
 
@@ -94,9 +98,9 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 @require_safe
 def dashboard_data(request: HttpRequest) -> HttpResponse:
     """Not behind `admin_view`: a script can handle 403 better than a redirect to a sign-in page."""
-    if not admin.site.has_permission(request):
-        return JsonResponse({"error": _("Staff only.")}, status=403)
+    if not (admin.site.has_permission(request) and request.user.has_perm(MONITOR)):
+        return JsonResponse({"error": _("Staff with the permission only.")}, status=403)
     try:
-        return JsonResponse(collect())
+        return JsonResponse(collect(with_private=sees_private(request.user)))
     except ChatError as error:
         return JsonResponse({"error": error.message}, status=error.status)

@@ -26,6 +26,7 @@ SESSION_ID = "chat_session_id"  # in every signed-in session: names it whatever 
 SESSION_COOKIE = re.compile(r"[\w:.=-]{8,4096}", re.ASCII)
 SESSION_RECHECK_S = 300.0  # how long a session may have ended unseen, of engines that do not say when it ends
 MODERATE, ADMINISTER = "chat_rooms.moderate", "chat_rooms.administer"
+MONITOR, SEE_PRIVATE = "chat_rooms.monitor", "chat_rooms.see_private"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,11 @@ def roles(user: Any) -> tuple[str, ...]:
     admin = may(ADMINISTER)
     moderator = admin or may(MODERATE)
     return ("user", *(("moderator",) if moderator else ()), *(("admin",) if admin else ()))
+
+
+def sees_private(user: Any) -> bool:
+    """Whether staff are shown rooms that are not public: in the admin and on the monitoring page."""
+    return bool(user.has_perm(SEE_PRIVATE))
 
 
 def read_token(token: str) -> Caller:

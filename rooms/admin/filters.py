@@ -10,6 +10,7 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from rooms.admin.visibility import visible
 from rooms.models import FilterHit, FilterPhrase
 from rooms.services import filters
 
@@ -51,6 +52,9 @@ class FilterHitAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic
     ordering = ("-pk",)
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[FilterHit]:
+        return visible(request, super().get_queryset(request), kind="message__room__kind")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

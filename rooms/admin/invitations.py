@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from rooms import callers
 from rooms.admin.list_filters import IsSetFilter
+from rooms.admin.visibility import visible
 from rooms.models import Invitation
 from rooms.services import invitations
 
@@ -24,6 +25,9 @@ class InvitationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
     actions = ("revoke",)
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Invitation]:
+        return visible(request, super().get_queryset(request))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -10,7 +10,8 @@ from django.http import HttpRequest
 
 from rooms import callers, storage
 from rooms.admin.list_filters import IsSetFilter
-from rooms.models import Membership
+from rooms.admin.visibility import visible
+from rooms.models import Membership, Room
 from rooms.services import members, moderation
 
 User: Any = get_user_model()
@@ -29,6 +30,15 @@ class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
     ordering = ("-pk",)
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        return visible(request, super().get_queryset(request))
+
+    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """Who may not see a room makes nobody its member, themselves neither."""
+        if db_field.name == "room":
+            kwargs["queryset"] = visible(request, Room.objects.filter(removed_at=None), kind="kind")
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_autocomplete_fields(self, request: HttpRequest) -> tuple[str, ...]:
         users = self.admin_site._registry.get(User)  # noqa: SLF001 - Django's own checks look there too

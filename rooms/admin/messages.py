@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from rooms.admin.list_filters import IsSetFilter
+from rooms.admin.visibility import visible
 from rooms.models import Message
 from rooms.services.changes import delete_message
 
@@ -30,7 +31,7 @@ class NewestMessages(ChangeList):
         older = rows.order_by(f"-{order}").values_list(order, flat=True)[LISTED_MESSAGES:][:1]
         if edge := older.first():
             rows = rows.filter(**{f"{order}__gt": edge})
-        self.root_queryset = rows
+        self.root_queryset = visible(request, rows)
         return super().get_queryset(request, exclude_parameters)
 
 
@@ -53,6 +54,9 @@ class MessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic w
     actions = ("delete",)
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
+        return visible(request, super().get_queryset(request))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return NewestMessages

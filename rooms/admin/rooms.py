@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from rooms.admin.list_filters import IsSetFilter
 from rooms.admin.messages import ROOM_PARAMETER
+from rooms.admin.visibility import visible
 from rooms.errors import ChatError
 from rooms.live import roster
 from rooms.models import Membership, Room
@@ -68,6 +69,7 @@ class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when
         belonging = Membership.objects.exclude(role=Membership.Role.NONE)
         members = belonging.filter(room=OuterRef("pk")).order_by().values("room").annotate(count=Count("pk"))
         rooms: QuerySet[Room] = super().get_queryset(request).filter(removed_at=None)
+        rooms = visible(request, rooms, kind="kind")
         return rooms.annotate(members=Coalesce(Subquery(members.values("count")), 0))
 
     def has_delete_permission(self, request: HttpRequest, obj: Room | None = None) -> bool:

@@ -303,6 +303,8 @@ class Migration(migrations.Migration):
                 "permissions": [
                     ("moderate", "Can moderate every room"),
                     ("administer", "Can send messages to everybody"),
+                    ("monitor", "Can see the monitoring page"),
+                    ("see_private", "Can see private rooms"),
                 ],
             },
         ),

@@ -89,6 +89,8 @@ class Room(models.Model):
         permissions = [
             ("moderate", _("Can moderate every room")),
             ("administer", _("Can send messages to everybody")),
+            ("monitor", _("Can see the monitoring page")),
+            ("see_private", _("Can see private rooms")),
         ]
         constraints = [
             models.CheckConstraint(condition=~Q(name=""), name="room_has_a_name"),

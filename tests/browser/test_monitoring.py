@@ -21,7 +21,7 @@ async def monitoring(browser: Browser, uvicorn_server: ServerProcess) -> AsyncIt
     page = await browser.new_page()
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda line: complaints.append(line.text) if "Content Security" in line.text else None)
-    uvicorn_server.person("moderator", is_staff=True)
+    uvicorn_server.person("moderator", is_staff=True, is_superuser=True)
     await page.goto(f"{uvicorn_server.url}/admin/login/?next=/admin/monitoring/")
     await page.fill("#id_username", "moderator")
     await page.fill("#id_password", PASSWORD)

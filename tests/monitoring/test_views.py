@@ -8,13 +8,14 @@ from django.db import OperationalError, connection
 from django.test import Client
 
 from accounts.models import User
-from monitoring import health
+from monitoring import dashboard, health
 from monitoring.health import RoomTotal
+from rooms.callers import MONITOR, SEE_PRIVATE
 from rooms.errors import Unavailable
 from rooms.live import node, roster
 from rooms.live.presence import Online
 from rooms.models import Report
-from tests.support.factories import make_room, make_user
+from tests.support.factories import find_permission, make_room, make_user
 
 pytestmark = pytest.mark.django_db
 PROMETHEUS_ACCEPT = (
@@ -33,7 +34,9 @@ def _no_memory_limit(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def staff_client(client: Client) -> Client:
-    client.force_login(make_user("moderator", is_staff=True))
+    user = make_user("moderator", is_staff=True)
+    user.user_permissions.set([find_permission(MONITOR), find_permission(SEE_PRIVATE)])
+    client.force_login(user)
     return client
 
 
@@ -154,6 +157,13 @@ def test_the_page_is_for_staff(client: Client) -> None:
     assert client.get("/admin/monitoring/data/").status_code == 403
 
 
+def test_staff_without_the_permission_get_neither_the_page_nor_a_link(staff_client: Client) -> None:
+    User.objects.get().user_permissions.remove(find_permission(MONITOR))
+    assert staff_client.get("/admin/monitoring/").status_code == 403
+    assert staff_client.get("/admin/monitoring/data/").status_code == 403
+    assert "/admin/monitoring/" not in staff_client.get("/admin/").content.decode()
+
+
 def test_a_deactivated_member_of_staff_sees_nothing(staff_client: Client) -> None:
     User.objects.update(is_active=False)
     assert staff_client.get("/admin/monitoring/data/").status_code == 403
@@ -206,6 +216,33 @@ def test_the_data_names_the_rooms_with_people_the_fullest_first(
             {"id": "quiet", "memberCount": 1, "members": ["bob"]},
         ],
     }
+
+
+@pytest.mark.parametrize("kind", ["private", "direct", "object"])
+@pytest.mark.parametrize("sees_private", [True, False])
+def test_rooms_that_are_not_public_are_for_those_with_the_permission(
+    staff_client: Client, monkeypatch: pytest.MonkeyPatch, kind: str, sees_private: bool
+) -> None:
+    if not sees_private:
+        User.objects.get().user_permissions.remove(find_permission(SEE_PRIVATE))
+    lobby, hidden = make_room("lobby"), make_room("hidden", kind=kind)
+    alice, bob = Online("1", "alice", SINCE), Online("2", "bob", SINCE)
+    monkeypatch.setattr(roster, "room_members", lambda: {lobby.pk: [bob], hidden.pk: [bob, alice]})
+    rooms = staff_client.get("/admin/monitoring/data/").json()["rooms"]
+    shown = {room["id"]: room["members"] for room in rooms["rooms"]}
+    assert shown == {"lobby": ["bob"]} | ({"hidden": ["alice", "bob"]} if sees_private else {})
+    assert rooms["count"] == len(shown)
+
+
+def test_the_names_of_many_rooms_are_read_in_several_statements(
+    staff_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dashboard, "ROOMS_AT_ONCE", 2)
+    rooms = [make_room() for _ in range(5)]
+    bob = Online("2", "bob", SINCE)
+    monkeypatch.setattr(roster, "room_members", lambda: {room.pk: [bob] for room in rooms})
+    shown = staff_client.get("/admin/monitoring/data/").json()["rooms"]["rooms"]
+    assert {room["id"] for room in shown} == {room.name for room in rooms}
 
 
 def test_long_lists_are_cut_but_counted_whole(staff_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

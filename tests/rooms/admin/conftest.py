@@ -34,7 +34,7 @@ def staff(db: None) -> Staff:
 def moderator(staff: Staff) -> "Client":
     return staff(
         "view_room", "change_room", "add_room", "delete_room", "view_message", "delete_message",
-        "view_membership", "add_membership", "change_membership", "delete_membership",
+        "view_membership", "add_membership", "change_membership", "delete_membership", "see_private",
     )  # fmt: skip
 
 

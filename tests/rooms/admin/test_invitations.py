@@ -21,7 +21,7 @@ def made() -> invitations.Created:
 
 
 def test_an_invitation_is_seen_without_its_code(staff: Staff, made: invitations.Created) -> None:
-    client: Client = staff("view_invitation")
+    client: Client = staff("view_invitation", "see_private")
     for path in (PATH, f"{PATH}?q=gard", f"{PATH}{made.invitation.pk}/change/"):
         page = client.get(path)
         assert page.status_code == 200
@@ -32,9 +32,9 @@ def test_an_invitation_is_seen_without_its_code(staff: Staff, made: invitations.
 
 
 def test_it_is_revoked_once_by_those_who_may_and_noted(staff: Staff, act: Act, made: invitations.Created) -> None:
-    act(staff("view_invitation"), PATH, "revoke", made.invitation)
+    act(staff("view_invitation", "see_private"), PATH, "revoke", made.invitation)
     assert Invitation.objects.get().revoked_at is None
-    client = staff("view_invitation", "change_invitation")
+    client = staff("view_invitation", "change_invitation", "see_private")
     assert "1 invitation was revoked." in act(client, PATH, "revoke", made.invitation)
     assert "0 invitations were revoked." in act(client, PATH, "revoke", made.invitation)
     assert Invitation.objects.get().revoked_at is not None
