@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections.abc import Sequence
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -100,11 +101,13 @@ def rate(name: str) -> str:
     return value
 
 
-def choice(name: str, *, default: str, options: list[str]) -> str:
-    value = text(name, default=default).upper()
-    if value not in options:
+def choice(name: str, *, default: str, options: Sequence[str]) -> str:
+    """One of these words, in whatever case."""
+    value = text(name, default=default)
+    found = next((option for option in options if option.upper() == value.upper()), None)
+    if found is None:
         raise ImproperlyConfigured(f"{name} must be one of {', '.join(options)}, not {value!r}.")
-    return value
+    return found
 
 
 def chat() -> dict[str, Any]:
@@ -112,7 +115,7 @@ def chat() -> dict[str, Any]:
     return {name: _setting(name, setting) for name, setting in conf.SETTINGS.items() if text(name, default="")}
 
 
-def _setting(name: str, setting: conf.Setting[Any]) -> Any:
+def _setting(name: str, setting: conf.Setting[Any]) -> Any:  # noqa: PLR0911 - a table, one line an entry
     match setting:
         case conf.Number():
             return number(name, default=setting.default, minimum=setting.minimum, maximum=setting.maximum)
@@ -122,6 +125,8 @@ def _setting(name: str, setting: conf.Setting[Any]) -> Any:
             return words(name, default=[])
         case conf.Issuers():
             return issuers(name)
+        case conf.Choice():
+            return choice(name, default=setting.default, options=setting.options)
         case conf.Text() | conf.Function() | conf.RedisServers():
             return text(name, default="")
     return flag(name, default=setting.default)

@@ -71,6 +71,23 @@ class Words(Setting[Sequence[str]]):
         return None if is_right else "must be a list of texts"
 
 
+class Choice(Setting[str]):
+    """One of several words."""
+
+    def __init__(self, default: str, *others: str) -> None:
+        super().__init__(default)
+        self.options = (default, *others)
+
+    def read(self, value: Any) -> str:
+        """Raises ImproperlyConfigured, because a server may have started without the system checks."""
+        if wrong := self.problem(value):
+            raise ImproperlyConfigured(f"{self.name} {wrong}.")
+        return str(value)
+
+    def problem(self, value: Any) -> str | None:
+        return None if value in self.options else f"must be one of {', '.join(self.options)}"
+
+
 class Function(Setting[Callable[..., Any] | None]):
     """Names a function by its dotted path; empty: none."""
 
@@ -199,6 +216,9 @@ class Conf:
     CHAT_DISPLAY_NAME = Function()  # user → text; else the model's username
     CHAT_AVATAR = Function()  # user → URL or None
     CHAT_SIGN_OUT_URL = Text("")  # a URL or its name: the page then has a button
+    CHAT_ACCOUNT_URL = Text("")  # the same, for a link to one's own account
+    CHAT_REGISTRATION = Choice("open", "invitation", "closed")  # who may make an account of `accounts`
+    CHAT_ERASED_MESSAGES = Choice("keep", "delete")  # what becomes of the text of somebody who is erased
     CHAT_ACCESS_MINUTES = Number(60, minimum=1)  # an access token is valid
     CHAT_REFRESH_DAYS = Number(14, minimum=1)  # a refresh token is valid
     CHAT_ISSUERS = Issuers(())  # other systems whose tokens `accounts` exchanges for its own

@@ -1,30 +1,35 @@
-"""Announces whose rights may have changed, from what Django says of users, their permissions and their sessions."""
+"""Announces whose rights or name may have changed, from what Django says of users, their permissions and sessions."""
 
 import uuid
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
+import structlog
 from django.apps import apps
 from django.contrib.auth import SESSION_KEY, get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_delete, pre_save
 from django.http import HttpRequest
-from django.utils import timezone
 
 from rooms import people
 from rooms.callers import SESSION_ID
-from rooms.models import EndedSession
-from rooms.services.rights import announce
+from rooms.people import Shown
+from rooms.services.people import announce_deleted, announce_name, pass_on_rooms
+from rooms.services.rights import announce, end_session
 
+log = structlog.get_logger(__name__)
 User: Any = get_user_model()
+SHOWN_BEFORE = "_chat_shown_before"  # on a user who is being saved: what others have seen of them
 
 
 def connect() -> None:
+    pre_save.connect(_user_will_be_saved, sender=User)
     post_save.connect(_user_saved, sender=User)
+    pre_delete.connect(_user_will_be_deleted, sender=User)
     post_delete.connect(_user_deleted, sender=User)
     for field in ("groups", "user_permissions"):
         if hasattr(User, field):  # a model may be without permissions
@@ -40,15 +45,45 @@ def connect() -> None:
         post_delete.connect(_session_deleted, sender=Session)
 
 
+def _user_will_be_saved(instance: Any, raw: bool, update_fields: Iterable[str] | None, **_: Any) -> None:
+    fields = None if update_fields is None else set(update_fields)
+    may_rename = fields is None or people.NAME_FIELD in fields or (people.by_function() and fields != {"last_login"})
+    is_new = raw or instance._state.adding  # noqa: SLF001 - Django documents _state as public
+    instance.__dict__[SHOWN_BEFORE] = _shown(instance.pk) if may_rename and not is_new else None
+
+
+def _shown(user_id: Any) -> Shown | None:
+    """What others see of a user now; None when it is not known, and then no change of it is announced."""
+    try:
+        user = User._base_manager.filter(pk=user_id).first()  # noqa: SLF001 - Django's own, of all users
+        return people.shown(user) if user is not None else None
+    except Exception:  # a fault of the project's function must not stop the project from saving its user
+        log.exception("people.name_failed", user=str(user_id))
+        return None
+
+
+def _announce_if_renamed(user: Any, before: Shown) -> None:
+    after = people.shown(user)
+    if after != before:
+        announce_name(user_id=user.pk, shown=after)
+
+
 def _user_saved(instance: Any, created: bool, update_fields: Iterable[str] | None, **_: Any) -> None:
     people.forget(instance.pk)
     transaction.on_commit(lambda: people.forget(instance.pk))  # meanwhile another thread may have read the old name
+    if before := instance.__dict__.pop(SHOWN_BEFORE, None):
+        transaction.on_commit(lambda: _announce_if_renamed(instance, before), robust=True)
     if not created and set(update_fields or ()) != {"last_login"}:
         announce([instance.pk])
 
 
+def _user_will_be_deleted(instance: Any, **_: Any) -> None:
+    pass_on_rooms(user_id=instance.pk)
+
+
 def _user_deleted(instance: Any, **_: Any) -> None:
     announce([instance.pk])
+    announce_deleted(user_id=instance.pk)
 
 
 def _user_set_changed(instance: Any, action: str, reverse: bool, pk_set: set[Any] | None, **_: Any) -> None:
@@ -105,7 +140,5 @@ def _logged_out(request: HttpRequest | None, user: Any, **_: Any) -> None:
         return
     session: Any = getattr(request, "session", {})
     if session_id := session.get(SESSION_ID):
-        EndedSession.objects.filter(until__lt=timezone.now()).delete()
-        ended = EndedSession(id=session_id, until=session.get_expiry_date())
-        EndedSession.objects.bulk_create([ended], ignore_conflicts=True)
+        end_session(session_id=session_id, until=session.get_expiry_date())
     announce([user.pk])

@@ -15,7 +15,7 @@ from rooms.live import topics
 from rooms.live.events import Event
 from rooms.models import Message, Room
 from rooms.protocol.codec import encode
-from rooms.protocol.frames.base import UserRef
+from rooms.protocol.frames.base import DELETED_USER, UserRef
 from rooms.protocol.frames.changes import MessageDeleted, MessageEdited
 from rooms.protocol.frames.posting import ChatMessage, RoomMessage
 from rooms.protocol.rules import text_content, timestamp
@@ -115,7 +115,7 @@ def hidden_change(message: StoredMessage) -> MessageDeleted:
 
 
 def _frame(kind: type[F], message: StoredMessage) -> F:
-    author = UserRef("0", "deleted user")
+    author = UserRef("0", DELETED_USER)
     if message.username is not None:
         author = UserRef(str(message.author_id), message.username, message.avatar)
     return kind(

@@ -22,8 +22,9 @@ def chat(request: HttpRequest, name: str | None = None) -> HttpResponse:
         room = room_name(name) if name is not None else None
     except BadFrame as error:
         raise Http404 from error
-    sign_out = resolve_url(conf.CHAT_SIGN_OUT_URL) if conf.CHAT_SIGN_OUT_URL else ""
-    page = {"config": configuration(request), "room": room, "sign_out_url": sign_out}
+    urls = {"account_url": conf.CHAT_ACCOUNT_URL, "sign_out_url": conf.CHAT_SIGN_OUT_URL}
+    page = {"config": configuration(request), "room": room}
+    page |= {name: resolve_url(url) if url else "" for name, url in urls.items()}
     return render(request, "rooms/chat.html", page)
 
 

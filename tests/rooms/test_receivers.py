@@ -1,7 +1,9 @@
 """Whatever changes the rights of users is announced after the commit; what changes none is not."""
 
+import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -19,8 +21,11 @@ from django.utils import timezone
 
 from accounts import services
 from accounts.models import User
+from rooms import people
 from rooms.callers import MODERATE, SESSION_ID
+from rooms.live import topics
 from rooms.models import EndedSession, RightsChange
+from rooms.services import publishing
 from tests.support.factories import find_permission, make_user
 
 pytestmark = pytest.mark.django_db
@@ -266,3 +271,80 @@ def test_what_was_noted_of_ended_sessions_goes_when_their_cookies_have_expired(a
     client.force_login(alice)
     client.logout()
     assert EndedSession.objects.get().until > timezone.now()
+
+
+# --- Names ------------------------------------------------------------------------------------------------------------
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any) -> Callable[..., list[Any]]:
+    """Makes a change and answers the frames that everybody is sent after its commit."""
+    frames: list[Any] = []
+
+    def record(events: list[Any]) -> None:
+        frames.extend(json.loads(event.payload) for event in events if event.topic == topics.EVERYONE)
+
+    monkeypatch.setattr(publishing, "publish", record)
+
+    def run(change: Callable[[], Any]) -> list[Any]:
+        frames.clear()
+        with django_capture_on_commit_callbacks(execute=True):
+            change()
+            assert frames == []
+        return list(frames)
+
+    return run
+
+
+def full_name(user: User) -> str:
+    return user.first_name
+
+
+def save(user: User, *fields: str, **values: Any) -> None:
+    for name, value in values.items():
+        setattr(user, name, value)
+    user.save(update_fields=fields or None)
+
+
+@pytest.mark.parametrize("fields", [(), ("username",)])
+def test_everybody_learns_a_new_name(alice: User, sent: Callable[..., list[Any]], fields: tuple[str, ...]) -> None:
+    assert sent(lambda: save(alice, *fields, username="alicia")) == [
+        {"type": "user-updated", "user": {"id": str(alice.pk), "username": "alicia"}}
+    ]
+
+
+def test_a_saved_user_with_the_same_name_is_no_news(alice: User, sent: Callable[..., list[Any]]) -> None:
+    assert sent(lambda: save(alice, email="alice@example.com")) == []
+    assert sent(lambda: save(alice, "password", username="not saved")) == []
+    assert sent(lambda: make_user("dora")) == []
+
+
+def test_a_new_name_that_is_rolled_back_is_no_news(alice: User, sent: Callable[..., list[Any]]) -> None:
+    def rename() -> None:
+        with suppress(RuntimeError), transaction.atomic():
+            save(alice, username="alicia")
+            raise RuntimeError
+
+    assert sent(rename) == []
+
+
+def test_a_name_of_the_projects_function_is_compared(
+    alice: User, sent: Callable[..., list[Any]], settings: Any
+) -> None:
+    settings.CHAT_DISPLAY_NAME = f"{__name__}.full_name"
+    [frame] = sent(lambda: save(alice, "first_name", first_name="Alicia"))
+    assert frame["user"]["username"] == "Alicia"
+    assert sent(lambda: save(alice, "last_login", last_login=timezone.now())) == []
+
+
+def test_a_display_name_that_fails_does_not_stop_a_save(
+    alice: User, sent: Callable[..., list[Any]], settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(people, "shown", lambda _: 1 / 0)
+    assert sent(lambda: save(alice, username="alicia")) == []
+    assert User.objects.get().username == "alicia"
+
+
+def test_everybody_learns_that_a_user_is_no_more(alice: User, sent: Callable[..., list[Any]]) -> None:
+    key = str(alice.pk)
+    assert sent(alice.delete) == [
+        {"type": "user-updated", "user": {"id": key, "username": "deleted user"}, "deleted": True}
+    ]

@@ -7,6 +7,7 @@ from rooms.protocol.frames import (
     history,
     invitations,
     members,
+    people,
     posting,
     presence,
     rooms,
@@ -14,8 +15,5 @@ from rooms.protocol.frames import (
 )
 from rooms.protocol.frames.base import Frame
 
-FRAMES: tuple[type[Frame], ...] = tuple(
-    frame
-    for module in (session, rooms, members, invitations, presence, posting, changes, history, blocks, announcements)
-    for frame in module.FRAMES
-)
+SUBJECTS = (session, rooms, members, invitations, presence, people, posting, changes, history, blocks, announcements)
+FRAMES: tuple[type[Frame], ...] = tuple(frame for module in SUBJECTS for frame in module.FRAMES)

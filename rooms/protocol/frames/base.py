@@ -2,6 +2,8 @@
 
 import msgspec
 
+DELETED_USER = "deleted user"  # what stands where a name was; clients may say it in the reader's language
+
 
 class UserRef(msgspec.Struct, rename="camel", frozen=True, omit_defaults=True):
     """`avatar` is the address of a picture, where the site has pictures."""

@@ -112,6 +112,10 @@ client.on("room-joined", () => {
   paint();
 });
 chat.addEventListener("refused", paint);
+client.on("user-updated", ({ user, deleted }) => {
+  if (user.id === me.id && !deleted) showMe(user);
+  paintSoon(); // the list of who is online follows when it is fetched next: everybody hears of this at once
+});
 chat.addEventListener("blocks", () => {
   people.showBlocked();
   people.showRoom(current);
@@ -120,6 +124,12 @@ client.on("chat", ({ user, message }) => showBanner({ from: say("fromPerson", { 
 client.on("admin-message", (frame) =>
   showBanner({ from: say("fromAdmin", { name: frame.from }), text: frame.content, isOfficial: true }),
 );
+
+function showMe(user) {
+  Object.assign(me, { avatar: undefined }, user);
+  document.querySelector(".me-name").textContent = me.username;
+  paintAvatar(byId("my-avatar"), me);
+}
 
 // --- Who is where --------------------------------------------------------------------------------------------------------
 
@@ -193,7 +203,7 @@ byId("skip").addEventListener("click", (event) => {
   conversation.focus();
 });
 byId("leave").addEventListener("click", leaveRoom);
-paintAvatar(byId("my-avatar"), me);
+showMe(me);
 connectionState.show(client);
 
 const start = conversation.getAttribute("room") ?? history.state?.room ?? null;

@@ -121,6 +121,17 @@ export class MessageLog {
     for (const entry of this.#entries) if (entry.seq) this.#fold(entry);
   }
 
+  /** Shows another name and picture of this author, who with `deleted` is nobody any more. */
+  rename(user, deleted) {
+    const shown = deleted ? { ...user, id: "0" } : user;
+    const username = this.#configuration.sayName(shown);
+    for (const entry of this.#entries.filter(({ authorId }) => authorId === user.id)) {
+      entry.authorId = shown.id;
+      entry.element.querySelector(".author").textContent = username;
+      paintAvatar(entry.element.querySelector(".avatar"), { ...shown, username });
+    }
+  }
+
   /** Removes everything but unsent messages. */
   clear() {
     for (const entry of [...this.#entries]) if (entry.order !== Infinity) this.#remove(entry);

@@ -140,6 +140,7 @@ export class SharedChat extends EventTarget {
     on("room-reset", (room) => room.logs.forEach((log) => log.clear()));
     on("user-joined", (room, frame) => this.#cameOrWent(room, frame, "joined"));
     on("user-left", (room, frame) => this.#cameOrWent(room, frame, "left"));
+    this.client.on("user-updated", (frame) => this.#renamed(frame));
     on("room-lost", (room, frame) => this.#refuse(room, frame));
     on("room-joined", (room, { memberCount }) => {
       room.entered(memberCount);
@@ -160,6 +161,15 @@ export class SharedChat extends EventTarget {
     // The author of a missed one may have left since.
     if (!message.missed) room.people.set(message.user.id, message.user);
     for (const [view, log] of room.logs) if (log.add(message)) view.added(room, { isMessage: true });
+  }
+
+  /** Somebody has another name, or none any more: the same in every room. */
+  #renamed({ user, deleted }) {
+    for (const room of this.rooms.values()) {
+      if (deleted) room.people.delete(user.id);
+      else if (room.people.has(user.id)) room.people.set(user.id, user);
+      for (const log of room.logs.values()) log.rename(user, deleted);
+    }
   }
 
   #cameOrWent(room, { user, timestamp }, key) {

@@ -62,12 +62,12 @@ def test_a_seq_outside_its_rule_is_refused(api: Client, room: Room, query: str) 
 
 
 @pytest.mark.parametrize("count", [0, 1, 20])
-def test_a_page_of_messages_takes_four_queries(
+def test_a_page_of_messages_takes_five_queries(
     api: Client, room: Room, count: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for _ in range(count):
         make_message(room, make_user())
-    with django_assert_num_queries(4):  # session, user, room, messages with their authors
+    with django_assert_num_queries(5):  # session, user, device, room, messages with their authors
         assert len(seqs(api, "")) == count
 
 

@@ -18,6 +18,7 @@ from rooms.protocol.frames.changes import MessageDeleted, MessageEdited
 from rooms.protocol.frames.history import Heads, MessageBatch, MessageHistory
 from rooms.protocol.frames.invitations import Invitation
 from rooms.protocol.frames.members import Member, Members, RoomAdded, RoomOpened, RoomRemoved
+from rooms.protocol.frames.people import UserUpdated
 from rooms.protocol.frames.posting import ChatMessage, RoomMessage
 from rooms.protocol.frames.presence import OnlineUser, OnlineUsers, RoomMembers, UserJoined, UserLeft
 from rooms.protocol.frames.rooms import RoomCreated, RoomJoined, RoomLeft, RoomRef, RoomsList, WholeRoom
@@ -90,6 +91,11 @@ GOLDEN: list[tuple[Frame, str]] = [
     (
         UserLeft(room_id="r", user=ALICE, timestamp=NOW),
         f'{{"type":"user-left","roomId":"r","user":{{"id":"1","username":"alice"}},"timestamp":"{NOW}"}}',
+    ),
+    (UserUpdated(user=ALICE), '{"type":"user-updated","user":{"id":"1","username":"alice"}}'),
+    (
+        UserUpdated(user=UserRef("1", "deleted user"), deleted=True),
+        '{"type":"user-updated","user":{"id":"1","username":"deleted user"},"deleted":true}',
     ),
     (ChatMessage(**HELLO), HELLO_CHAT),
     (RoomMessage(**HELLO), f'{{"type":"room-message",{HELLO_JSON}}}'),

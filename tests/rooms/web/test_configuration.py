@@ -28,7 +28,7 @@ def host(settings: Any, alice: Client) -> Client:
     """Alice in a project that has the chat at /talk/ and users of its own."""
     settings.ROOT_URLCONF = HOST_URLS
     settings.LOGIN_URL = "/enter/"
-    settings.CHAT_SIGN_OUT_URL = ""
+    settings.CHAT_SIGN_OUT_URL = settings.CHAT_ACCOUNT_URL = ""
     return alice
 
 
@@ -106,13 +106,14 @@ def test_the_page_has_only_what_the_project_has(host: Client, people: SimpleName
     html = host.get("/talk/rooms/general/").content.decode()
     assert 'href="/talk/"' in html
     assert '<strong class="me-name" dir="auto">admin</strong>' in html
-    assert not any(absent in html for absent in ("Sign out", "/admin/", "简体中文", "<form action"))
+    assert not any(absent in html for absent in ("Sign out", "Your account", "/admin/", "简体中文", "<form action"))
 
 
 def test_the_page_of_the_site_has_it_all(client: Client, people: SimpleNamespace) -> None:
     client.force_login(people.admin)
     html = client.get("/").content.decode()
     assert '<form action="/accounts/sign-out/" method="post">' in html
+    assert 'href="/accounts/me/"' in html
     assert 'href="/admin/"' in html
     assert '<form action="/i18n/setlang/" method="post" class="languages"' in html
 
