@@ -13,8 +13,8 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import identities, services
-from accounts.guesses import registration
+from accounts import identities, registration, services
+from accounts.guesses import registration as count_registration
 from accounts.models import User
 from accounts.services import SignedIn
 from rooms import guesses, rest
@@ -33,9 +33,11 @@ class Credentials(msgspec.Struct):
 
 
 class NewAccount(Credentials):
-    """`email` is for a new password when this one is forgotten; other users do not see it."""
+    """`email` is for a new password when this one is forgotten; other users do not see it. `invitation` is the code
+    of one, where registering needs it."""
 
     email: Annotated[str, msgspec.Meta(max_length=254, pattern=r"^[^\x00]*$")] = ""
+    invitation: Annotated[str, msgspec.Meta(max_length=100, pattern=r"^[^\x00]*$")] = ""
 
 
 class RefreshToken(msgspec.Struct):
@@ -80,19 +82,21 @@ class AuthView(OpenView):
     def post(self, request: Request) -> Response:
         """Signs in."""
         credentials = rest.body(request.data, Credentials)
-        return _tokens(
-            services.sign_in(username=credentials.username, password=credentials.password, **_device(request))
+        return tokens_answer(
+            services.sign_in(username=credentials.username, password=credentials.password, **device_of(request))
         )
 
 
 class RegisterView(OpenView):
-    @extend_schema(request=NewAccount, responses=responses({201: Tokens}, 400), tags=["accounts"])
+    @extend_schema(request=NewAccount, responses=responses({201: Tokens}, 400, 403, 404), tags=["accounts"])
     def post(self, request: Request) -> Response:
         """Makes an account and signs it in."""
         account = rest.body(request.data, NewAccount)
-        registration(address=_address(request))
-        user = services.register(username=account.username, password=account.password, email=account.email)
-        return _tokens(services.open_sign_in(user=user, **_device(request)), status=201)
+        count_registration(address=address_of(request))
+        user = registration.register(
+            username=account.username, password=account.password, email=account.email, invitation=account.invitation
+        )
+        return tokens_answer(services.open_sign_in(user=user, **device_of(request)), status=201)
 
 
 class RefreshView(OpenView):
@@ -100,8 +104,8 @@ class RefreshView(OpenView):
     def post(self, request: Request) -> Response:
         """Exchanges a refresh token for new tokens. A second use signs this device out."""
         token = rest.body(request.data, RefreshToken).refresh
-        with guesses.token(address=_address(request), door="rest"):
-            return _tokens(services.refresh(token=token))
+        with guesses.token(address=address_of(request), door="rest"):
+            return tokens_answer(services.refresh(token=token))
 
 
 class ExchangeView(OpenView):
@@ -109,8 +113,8 @@ class ExchangeView(OpenView):
     def post(self, request: Request) -> Response:
         """Signs in whom a trusted issuer's token names."""
         foreign = rest.body(request.data, ForeignToken)
-        with guesses.token(address=_address(request), door="rest"):
-            return _tokens(identities.exchange(token=foreign.token, **_device(request)))
+        with guesses.token(address=address_of(request), door="rest"):
+            return tokens_answer(identities.exchange(token=foreign.token, **device_of(request)))
 
 
 class LogoutView(OpenView):
@@ -140,18 +144,21 @@ class MeView(View):
         return Response(msgspec.to_builtins(_me(cast(User, request.user))))
 
 
-def _address(request: Request) -> str:
+def address_of(request: Request) -> str:
+    """Where a request comes from."""
     return str(request.META.get("REMOTE_ADDR", ""))
 
 
-def _device(request: Request) -> dict[str, str]:
-    return {"address": _address(request), "user_agent": request.headers.get("User-Agent", "")}
+def device_of(request: Request) -> dict[str, str]:
+    """What is noted of the device that a request comes from."""
+    return {"address": address_of(request), "user_agent": request.headers.get("User-Agent", "")}
 
 
 def _me(user: User) -> Me:
     return Me(str(user.pk), user.username, list(roles(user)))
 
 
-def _tokens(signed_in: SignedIn, status: int = 200) -> Response:
+def tokens_answer(signed_in: SignedIn, status: int = 200) -> Response:
+    """The tokens of somebody who has just signed in."""
     answer = Tokens(signed_in.access, signed_in.refresh, _me(signed_in.user))
     return Response(msgspec.to_builtins(answer), status=status)

@@ -15,18 +15,27 @@ from django.contrib.auth.forms import (
     SetPasswordForm,
     UserChangeForm,
 )
-from django.forms import EmailInput
+from django.forms import CharField, EmailInput, TextInput
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from accounts import mails, services
+from accounts import mails, registration, services
 from accounts.models import User
 
 MAX_MAILS = 5  # to one address at a time, however many accounts somebody has made with it
 
 
 class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]  # the class takes no argument when it runs
-    """A new username, an address if somebody likes, and a password that passes the validators, typed twice."""
+    """A new username, an address if somebody likes, and a password that passes the validators, typed twice.
+
+    Where it needs an invitation, its code comes first.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if registration.needs_invitation():
+            code = CharField(label=_("Invitation"), max_length=100, widget=TextInput(attrs={"autocomplete": "off"}))
+            self.fields = {"invitation": code, **self.fields}
 
     class Meta:
         model = User

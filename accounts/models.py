@@ -8,8 +8,9 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxLengthValidator
+from django.core.validators import MaxLengthValidator, MinValueValidator
 from django.db import models
+from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
@@ -131,15 +132,19 @@ class User(AbstractUser):
 
 
 class SignIn(models.Model):
-    """One device's sign-in: a family of refresh tokens, of which only the newest is good."""
+    """One device's sign-in: a browser's session, or a family of refresh tokens, of which only the newest is good."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sign_ins", verbose_name=_("user"))
+    is_browser = models.BooleanField(
+        _("browser"), default=False, help_text=_("A session of a browser, and not of a program with tokens.")
+    )
+    stamp = models.CharField(max_length=24, editable=False)  # the user's at its last use: with another one it is over
     generation = models.PositiveIntegerField(_("generation"), default=0, help_text=_("Of its newest refresh token."))
     address = models.GenericIPAddressField(_("address"), null=True, blank=True)
     user_agent = models.CharField(_("user agent"), max_length=200, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    used_at = models.DateTimeField(_("last used"), auto_now=True)
+    used_at = models.DateTimeField(_("last used"), default=timezone.now)
     expires_at = models.DateTimeField(_("expires"))
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
 
@@ -167,3 +172,30 @@ class ExternalIdentity(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject} · {self.issuer}"
+
+
+class Invitation(models.Model):
+    """A code that lets some people make an account. It is shown once; what is stored is its hash."""
+
+    code_hash = models.CharField(max_length=64, unique=True, editable=False)
+    note = models.CharField(_("note"), max_length=200, blank=True, help_text=_("For whom it is. Only staff see it."))
+    uses = models.PositiveIntegerField(
+        _("uses"), default=1, validators=[MinValueValidator(1)], help_text=_("How many accounts can be made with it.")
+    )
+    used = models.PositiveIntegerField(_("used"), default=0, editable=False)
+    expires_at = models.DateTimeField(_("expires"))
+    revoked_at = models.DateTimeField(_("revoked"), null=True, editable=False)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    created_by = models.ForeignKey(
+        User, on_delete=models.SET_NULL, null=True, editable=False, related_name="+", verbose_name=_("created by")
+    )
+
+    class Meta:
+        verbose_name = _("invitation")
+        verbose_name_plural = _("invitations")
+        constraints = [
+            models.CheckConstraint(condition=models.Q(used__lte=models.F("uses")), name="chat_no_invitation_overused")
+        ]
+
+    def __str__(self) -> str:
+        return self.note or f"{self.created_at:%Y-%m-%d %H:%M}"

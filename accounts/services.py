@@ -25,7 +25,7 @@ from rooms import names
 from rooms.callers import roles
 from rooms.conf import conf
 from rooms.errors import AuthRequired
-from rooms.services.rights import announce
+from rooms.services.rights import announce, end_session
 
 RETRY_GRACE = timedelta(seconds=10)  # a client whose answer got lost asks again within its usual time-out
 ROWS_PER_INSERT = 1000
@@ -40,15 +40,25 @@ class SignedIn:
 
 def register(*, username: str, password: str, email: str = "") -> User:
     """Makes an account; raises Django's ValidationError, by field, for what will not do."""
+    return store_user(new_user(username=username, password=password, email=email))
+
+
+def new_user(*, username: str, password: str, email: str = "") -> User:
+    """A user with this password, who is not stored yet; raises what `register` raises."""
     user = User(username=User.normalize_username(username), email=email)
     problems = _problems(user, password)
     if problems:
         raise ValidationError(problems)
     user.set_password(password)
+    return user
+
+
+def store_user(user: User) -> User:
+    """Stores a new user; raises ValidationError when somebody has just taken the name."""
     try:
         with transaction.atomic():
             user.save(force_insert=True)
-    except IntegrityError:  # somebody has just taken the name
+    except IntegrityError:
         raise ValidationError({"username": user.unique_error_message(User, ("username",))}) from None
     return user
 
@@ -75,9 +85,8 @@ def open_sign_in(*, user: User, address: str = "", user_agent: str = "") -> Sign
     """Tokens for somebody who has proved who they are."""
     now = timezone.now()
     user.sign_ins.filter(expires_at__lt=now).delete()
-    record = user.sign_ins.create(
-        address=_address(address), user_agent=user_agent.replace("\0", "")[:200], expires_at=_end(now)
-    )
+    device = {"address": address_of(address), "user_agent": shown_agent(user_agent)}
+    record = user.sign_ins.create(expires_at=_end(now), stamp=user.stamp(), **device)
     update_last_login(User, user)
     return _tokens(user, record.pk, generation=0)
 
@@ -132,10 +141,13 @@ def deactivate(*, user_ids: Collection[int]) -> None:
 
 
 def revoke(*, sign_ins: Collection[SignIn]) -> None:
-    """Ends these devices' sign-ins and their open sockets."""
+    """Ends these devices' sign-ins, sessions and open sockets."""
     open_ones = SignIn.objects.filter(pk__in=[sign_in.pk for sign_in in sign_ins], revoked_at=None)
     with transaction.atomic():
         open_ones.update(revoked_at=timezone.now())
+        for sign_in in sign_ins:
+            if sign_in.is_browser:
+                end_session(session_id=sign_in.pk, until=sign_in.expires_at)
         announce(sign_in.user_id for sign_in in sign_ins)
 
 
@@ -179,7 +191,7 @@ def _revoke(sign_in_id: uuid.UUID, user_id: int) -> None:
         announce([user_id])
 
 
-def _address(text: str) -> str | None:
+def address_of(text: str) -> str | None:
     """The address without its zone; None for what is none, as behind a Unix socket."""
     address = text.partition("%")[0]
     try:
@@ -187,6 +199,11 @@ def _address(text: str) -> str | None:
     except ValidationError:
         return None
     return address
+
+
+def shown_agent(text: str) -> str:
+    """What a program says it is, as it can be stored."""
+    return text.replace("\0", "")[:200]
 
 
 def _end(now: datetime) -> datetime:

@@ -23,15 +23,16 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import FormView
 
-from accounts import guesses, services
+from accounts import guesses, registration
 from accounts.forms import ForgottenForm, NewPasswordForm, RegisterForm
 from accounts.refusals import sentence, with_wait
 from accounts.sign_in_forms import SignInForm
-from rooms.errors import RateLimited
+from rooms.errors import InvalidInvitation, RateLimited
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -54,7 +55,7 @@ class SignInView(LoginView):
         return {**super().get_form_kwargs(), "label_suffix": ""}
 
     def get_context_data(self, **values: Any) -> dict[str, Any]:
-        return super().get_context_data(sends_mails=sends_mails(), **values)
+        return super().get_context_data(sends_mails=sends_mails(), is_open=registration.is_open(), **values)
 
 
 class SignOutView(LogoutView):
@@ -63,16 +64,21 @@ class SignOutView(LogoutView):
 
 @method_decorator([login_not_required, never_cache, sensitive_post_parameters()], name="dispatch")
 class RegisterView(RedirectURLMixin, FormView):  # type: ignore[type-arg]  # the class takes no argument when it runs
-    """Makes an account and signs it in; goes on to `next` as the sign-in page does."""
+    """Makes an account and signs it in; goes on to `next` as the sign-in page does. 404 where nobody can register."""
 
     template_name = "accounts/register.html"
     form_class = RegisterForm
     next_page = settings.LOGIN_REDIRECT_URL
 
     def dispatch(self, request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        if not registration.is_open():
+            raise Http404
         if request.user.is_authenticated:
             return HttpResponseRedirect(self.get_success_url())
         return super().dispatch(request, *args, **kwargs)
+
+    def get_initial(self) -> dict[str, Any]:
+        return {**super().get_initial(), "invitation": self.request.GET.get("invitation", "")}
 
     def get_form_kwargs(self) -> dict[str, Any]:
         return {**super().get_form_kwargs(), "label_suffix": ""}
@@ -80,11 +86,15 @@ class RegisterView(RedirectURLMixin, FormView):  # type: ignore[type-arg]  # the
     def form_valid(self, form: RegisterForm) -> HttpResponse:
         try:
             guesses.registration(address=self.request.META.get("REMOTE_ADDR", ""))
-            user = services.register(
+            user = registration.register(
                 username=form.cleaned_data["username"],
                 password=form.cleaned_data["password1"],
                 email=form.cleaned_data["email"],
+                invitation=form.cleaned_data.get("invitation", ""),
             )
+        except InvalidInvitation:
+            form.add_error("invitation", gettext("This invitation is not valid, or not any more."))
+            return self.form_invalid(form)
         except ValidationError as error:  # the name, which was free when the form looked
             form.add_error("username", error.messages)
             return self.form_invalid(form)

@@ -28,6 +28,7 @@ PORT = environment.number("PORT", default=8000, minimum=1, maximum=65535)
 globals().update(environment.chat())
 CHAT_TOKEN_READER = "accounts.authentication.by_token"  # noqa: S105 - names a function
 CHAT_SIGN_OUT_URL = "chat_accounts:sign-out"
+CHAT_ACCOUNT_URL = "chat_accounts:account"
 
 # --- Tokens -----------------------------------------------------------------------------------------------------------
 SIMPLE_JWT = {
@@ -74,7 +75,7 @@ MIDDLEWARE = [
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.SessionMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "accounts.refusals.RefusalPages",

@@ -2,6 +2,7 @@
 
 import uuid
 
+import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
 from django.conf import settings
@@ -64,10 +65,7 @@ class Migration(migrations.Migration):
                         verbose_name="username",
                     ),
                 ),
-                (
-                    "username_key",
-                    rooms.models.keys.NameKey(editable=False, max_length=150, of="username", unique=True),
-                ),
+                ("username_key", rooms.models.keys.NameKey(editable=False, max_length=150, of="username", unique=True)),
                 (
                     "username_shape",
                     rooms.models.keys.NameShape(editable=False, max_length=255, of="username", unique=True),
@@ -132,9 +130,64 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Invitation",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code_hash", models.CharField(editable=False, max_length=64, unique=True)),
+                (
+                    "note",
+                    models.CharField(
+                        blank=True, help_text="For whom it is. Only staff see it.", max_length=200, verbose_name="note"
+                    ),
+                ),
+                (
+                    "uses",
+                    models.PositiveIntegerField(
+                        default=1,
+                        help_text="How many accounts can be made with it.",
+                        validators=[django.core.validators.MinValueValidator(1)],
+                        verbose_name="uses",
+                    ),
+                ),
+                ("used", models.PositiveIntegerField(default=0, editable=False, verbose_name="used")),
+                ("expires_at", models.DateTimeField(verbose_name="expires")),
+                ("revoked_at", models.DateTimeField(editable=False, null=True, verbose_name="revoked")),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="created by",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "invitation",
+                "verbose_name_plural": "invitations",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("used__lte", models.F("uses"))), name="chat_no_invitation_overused"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="SignIn",
             fields=[
                 ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "is_browser",
+                    models.BooleanField(
+                        default=False,
+                        help_text="A session of a browser, and not of a program with tokens.",
+                        verbose_name="browser",
+                    ),
+                ),
+                ("stamp", models.CharField(editable=False, max_length=24)),
                 (
                     "generation",
                     models.PositiveIntegerField(
@@ -144,7 +197,7 @@ class Migration(migrations.Migration):
                 ("address", models.GenericIPAddressField(blank=True, null=True, verbose_name="address")),
                 ("user_agent", models.CharField(blank=True, max_length=200, verbose_name="user agent")),
                 ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
-                ("used_at", models.DateTimeField(auto_now=True, verbose_name="last used")),
+                ("used_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="last used")),
                 ("expires_at", models.DateTimeField(verbose_name="expires")),
                 ("revoked_at", models.DateTimeField(blank=True, null=True, verbose_name="revoked")),
                 (

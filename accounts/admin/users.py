@@ -19,6 +19,8 @@ from accounts.forms import AddUserForm, ChangeUserForm
 from accounts.models import ExternalIdentity, SignIn, User
 from accounts.sign_in_forms import AdminSignInForm
 from rooms.admin.list_filters import IsSetFilter
+from rooms.callers import sees_private
+from rooms.models import Membership
 
 RANK_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
 WITH_PERMISSIONS = (
@@ -26,6 +28,8 @@ WITH_PERMISSIONS = (
 )
 admin.site.login_form = admin.site.login_form or AdminSignInForm  # a project may have its own
 NAMES_OF_OWNED = {model._meta.verbose_name for model in (SignIn, ExternalIdentity)}  # noqa: SLF001 - Django documents _meta as public
+
+NAME_OF_MEMBERSHIPS = Membership._meta.verbose_name_plural  # noqa: SLF001 - the same
 
 
 @admin.register(User)
@@ -55,8 +59,15 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # not generic when 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
     ) -> tuple[list[Any], dict[Any, Any], set[Any], list[Any]]:
-        """A user's sign-ins and identities go with the user, though nobody may delete them one by one."""
-        deleted, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        """A user's sign-ins and identities go with the user, though nobody may delete them one by one.
+
+        Memberships name rooms that not all staff may know of.
+        """
+        found: tuple[Any, ...] = super().get_deleted_objects(objs, request)
+        deleted, counts, lacking, protected = found
+        if not sees_private(request.user):
+            deleted = [user for user in deleted if not isinstance(user, list)]
+            counts = {name: count for name, count in counts.items() if name != NAME_OF_MEMBERSHIPS}
         return deleted, counts, lacking - NAMES_OF_OWNED, protected
 
     def save_model(self, request: HttpRequest, obj: User, form: "ModelForm[User]", change: bool) -> None:
