@@ -21,7 +21,7 @@ from django.utils import timezone
 from accounts import tokens
 from accounts.models import SignIn, User
 from rooms import names
-from rooms.callers import roles
+from rooms.callers import check_ban, roles
 from rooms.conf import conf
 from rooms.errors import AuthRequired
 from rooms.services.rights import announce
@@ -53,7 +53,10 @@ def register(*, username: str, password: str, email: str = "") -> User:
 
 
 def sign_in(*, username: str, password: str, address: str = "", user_agent: str = "") -> SignedIn:
-    """Raises AuthRequired when they are wrong; an unknown name costs the same time as a wrong password."""
+    """Raises AuthRequired when they are wrong, Banned for a user who is banned from the chat.
+
+    An unknown name costs the same time as a wrong password.
+    """
     user = authenticate(username=username, password=password)
     if not isinstance(user, User):
         raise AuthRequired("Wrong username or password")
@@ -61,7 +64,8 @@ def sign_in(*, username: str, password: str, address: str = "", user_agent: str 
 
 
 def open_sign_in(*, user: User, address: str = "", user_agent: str = "") -> SignedIn:
-    """Tokens for somebody who has proved who they are."""
+    """Tokens for somebody who has proved who they are; raises Banned."""
+    check_ban(user.pk)
     now = timezone.now()
     user.sign_ins.filter(expires_at__lt=now).delete()
     record = user.sign_ins.create(
@@ -72,7 +76,7 @@ def open_sign_in(*, user: User, address: str = "", user_agent: str = "") -> Sign
 
 
 def refresh(*, token: str) -> SignedIn:
-    """Exchanges a refresh token for new tokens; raises AuthRequired or AuthExpired.
+    """Exchanges a refresh token for new tokens; raises AuthRequired, AuthExpired, Banned.
 
     Each is good once. A second use means that two hold it, so both are signed out; but within RETRY_GRACE the token
     before the newest may be a client's second try, and gets what the first try got.
@@ -81,6 +85,7 @@ def refresh(*, token: str) -> SignedIn:
     user = User.objects.filter(pk=claims.user_id, is_active=True).first()
     if not user or user.stamp() != claims.stamp:
         raise AuthRequired("Token is no longer valid")
+    check_ban(user.pk)
     now, generation = timezone.now(), claims.generation + 1
     record = SignIn.objects.filter(pk=claims.sign_in, user=user, revoked_at=None)
     exchanged = record.filter(generation=claims.generation).update(

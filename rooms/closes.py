@@ -18,6 +18,7 @@ OVERLOADED = Close(1013, "Server overloaded", "This process has CHAT_MAX_CONNECT
 SLOW_CONSUMER = Close(4001, "Slow consumer", "The client read too slowly: reconnect, and resume by `seq`.")
 TOKEN_EXPIRED = Close(4100, "Token expired", "`auth-expiring` was sent, and no new `auth` came.")
 SIGNED_OUT = Close(4101, "Signed out", "The user signed out, or changed the password.")
-BANNED = Close(4102, "Banned", "The user was deactivated.")
+BANNED = Close(4102, "Banned", "The user was deactivated or banned from the chat; an `error` has the reason.")
+KICKED = Close(4103, "Kicked", "An admin has ended all connections of this user.")
 
-CLOSES = (SHUTDOWN, AUTH_FAILED, TOO_BIG, OVERLOADED, SLOW_CONSUMER, TOKEN_EXPIRED, SIGNED_OUT, BANNED)
+CLOSES = (SHUTDOWN, AUTH_FAILED, TOO_BIG, OVERLOADED, SLOW_CONSUMER, TOKEN_EXPIRED, SIGNED_OUT, BANNED, KICKED)

@@ -67,6 +67,12 @@ class Refused(Forbidden):
     """A hook of the project refused it; the message says why."""
 
 
+class Disconnected(Forbidden):
+    """An admin has ended all connections of this user."""
+
+    text = "Your connections were ended by an administrator"
+
+
 class NoSuchRoom(ChatError):
     """No such room, or none that this user may know of."""
 

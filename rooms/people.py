@@ -10,9 +10,10 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from django.contrib.auth import get_user_model
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db.models import CharField, EmailField, Field, UUIDField
 
+from rooms import names
 from rooms.conf import conf
 
 KEPT_S = 30.0
@@ -74,6 +75,20 @@ def _name(user: Any) -> str:
         return str(getattr(user, NAME_FIELD))
     full_name = user.get_full_name() if hasattr(user, "get_full_name") else ""
     return (full_name or user.get_username()).partition("@")[0]
+
+
+def find(name: str) -> Any:
+    """The key of the user of this name, None when there is none. Where names come from a function, which may give two
+    people the same, a user is named by the key.
+    """
+    if NAME_FIELD is not None and conf.CHAT_DISPLAY_NAME is None:
+        field, value = NAME_FIELD, names.normalized(name)
+    else:
+        field, value = "pk", name
+    try:
+        return User._base_manager.filter(**{field: value}).values_list("pk", flat=True).first()  # noqa: SLF001 - Django's own, of all users
+    except (ValueError, ValidationError):  # no key of this model
+        return None
 
 
 def lookup(user_ids: Iterable[Any]) -> dict[Any, Shown]:

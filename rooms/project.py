@@ -8,7 +8,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.db.models import Model
 
-from rooms import access
+from rooms import access, callers
 from rooms.conf import conf
 from rooms.errors import BadFrame, TooLarge
 from rooms.live import control
@@ -36,7 +36,9 @@ def post_message(room: Room | Model | str, user: Any, text: str, *, client_id: s
     `client_id` posts nothing and answers the first message.
     """
     found = access.room(user.pk, _name(room))
-    return posting.post_message(room_id=found.room_id, author_id=user.pk, content=text, client_id=client_id)
+    return posting.post_message(
+        room_id=found.room_id, author_id=user.pk, content=text, client_id=client_id, roles=callers.roles(user)
+    )
 
 
 def notify(user: Any, event: str, data: Any = None) -> None:

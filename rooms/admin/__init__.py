@@ -1,3 +1,3 @@
 """Rooms in the Django admin, by subject."""
 
-from rooms.admin import members, messages, rooms  # noqa: F401 - registers their pages
+from rooms.admin import audit, members, messages, rooms, server_bans  # noqa: F401 - registers their pages

@@ -19,10 +19,11 @@ class RoomChanged(msgspec.Struct, tag="room"):
 
 
 class Notification(msgspec.Struct, tag="notify"):
-    """This frame is for every connection of this user."""
+    """This frame is for every connection of this user, but those in the room `besides`: they get it with all there."""
 
     key: str
     frame: str
+    besides: int = 0
 
 
 Control = UsersChanged | RoomChanged | Notification

@@ -25,6 +25,7 @@ from rooms.live import control, topics
 from rooms.live.bus import Bus
 from rooms.live.connection import Connection
 from rooms.live.control import Notification, RoomChanged, UsersChanged
+from rooms.live.ends import TICK_S, Ends
 from rooms.live.events import Encoded, Event
 from rooms.live.hub import Hub
 from rooms.live.presence import Departure
@@ -49,6 +50,7 @@ Recheck = Callable[["Node", Connection], Coroutine[Any, Any, None]]
 ASK_TIMEOUT_S = 5.0
 MEMBERS_EVERY_S = 1.0
 DISCONNECT_S = 2.0  # for the last clients to answer their close frame
+RIGHTS_EVERY_S = 1.0  # what a moderator does holds within a second, also when its announcement was lost
 MAX_LEASE_S = 20  # who may be where is asked again by then, and answered before 30 s
 PURGE_PAUSE_S = 0.02  # between two deletions, for other writers
 
@@ -60,8 +62,9 @@ class Node:
         self._recheck = recheck
         self.loop = asyncio.get_running_loop()
         self.connections: dict[str, Connection] = {}
-        self.rights = Rights(self.connections, lambda connection: self.spawn(recheck(self, connection)), self.loop.time)
+        self.rights = Rights(self.connections, self._recheck_soon, self.loop.time)
         self.hub = Hub(lambda topic: self.repair.on_gap(topic), self.loop.call_later)  # noqa: PLW0108 - made below
+        self.ends = Ends(self.connections, self.notify, self.loop.time, conf.CHAT_HEADS_INTERVAL_S)
         self.repair = Repair(self.hub, self.spawn, self.rights.recheck_rooms)
         self.bus = Bus(self.hub, self.on_control, ring=configured_ring())
         self._checkpoints = Checkpoints()
@@ -84,7 +87,8 @@ class Node:
         self.bus.start()
         self.spawn(_repeat(self._upkeep, conf.CHAT_PRESENCE_LEASE_S / 3))
         self.spawn(_repeat(self._sweep, conf.CHAT_HEADS_INTERVAL_S))
-        self.spawn(_repeat(self.rights.poll, conf.CHAT_HEADS_INTERVAL_S))
+        self.spawn(_repeat(self.rights.poll, RIGHTS_EVERY_S))
+        self.spawn(_repeat(self.ends.tick, TICK_S))
         self.spawn(_repeat(self._recheck_leases, min(conf.CHAT_PRESENCE_LEASE_S, MAX_LEASE_S)))
         self.spawn(_repeat(self._remove_rooms, conf.CHAT_HEADS_INTERVAL_S))
 
@@ -145,12 +149,14 @@ class Node:
                 self.rights.recheck_users(keys)
             case RoomChanged(room_id):
                 self.rights.recheck_rooms([room_id])
-            case Notification(key, frame):
-                self._notify(key, Encoded(frame.encode()))
+            case Notification(key, frame, besides):
+                self.notify(key, Encoded(frame.encode()), besides)
 
-    def _notify(self, key: str, frame: Encoded) -> None:
+    def notify(self, key: str, frame: Encoded, besides: int = 0) -> None:
+        """Sends a frame to each connection of a user that is not in the room `besides`."""
         for connection in list(self.connections.values()):
-            if connection.identity is not None and connection.identity.key == key:
+            is_theirs = connection.identity is not None and connection.identity.key == key
+            if is_theirs and not (besides and any(room.room_id == besides for room in connection.rooms.values())):
                 connection.offer(frame, ephemeral=True)
 
     def post(self, message: NewMessage, reply: Callable[[Answer], None]) -> None:
@@ -202,6 +208,10 @@ class Node:
         await self.bus.reconcile()
         metrics.rooms_active(sum(topics.room_id(topic) is not None for topic in self.hub.topics()))
         await self._broadcast_departures(departures)
+
+    def _recheck_soon(self, connection: Connection) -> None:
+        self.ends.look_soon()
+        self.spawn(self._recheck(self, connection))
 
     async def _sweep(self) -> None:
         await self.repair.sweep(self.connections.values())

@@ -51,6 +51,10 @@ class Rights:
             if connection.identity is not None and connection.identity.key in keys:
                 self._recheck(connection)
 
+    def recheck(self, connection: Connection) -> None:
+        """Somebody's rights have changed while this connection entered a room: maybe its user's."""
+        self._recheck(connection)
+
     def recheck_rooms(self, room_ids: Iterable[int]) -> None:
         rooms = frozenset(room_ids)
         for connection in list(self._connections.values()):

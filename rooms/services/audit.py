@@ -6,20 +6,23 @@ from django.contrib.auth import get_user_model
 
 from rooms import people
 from rooms.callers import Actor
-from rooms.models import AuditEntry
+from rooms.models import AuditEntry, Room
 from rooms.storage import RoomAccess
+
+PRIVATE = (Room.Kind.PRIVATE, Room.Kind.DIRECT)
 
 
 def record(
     actor: Actor,
     action: str,
     *,
-    room: RoomAccess | None = None,
+    room: RoomAccess | Room | None = None,
     target_id: Any = None,
     reason: str = "",
     **details: Any,
 ) -> None:
     """Notes an act. `details` is what JSON can say; names are kept as they are now."""
+    room_id = room.pk if isinstance(room, Room) else room.room_id if room else None
     AuditEntry.objects.create(
         action=action,
         door=actor.door,
@@ -27,8 +30,9 @@ def record(
         actor_name=actor.username,
         target_id=target_id,
         target_name=_name_of(target_id),
-        room_id=room.room_id if room else None,
+        room_id=room_id,
         room_name=room.name if room else "",
+        is_private=room is not None and room.kind in PRIVATE,
         reason=reason[:500],
         details=details,
     )

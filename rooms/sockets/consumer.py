@@ -15,7 +15,7 @@ from channels.consumer import AsyncConsumer
 from django.utils import timezone
 
 from monitoring import metrics, request_ids
-from rooms import callers, hooks
+from rooms import hooks
 from rooms.closes import OVERLOADED, TOO_BIG
 from rooms.conf import conf
 from rooms.errors import AuthRequired, BadFrame, ChatError, Internal, TooLarge, Unavailable
@@ -94,7 +94,7 @@ class ChatConsumer(AsyncConsumer):
         if scheme.lower() == "bearer":
             await session.authenticate(self.node, self.connection, token.strip())
         elif (key := handshake.session_key(headers)) and handshake.is_allowed_origin(headers):
-            await session.sign_in_by(self.node, self.connection, callers.by_session, key)
+            await session.sign_in_by_session(self.node, self.connection, key)
 
     async def _serve(self, receive: Receive) -> int:
         """Handles one frame after the other until the socket closes; answers with the close code."""

@@ -9,8 +9,18 @@ from django.utils import timezone
 
 from rooms import access, callers, database
 from rooms.callers import Identity
-from rooms.closes import AUTH_FAILED, BANNED, SIGNED_OUT, TOKEN_EXPIRED, Close
-from rooms.errors import AuthExpired, AuthRequired, Banned, ChatError, Forbidden, NoSuchRoom, Refused, Unavailable
+from rooms.closes import AUTH_FAILED, BANNED, KICKED, SIGNED_OUT, TOKEN_EXPIRED, Close
+from rooms.errors import (
+    AuthExpired,
+    AuthRequired,
+    Banned,
+    ChatError,
+    Disconnected,
+    Forbidden,
+    NoSuchRoom,
+    Refused,
+    Unavailable,
+)
 from rooms.live import node as process
 from rooms.live import topics
 from rooms.live.connection import Connection
@@ -18,11 +28,13 @@ from rooms.live.node import Node
 from rooms.live.presence import Online
 from rooms.protocol.frames.rooms import RoomLeft
 from rooms.protocol.frames.session import AuthExpiring, AuthFailed, AuthSuccess, SignedInUser
+from rooms.services.rooms import heads
 from rooms.sockets import membership
 from rooms.sockets.answers import error_frame
 
 log = structlog.get_logger(__name__)
 EXPIRY_WARNING_S = 60.0
+PUT_OUT = "You were removed from this room"
 RECHECK_RETRY_S = 1.0  # while the database is away
 
 
@@ -34,6 +46,18 @@ async def authenticate(node: Node, connection: Connection, token: str, command_i
         code = error.code if error.code == "auth-expired" else None
         connection.send(AuthFailed(id=command_id, message=error.message, code=code))
         connection.close(AUTH_FAILED)
+    except Banned as error:
+        connection.send(AuthFailed(id=command_id, message=error.message, code=error.code))
+        connection.close(BANNED)
+
+
+async def sign_in_by_session(node: Node, connection: Connection, session_key: str) -> None:
+    """Signs in by a cookie; who is banned is told why, and closed."""
+    try:
+        await sign_in_by(node, connection, callers.by_session, session_key)
+    except Banned as error:
+        connection.send(error_frame(error))
+        connection.close(BANNED)
 
 
 async def sign_in_by(
@@ -101,6 +125,8 @@ async def recheck(node: Node, connection: Connection) -> None:
             log.warning("connection.recheck_put_off", user=connection.identity.user_id)
             await asyncio.sleep(RECHECK_RETRY_S)
         except ChatError as error:
+            if isinstance(error, Banned | Disconnected):
+                connection.send(error_frame(error))
             connection.close(_why(error))
         else:
             return
@@ -109,6 +135,8 @@ async def recheck(node: Node, connection: Connection) -> None:
 def _why(error: ChatError) -> Close:
     if isinstance(error, AuthExpired):
         return TOKEN_EXPIRED
+    if isinstance(error, Disconnected):
+        return KICKED
     return BANNED if isinstance(error, Banned) else SIGNED_OUT
 
 
@@ -128,14 +156,21 @@ async def _recheck(node: Node, connection: Connection) -> None:
 
 async def _recheck_room(node: Node, connection: Connection, name: str) -> None:
     room = connection.rooms.get(name)
+    if room is None:
+        return
     error: ChatError = NoSuchRoom()  # where another room has the name now
     try:
         today = await database.call(access.room, connection.identity.user_id, name)
-        if room is not None and today.room_id == room.room_id:
+        if today.room_id == room.room_id and today.kicked_at == room.kicked_at:
             return
-    except (Banned, NoSuchRoom, Refused) as refusal:
+        if today.room_id == room.room_id:
+            error = Forbidden(PUT_OUT)
+    except (Banned, Refused) as refusal:
         error = refusal
-    if room is None or connection.rooms.get(name) is not room:
+    except NoSuchRoom as refusal:
+        exists = await database.call(heads, room_ids=[room.room_id])
+        error = Forbidden(PUT_OUT) if exists and room.role is not None else refusal
+    if connection.rooms.get(name) is not room:
         return
     await membership.leave(node, connection, name)
     connection.send(error_frame(error))

@@ -8,6 +8,7 @@ from types import ModuleType
 from django.db import connection
 
 from rooms.storage import postgres, sqlite
+from rooms.storage.deletions import bulk_deletions, message_ids
 from rooms.storage.reads import (
     access_by_id,
     access_by_name,
@@ -19,6 +20,7 @@ from rooms.storage.reads import (
     rooms_by_name,
 )
 from rooms.storage.rows import (
+    BulkDeleted,
     NewMessage,
     Placed,
     PostContext,
@@ -26,13 +28,15 @@ from rooms.storage.rows import (
     RoomAccess,
     RoomEntry,
     RoomHead,
+    SignInState,
     StoredMessage,
 )
+from rooms.storage.sign_ins import sign_in_state
 
 __all__ = [
-    "NewMessage", "Placed", "PostContext", "Repeated", "RoomAccess", "RoomEntry", "RoomHead", "StoredMessage",
-    "access_by_id", "access_by_name", "changes", "dialect", "entry_by_name", "message", "page", "room_head",
-    "rooms_by_name",
+    "BulkDeleted", "NewMessage", "Placed", "PostContext", "Repeated", "RoomAccess", "RoomEntry", "RoomHead",
+    "SignInState", "StoredMessage", "access_by_id", "access_by_name", "bulk_deletions", "changes", "dialect",
+    "entry_by_name", "message", "message_ids", "page", "room_head", "rooms_by_name", "sign_in_state",
 ]  # fmt: skip
 
 

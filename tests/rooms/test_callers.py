@@ -264,8 +264,8 @@ def test_every_engine_gives_the_sessions_user(engine: str, alice: User, django_a
     client = Client()
     client.force_login(alice)
     assert client.get("/api/me").status_code == 200
-    # the session, the user, whether it was ended, the user's permissions and the groups'
-    with django_assert_num_queries(5 if engine == "db" else 4):
+    # the session, the user, whether it was ended, the user's permissions and the groups', whether they are banned
+    with django_assert_num_queries(6 if engine == "db" else 5):
         identity = callers.by_session(cookie_of(client))
     assert identity is not None
     assert identity.user_id == alice.pk

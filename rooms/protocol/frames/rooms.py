@@ -2,12 +2,33 @@
 
 import msgspec
 
-from rooms.protocol.frames.base import Frame
+from rooms.protocol.frames.base import Frame, UserRef
 
 
 class RoomRef(msgspec.Struct, rename="camel", frozen=True):
     id: str
     member_count: int
+
+
+class RoomInfo(msgspec.Struct, rename="camel", frozen=True, omit_defaults=True, kw_only=True):
+    """A room as its list and its settings show it. `role` and `level` are the reader's own: absent for who is no
+    member, and from what all in the room are sent, as `memberCount` is. `members` are those of a direct room.
+    """
+
+    id: str
+    title: str
+    topic: str
+    kind: str
+    role: str | None = None
+    level: str | None = None
+    member_count: int | None = None
+    head_seq: int
+    members: list[UserRef] | None = None
+    slow_mode_s: int
+    locked: bool
+    closed: bool
+    history: str
+    created_at: str
 
 
 class RoomCreated(Frame, tag="room-created"):
@@ -22,7 +43,8 @@ class RoomJoined(Frame, tag="room-joined"):
 
     The history that follows is complete up to `headSeq`. After a `join-room` with `after`, `recovered` says whether it
     has all that changed since; else it is the newest page, as for a newcomer. `epoch` changes when the room was made
-    again or the database restored.
+    again or the database restored. What follows is absent where there is nothing to say: the reader's `role` here,
+    until when they are muted, the seconds of slow mode, and whether the room is locked or closed.
     """
 
     room_id: str
@@ -30,6 +52,11 @@ class RoomJoined(Frame, tag="room-joined"):
     head_seq: int
     epoch: str
     recovered: bool | None = None
+    role: str | None = None
+    muted_until: str | None = None
+    slow_mode_s: int = 0
+    locked: bool = False
+    closed: bool = False
 
 
 class RoomLeft(Frame, tag="room-left"):

@@ -9,11 +9,20 @@ from typing import Any
 from rooms.live.connection import Connection
 from rooms.live.node import Node
 from rooms.protocol.commands.base import Command
-from rooms.sockets.commands import announcements, history, posting, presence, rooms, session
+from rooms.sockets.commands import (
+    announcements,
+    deletions,
+    history,
+    moderation,
+    posting,
+    presence,
+    rooms,
+    session,
+)
 
 Handler = Callable[[Node, Connection, Any], Awaitable[None] | None]
 HANDLERS: dict[type[Command], Handler] = {
     command: handle
-    for module in (session, rooms, posting, history, presence, announcements)
+    for module in (session, rooms, posting, deletions, moderation, history, presence, announcements)
     for command, handle in module.HANDLERS.items()
 }

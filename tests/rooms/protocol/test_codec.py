@@ -20,7 +20,9 @@ from rooms.protocol.frames.session import Error
 
 TAGS = [command.__struct_config__.tag for command in COMMANDS]
 CODES = {"bad-json", "bad-frame", "unknown-type", "too-large"}
-COMPLETE = {"token": "t", "roomId": "r", "content": "c", "message": "m", "data": "d"}  # enough for any command
+COMPLETE = {"token": "t", "roomId": "r", "content": "c", "message": "m", "data": "d"} | {
+    "username": "u", "action": "kick", "messageId": "7",
+}  # fmt: skip  # enough for any command
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
