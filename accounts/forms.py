@@ -10,17 +10,21 @@ from typing import Any
 
 from django.contrib.auth.forms import (
     AdminUserCreationForm,
+    AuthenticationForm,
     BaseUserCreationForm,
     PasswordResetForm,
     SetPasswordForm,
     UserChangeForm,
 )
+from django.core.exceptions import ValidationError
 from django.forms import EmailInput
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts import mails, services
 from accounts.models import User
+from rooms.callers import check_ban
+from rooms.errors import Banned
 
 MAX_MAILS = 5  # to one address at a time, however many accounts somebody has made with it
 
@@ -33,6 +37,17 @@ class RegisterForm(BaseUserCreationForm):  # type: ignore[type-arg]  # the class
         fields = ("username", "email")
         widgets = {"email": EmailInput(attrs={"autocomplete": "email"})}
         help_texts = {"email": _("Optional. For a new password when you forget yours. Other users do not see it.")}
+
+
+class SignInForm(AuthenticationForm):
+    """Username and password of somebody who is not banned from the chat."""
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        super().confirm_login_allowed(user)
+        try:
+            check_ban(user.pk)
+        except Banned as error:
+            raise ValidationError(error.message) from None
 
 
 class AddUserForm(AdminUserCreationForm):  # type: ignore[type-arg]  # the same

@@ -27,7 +27,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.generic import FormView
 
 from accounts import services
-from accounts.forms import ForgottenForm, NewPasswordForm, RegisterForm
+from accounts.forms import ForgottenForm, NewPasswordForm, RegisterForm, SignInForm
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
@@ -38,6 +38,7 @@ def sends_mails() -> bool:
 
 class SignInView(LoginView):
     template_name = "accounts/sign_in.html"
+    authentication_form = SignInForm
     redirect_authenticated_user = True
 
     def get_form_kwargs(self) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """Messages between processes: whose rights, or which room, may have changed, and what is for one user."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import msgspec
 
 from rooms.live import topics
-from rooms.live.events import Event
+from rooms.live.events import Encoded, Event
 
 
 class UsersChanged(msgspec.Struct, tag="users"):
@@ -24,6 +27,14 @@ class Notification(msgspec.Struct, tag="notify"):
     key: str
     frame: str
     besides: int = 0
+
+
+def notify(connections: Mapping[str, Any], key: str, frame: Encoded, besides: int = 0) -> None:
+    """Sends a frame to each of these connections that is this user's and not in the room `besides`."""
+    for connection in list(connections.values()):
+        is_theirs = connection.identity is not None and connection.identity.key == key
+        if is_theirs and not (besides and any(room.room_id == besides for room in connection.rooms.values())):
+            connection.offer(frame, ephemeral=True)
 
 
 Control = UsersChanged | RoomChanged | Notification

@@ -10,6 +10,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from rooms import database
+from rooms.live import control
 from rooms.live.connection import Connection
 from rooms.live.events import Encoded
 from rooms.protocol.codec import encode
@@ -24,12 +25,11 @@ class Ends:
     def __init__(
         self,
         connections: dict[str, Connection],
-        notify: Callable[[str, Encoded], None],
         clock: Callable[[], float],
         every_s: float,
     ) -> None:
-        """`notify(key, frame)` sends a frame to each connection of a user here; `every_s` is between two looks."""
-        self._connections, self._notify, self._clock, self._every_s = connections, notify, clock, every_s
+        """`every_s` is between two looks."""
+        self._connections, self._clock, self._every_s = connections, clock, every_s
         self._waiting: set[Ending] = set()
         self._told: set[Ending] = set()  # since the last look
         self._looked_at: datetime = timezone.now()
@@ -53,7 +53,8 @@ class Ends:
         here = {one.identity.key for one in self._connections.values() if one.identity is not None} if due else set()
         if mine := [ending for ending in due if ending.user_key in here]:
             for user_id, state in await database.call(states, ended=mine):  # as it is now: maybe prolonged, or lifted
-                self._notify(str(user_id), Encoded(encode(member_frame(state, user_id))))
+                frame = Encoded(encode(member_frame(state, user_id)))
+                control.notify(self._connections, str(user_id), frame)
 
     async def _look(self) -> None:
         """Finds too what has ended since the last look: it may have been noted only then."""

@@ -30,7 +30,7 @@ from rooms.live.events import Encoded, Event
 from rooms.live.hub import Hub
 from rooms.live.presence import Departure
 from rooms.live.repair import Repair
-from rooms.live.rights import Rights
+from rooms.live.rights import POLL_S, Rights
 from rooms.live.sharded_presence import configured_presence, configured_ring
 from rooms.live.write_queue import WriteQueue
 from rooms.protocol.codec import encode
@@ -50,7 +50,6 @@ Recheck = Callable[["Node", Connection], Coroutine[Any, Any, None]]
 ASK_TIMEOUT_S = 5.0
 MEMBERS_EVERY_S = 1.0
 DISCONNECT_S = 2.0  # for the last clients to answer their close frame
-RIGHTS_EVERY_S = 1.0  # what a moderator does holds within a second, also when its announcement was lost
 MAX_LEASE_S = 20  # who may be where is asked again by then, and answered before 30 s
 PURGE_PAUSE_S = 0.02  # between two deletions, for other writers
 
@@ -64,7 +63,7 @@ class Node:
         self.connections: dict[str, Connection] = {}
         self.rights = Rights(self.connections, self._recheck_soon, self.loop.time)
         self.hub = Hub(lambda topic: self.repair.on_gap(topic), self.loop.call_later)  # noqa: PLW0108 - made below
-        self.ends = Ends(self.connections, self.notify, self.loop.time, conf.CHAT_HEADS_INTERVAL_S)
+        self.ends = Ends(self.connections, self.loop.time, conf.CHAT_HEADS_INTERVAL_S)
         self.repair = Repair(self.hub, self.spawn, self.rights.recheck_rooms)
         self.bus = Bus(self.hub, self.on_control, ring=configured_ring())
         self._checkpoints = Checkpoints()
@@ -87,7 +86,7 @@ class Node:
         self.bus.start()
         self.spawn(_repeat(self._upkeep, conf.CHAT_PRESENCE_LEASE_S / 3))
         self.spawn(_repeat(self._sweep, conf.CHAT_HEADS_INTERVAL_S))
-        self.spawn(_repeat(self.rights.poll, RIGHTS_EVERY_S))
+        self.spawn(_repeat(self.rights.poll, POLL_S))
         self.spawn(_repeat(self.ends.tick, TICK_S))
         self.spawn(_repeat(self._recheck_leases, min(conf.CHAT_PRESENCE_LEASE_S, MAX_LEASE_S)))
         self.spawn(_repeat(self._remove_rooms, conf.CHAT_HEADS_INTERVAL_S))
@@ -150,14 +149,7 @@ class Node:
             case RoomChanged(room_id):
                 self.rights.recheck_rooms([room_id])
             case Notification(key, frame, besides):
-                self.notify(key, Encoded(frame.encode()), besides)
-
-    def notify(self, key: str, frame: Encoded, besides: int = 0) -> None:
-        """Sends a frame to each connection of a user that is not in the room `besides`."""
-        for connection in list(self.connections.values()):
-            is_theirs = connection.identity is not None and connection.identity.key == key
-            if is_theirs and not (besides and any(room.room_id == besides for room in connection.rooms.values())):
-                connection.offer(frame, ephemeral=True)
+                control.notify(self.connections, key, Encoded(frame.encode()), besides)
 
     def post(self, message: NewMessage, reply: Callable[[Answer], None]) -> None:
         """Has a message stored and broadcast; `reply` is called after the commit. Unavailable when too many wait."""

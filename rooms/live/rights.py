@@ -15,6 +15,7 @@ from rooms.live.connection import Connection
 from rooms.services import rights
 
 CALLERS = 10_000  # remembered tokens; reading one again takes 0.5 ms of CPU, ten times the rest of a request
+POLL_S = 1.0  # what a moderator does holds within a second, also when its announcement was lost
 LATE_COMMIT_S = 30.0  # a note has the time of its statement, and is committed at most this much later
 
 

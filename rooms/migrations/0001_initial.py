@@ -146,14 +146,7 @@ class Migration(migrations.Migration):
                         verbose_name="removed",
                     ),
                 ),
-                (
-                    "access_version",
-                    models.PositiveBigIntegerField(
-                        default=0,
-                        editable=False,
-                        help_text="Raised with every change of who may write: what was decided before it is decided again.",
-                    ),
-                ),
+                ("access_version", models.PositiveBigIntegerField(default=0, editable=False)),
                 ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
                 ("object_key", models.CharField(editable=False, max_length=255, null=True)),
                 ("permission", models.CharField(blank=True, editable=False, max_length=150)),

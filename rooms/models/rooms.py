@@ -65,8 +65,7 @@ class Room(models.Model):
     access_version = models.PositiveBigIntegerField(
         default=0,
         editable=False,
-        help_text=_("Raised with every change of who may write: what was decided before it is decided again."),
-    )
+    )  # raised with every change of who may write: what was decided before it is decided again
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,

@@ -1,14 +1,17 @@
 """The audit log is written in the transaction of what it tells of, and only here."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import get_user_model
+from django.utils import timezone
 
 from rooms import people
 from rooms.callers import Actor
 from rooms.models import AuditEntry, Room
 from rooms.storage import RoomAccess
 
+ROWS_AT_ONCE = 1_000  # deleted in one transaction
 PRIVATE = (Room.Kind.PRIVATE, Room.Kind.DIRECT)
 
 
@@ -36,6 +39,15 @@ def record(
         reason=reason[:500],
         details=details,
     )
+
+
+def prune(*, days: int) -> int:
+    """Deletes what is older, some at a time; returns how many entries. 0 days: none."""
+    old = AuditEntry.objects.filter(at__lt=timezone.now() - timedelta(days=days)).order_by("at")
+    deleted = 0
+    while days and (keys := list(old.values_list("pk", flat=True)[:ROWS_AT_ONCE])):
+        deleted += AuditEntry.objects.filter(pk__in=keys).delete()[0]
+    return deleted
 
 
 def _name_of(user_id: Any) -> str:

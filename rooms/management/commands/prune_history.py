@@ -1,4 +1,7 @@
-"""Deletes the oldest messages of rooms that hold more than CHAT_HISTORY_LIMIT. May run beside serving processes."""
+"""Deletes the oldest messages of rooms that hold more than CHAT_HISTORY_LIMIT, and old entries of the audit log.
+
+May run beside serving processes.
+"""
 
 import time
 from argparse import ArgumentParser
@@ -8,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from rooms.conf import conf
 from rooms.models import Room
-from rooms.services import retention
+from rooms.services import audit, retention
 
 
 class Command(BaseCommand):
@@ -20,6 +23,8 @@ class Command(BaseCommand):
         parser.add_argument("--pause-ms", type=int, default=20, help="Between transactions, for other writers (20).")
 
     def handle(self, *args: Any, room: str | None, dry_run: bool, pause_ms: int, **options: Any) -> None:
+        if not dry_run and room is None and (old := audit.prune(days=conf.CHAT_AUDIT_DAYS)):
+            self.stdout.write(f"Entries of the audit log deleted: {old}, older than {conf.CHAT_AUDIT_DAYS} days.")
         keep = conf.CHAT_HISTORY_LIMIT
         if not keep:
             self.stdout.write("CHAT_HISTORY_LIMIT is 0: every message is kept.")

@@ -41,7 +41,7 @@ const NO_HEARTBEAT = 4002;
 const TOKEN_EXPIRED = 4100;
 const IDENTITY_CHANGED = "identity-changed";
 const STORED = new Set(["chat-message", "room-message"]);
-const CHANGES = new Set([...STORED, "message-edited", "message-deleted"]); // these alone take a room's next seq
+const CHANGES = new Set([...STORED, "message-edited", "message-deleted", "messages-deleted"]); // these alone take a room's next seq
 const WITHOUT_SIGN_IN = new Set(["auth", "ping"]);
 // What may be sent again when the connection was lost before the answer: reads, and what the server does only once.
 const REPEATABLE = new Set([

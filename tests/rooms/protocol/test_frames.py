@@ -79,8 +79,10 @@ GOLDEN: list[tuple[Frame, str]] = [
     ),
     (
         MemberUpdated(room_id="r", user=UserRef("1", "alice"), role="member", muted_until=NOW, kicked=True),
-        '{"type":"member-updated","roomId":"r","user":{"id":"1","username":"alice"},"role":"member",'
-        f'"mutedUntil":"{NOW}","kicked":true}}',
+        (
+            '{"type":"member-updated","roomId":"r","user":{"id":"1","username":"alice"},"role":"member",'
+            f'"mutedUntil":"{NOW}","kicked":true}}'
+        ),
     ),
     (
         RoomUpdated(
@@ -96,14 +98,18 @@ GOLDEN: list[tuple[Frame, str]] = [
                 history="all",
                 created_at=NOW,
             )
-        ),  # fmt: skip
-        '{"type":"room-updated","room":{"id":"r","title":"R","topic":"","kind":"public","headSeq":3,"slowModeS":0,'
-        f'"locked":false,"closed":false,"history":"all","createdAt":"{NOW}"}}}}',
+        ),
+        (
+            '{"type":"room-updated","room":{"id":"r","title":"R","topic":"","kind":"public","headSeq":3,"slowModeS":0,'
+            f'"locked":false,"closed":false,"history":"all","createdAt":"{NOW}"}}}}'
+        ),
     ),
     (
         MessagesDeleted(room_id="r", changed_seq=4, user=UserRef("1", "alice"), by=UserRef("2", "bob")),
-        '{"type":"messages-deleted","roomId":"r","changedSeq":4,"user":{"id":"1","username":"alice"},'
-        '"by":{"id":"2","username":"bob"}}',
+        (
+            '{"type":"messages-deleted","roomId":"r","changedSeq":4,"user":{"id":"1","username":"alice"},'
+            '"by":{"id":"2","username":"bob"}}'
+        ),
     ),
     (
         MessagesDeleted(room_id="r", changed_seq=4, message_ids=["7", "8"]),
