@@ -7,19 +7,28 @@ if TYPE_CHECKING:
     from rooms.callers import Caller
     from rooms.errors import AuthExpired, AuthRequired, ChatError, Refused
     from rooms.project import (
+        aban,
+        adisconnect,
+        amoderate,
         anotify,
         apost_message,
         arecheck,
         aroom_for,
+        aunban,
+        ban,
+        disconnect,
+        moderate,
         notify,
         post_message,
         recheck,
         room_for,
+        unban,
     )
 
 __all__ = [
-    "AuthExpired", "AuthRequired", "Caller", "ChatError", "Refused", "anotify", "apost_message", "arecheck",
-    "aroom_for", "notify", "post_message", "recheck", "room_for",
+    "AuthExpired", "AuthRequired", "Caller", "ChatError", "Refused", "aban", "adisconnect", "amoderate", "anotify",
+    "apost_message", "arecheck", "aroom_for", "aunban", "ban", "disconnect", "moderate", "notify", "post_message",
+    "recheck", "room_for", "unban",
 ]  # fmt: skip
 __version__ = "1.0.0"
 _MODULES = {"Caller": "callers", **dict.fromkeys(("AuthExpired", "AuthRequired", "ChatError", "Refused"), "errors")}
