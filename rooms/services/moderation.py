@@ -234,8 +234,8 @@ def member_frame(state: RoomAccess, user_id: Any, *, removed: bool = False, kick
         role=state.role,
         muted_until=lasting(state.muted_until),
         banned_until=lasting(state.banned_until),
-        removed=removed,
-        kicked=kicked,
+        removed=removed or None,
+        kicked=kicked or None,
     )
 
 

@@ -153,7 +153,7 @@ def _type(kind: inspect_types.Type) -> str:  # noqa: PLR0911 - a table, one line
         case inspect_types.BoolType():
             return "true or false"
         case inspect_types.LiteralType():
-            return " or ".join(f"`{value}`" for value in kind.values)
+            return "one of " + ", ".join(f'"{value}"' for value in kind.values)
         case inspect_types.AnyType():
             return "any JSON"
     raise CommandError(f"protocol_docs has no words for a field of the type {kind}")

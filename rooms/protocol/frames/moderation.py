@@ -16,8 +16,8 @@ class MemberUpdated(Frame, tag="member-updated"):
     role: str | None = None
     muted_until: str | None = None
     banned_until: str | None = None
-    removed: bool = False
-    kicked: bool = False
+    removed: bool | None = None
+    kicked: bool | None = None
 
 
 class RoomUpdated(Frame, tag="room-updated"):

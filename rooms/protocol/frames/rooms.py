@@ -54,9 +54,9 @@ class RoomJoined(Frame, tag="room-joined"):
     recovered: bool | None = None
     role: str | None = None
     muted_until: str | None = None
-    slow_mode_s: int = 0
-    locked: bool = False
-    closed: bool = False
+    slow_mode_s: int | None = None
+    locked: bool | None = None
+    closed: bool | None = None
 
 
 class RoomLeft(Frame, tag="room-left"):

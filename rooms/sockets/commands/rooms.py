@@ -26,9 +26,9 @@ async def join_room(node: Node, connection: Connection, command: JoinRoom) -> No
         epoch=shown.epoch,
         role=room.role,
         muted_until=lasting(room.muted_until),
-        slow_mode_s=room.slow_mode_s,
-        locked=room.locked,
-        closed=room.closed,
+        slow_mode_s=room.slow_mode_s or None,
+        locked=room.locked or None,
+        closed=room.closed or None,
     )
     if command.after is not None:
         joined.recovered = shown.recovered
