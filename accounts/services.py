@@ -22,7 +22,7 @@ from django.utils import timezone
 from accounts import guesses, tokens
 from accounts.models import SignIn, User
 from rooms import names
-from rooms.callers import roles
+from rooms.callers import check_ban, roles
 from rooms.conf import conf
 from rooms.errors import AuthRequired
 from rooms.services.rights import announce
@@ -62,17 +62,20 @@ def sign_in(*, username: str, password: str, address: str = "", user_agent: str 
 def authenticated(*, username: str, password: str, address: str, door: str, request: HttpRequest | None = None) -> User:
     """Whose name and password these are; raises AuthRequired when they are wrong, RateLimited after too many of those.
 
-    An unknown name is answered as a wrong password is, and as late. `door` says in the log where it was tried.
+    An unknown name is answered as a wrong password is, and as late. Who is banned from the chat gets Banned, for the
+    right password only. `door` says in the log where it was tried.
     """
     with guesses.password(username=username, address=address, door=door):
         user = authenticate(request, username=username, password=password)
         if not isinstance(user, User):
             raise AuthRequired("Wrong username or password")
+    check_ban(user.pk)
     return user
 
 
 def open_sign_in(*, user: User, address: str = "", user_agent: str = "") -> SignedIn:
-    """Tokens for somebody who has proved who they are."""
+    """Tokens for somebody who has proved who they are; raises Banned."""
+    check_ban(user.pk)
     now = timezone.now()
     user.sign_ins.filter(expires_at__lt=now).delete()
     record = user.sign_ins.create(
@@ -83,7 +86,7 @@ def open_sign_in(*, user: User, address: str = "", user_agent: str = "") -> Sign
 
 
 def refresh(*, token: str) -> SignedIn:
-    """Exchanges a refresh token for new tokens; raises AuthRequired or AuthExpired.
+    """Exchanges a refresh token for new tokens; raises AuthRequired, AuthExpired, Banned.
 
     Each is good once. A second use means that two hold it, so both are signed out; but within RETRY_GRACE the token
     before the newest may be a client's second try, and gets what the first try got.
@@ -92,6 +95,7 @@ def refresh(*, token: str) -> SignedIn:
     user = User.objects.filter(pk=claims.user_id, is_active=True).first()
     if not user or user.stamp() != claims.stamp:
         raise AuthRequired("Token is no longer valid")
+    check_ban(user.pk)
     now, generation = timezone.now(), claims.generation + 1
     record = SignIn.objects.filter(pk=claims.sign_in, user=user, revoked_at=None)
     exchanged = record.filter(generation=claims.generation).update(

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 
 from accounts import services
 from accounts.refusals import sentence
-from rooms.errors import AuthRequired, RateLimited
+from rooms.errors import AuthRequired, Banned, RateLimited
 
 
 class SignInForm(AuthenticationForm):
@@ -39,6 +39,8 @@ def _clean(form: SignInForm | AdminSignInForm, door: str) -> dict[str, Any]:
         except RateLimited as error:
             form.refusal = error
             raise ValidationError(sentence(error), code=error.code) from None
+        except Banned as error:
+            raise ValidationError(error.message, code=error.code) from None
         except AuthRequired:
             raise form.get_invalid_login_error() from None
         form.confirm_login_allowed(form.user_cache)

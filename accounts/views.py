@@ -42,8 +42,8 @@ def sends_mails() -> bool:
 
 class SignInView(LoginView):
     template_name = "accounts/sign_in.html"
-    redirect_authenticated_user = True
     authentication_form = SignInForm
+    redirect_authenticated_user = True
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         response = super().form_invalid(form)

@@ -48,6 +48,7 @@ def _user_saved(instance: Any, created: bool, update_fields: Iterable[str] | Non
 
 
 def _user_deleted(instance: Any, **_: Any) -> None:
+    people.forget(instance.pk)
     announce([instance.pk])
 
 

@@ -25,12 +25,13 @@ from rooms.live import control, filters, notices, topics
 from rooms.live.bus import Bus
 from rooms.live.connection import Connection
 from rooms.live.control import FiltersChanged, MemberAdded, Notification, RoomChanged, UsersChanged
+from rooms.live.ends import TICK_S, Ends
 from rooms.live.events import Encoded, Event
 from rooms.live.hub import Hub
 from rooms.live.presence import Departure
 from rooms.live.rates_exchange import configured_exchange
 from rooms.live.repair import Repair
-from rooms.live.rights import Rights
+from rooms.live.rights import POLL_S, Rights
 from rooms.live.sharded_presence import configured_presence, configured_ring
 from rooms.live.write_queue import WriteQueue
 from rooms.protocol.codec import encode
@@ -61,8 +62,9 @@ class Node:
         self._recheck = recheck
         self.loop = asyncio.get_running_loop()
         self.connections: dict[str, Connection] = {}
-        self.rights = Rights(self.connections, lambda connection: self.spawn(recheck(self, connection)), self.loop.time)
+        self.rights = Rights(self.connections, self._recheck_soon, self.loop.time)
         self.hub = Hub(lambda topic: self.repair.on_gap(topic), self.loop.call_later)  # noqa: PLW0108 - made below
+        self.ends = Ends(self.connections, self.loop.time, conf.CHAT_HEADS_INTERVAL_S)
         self.repair = Repair(self.hub, self.spawn, self.rights.recheck_rooms)
         self.bus = Bus(self.hub, self.on_control, ring=configured_ring())
         self._checkpoints = Checkpoints()
@@ -87,8 +89,9 @@ class Node:
         self.spawn(self._rates_exchange.run())
         self.spawn(_repeat(self._upkeep, conf.CHAT_PRESENCE_LEASE_S / 3))
         self.spawn(_repeat(self._sweep, conf.CHAT_HEADS_INTERVAL_S))
-        self.spawn(_repeat(self.rights.poll, conf.CHAT_HEADS_INTERVAL_S))
+        self.spawn(_repeat(self.rights.poll, POLL_S))
         self.spawn(_repeat(filters.poll, conf.CHAT_HEADS_INTERVAL_S))
+        self.spawn(_repeat(self.ends.tick, TICK_S))
         self.spawn(_repeat(self._recheck_leases, min(conf.CHAT_PRESENCE_LEASE_S, MAX_LEASE_S)))
         self.spawn(_repeat(self._remove_rooms, conf.CHAT_HEADS_INTERVAL_S))
 
@@ -149,8 +152,8 @@ class Node:
                 self.rights.recheck_users(keys)
             case RoomChanged(room_id):
                 self.rights.recheck_rooms([room_id])
-            case Notification(key, frame, accept):
-                notices.send(self.connections, key, Encoded(frame.encode()), accept)
+            case Notification(key, frame, accept, besides):
+                notices.send(self.connections, key, Encoded(frame.encode()), accept, besides)
             case MemberAdded(key, room_id):
                 self.spawn(notices.room_added(self.connections, self.presence, key, room_id))
             case FiltersChanged():
@@ -205,6 +208,10 @@ class Node:
         await self.bus.reconcile()
         metrics.rooms_active(sum(topics.room_id(topic) is not None for topic in self.hub.topics()))
         await self._broadcast_departures(departures)
+
+    def _recheck_soon(self, connection: Connection) -> None:
+        self.ends.look_soon()
+        self.spawn(self._recheck(self, connection))
 
     async def _sweep(self) -> None:
         await self.repair.sweep(self.connections.values())

@@ -17,6 +17,8 @@ ERRORS = {
     "not-in-room": _("You are not in this room any more."),
     "muted": _("You may read here, but not write for now."),
     "banned": _("You are banned here."),
+    "slow-mode": _("This room is in slow mode. Wait before you write again."),
+    "locked": _("Only moderators write in this room for now."),
     "blocked": _("You cannot write to this person."),
     "no-such-message": _("There is no such message any more."),
     "conflict": _("Another message was sent in place of this one."),

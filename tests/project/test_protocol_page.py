@@ -71,6 +71,8 @@ def example(words: str) -> Any:  # noqa: PLR0911 - a table, one line an entry
         return {name: example(inner) for name, inner in fields}
     if words.startswith('"'):
         return json.loads(words.partition(" or ")[0])
+    if words.startswith("one of "):
+        return re.findall(r'"(\w+)"', words)[0]
     if words.startswith("`"):
         return frame(frames(), words.partition(" or ")[0].strip("`"))
     if words == "any JSON":
@@ -81,6 +83,18 @@ def example(words: str) -> Any:  # noqa: PLR0911 - a table, one line an entry
         return int(found[1] or 7)
     assert words == "true or false", f"The page has a type that nobody knows: {words}"
     return True
+
+
+def _fields(words: str) -> dict[str, str]:
+    """The fields of `{a: text, b: list of `{c: text}`}`: name → words."""
+    parts, depth = [""], 0
+    for char in words.strip("`")[1:-1]:
+        depth += {"{": 1, "}": -1}.get(char, 0)
+        parts[-1] += char
+        if char == "," and not depth:
+            parts[-1] = parts[-1][:-1]
+            parts.append("")
+    return dict(part.strip().split(": ", 1) for part in parts)  # type: ignore[misc]
 
 
 def frame(chapter: Section, tag: str, *, without: str = "", whole: bool = False, **fields: Any) -> dict[str, Any]:

@@ -186,6 +186,8 @@ def _type(kind: inspect_types.Type) -> str:  # noqa: PLR0911 - a table, one line
             return "whole number" if kind.ge is None else f"whole number from {kind.ge}"
         case inspect_types.BoolType():
             return "true or false"
+        case inspect_types.LiteralType():
+            return "one of " + ", ".join(f'"{value}"' for value in kind.values)
         case inspect_types.AnyType():
             return "any JSON"
     raise CommandError(f"protocol_docs has no words for a field of the type {kind}")

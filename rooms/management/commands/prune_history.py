@@ -1,4 +1,5 @@
-"""Deletes the oldest messages of rooms that hold more than CHAT_HISTORY_LIMIT, and reports older than CHAT_REPORT_DAYS.
+"""Deletes the oldest messages of rooms that hold more than CHAT_HISTORY_LIMIT, reports older than CHAT_REPORT_DAYS,
+and entries of the audit log older than CHAT_AUDIT_DAYS.
 
 May run beside serving processes.
 """
@@ -12,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from rooms.conf import conf
 from rooms.models import Room
-from rooms.services import reports, retention
+from rooms.services import audit, reports, retention
 
 
 class Command(BaseCommand):
@@ -29,7 +30,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, room: str | None, dry_run: bool, pause_ms: int, **options: Any) -> None:
         if room is None:
             self._prune_reports(dry_run, pause_ms / 1000)
+            self._prune_audit(dry_run)
         self._prune_messages(room, dry_run, pause_ms / 1000)
+
+    def _prune_audit(self, dry_run: bool) -> None:
+        if not dry_run and (old := audit.prune(days=conf.CHAT_AUDIT_DAYS)):
+            self.stdout.write(f"Entries of the audit log deleted: {old}, older than {conf.CHAT_AUDIT_DAYS} days.")
 
     def _prune_reports(self, dry_run: bool, pause_s: float) -> None:
         days = conf.CHAT_REPORT_DAYS

@@ -4,9 +4,11 @@ from rooms.protocol.frames import (
     announcements,
     blocks,
     changes,
+    deletions,
     history,
     invitations,
     members,
+    moderation,
     posting,
     presence,
     rooms,
@@ -16,6 +18,19 @@ from rooms.protocol.frames.base import Frame
 
 FRAMES: tuple[type[Frame], ...] = tuple(
     frame
-    for module in (session, rooms, members, invitations, presence, posting, changes, history, blocks, announcements)
+    for module in (
+        session,
+        rooms,
+        members,
+        invitations,
+        presence,
+        posting,
+        changes,
+        deletions,
+        moderation,
+        history,
+        blocks,
+        announcements,
+    )
     for frame in module.FRAMES
 )
