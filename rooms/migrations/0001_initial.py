@@ -104,82 +104,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Message",
-            fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("seq", models.PositiveBigIntegerField(verbose_name="seq")),
-                (
-                    "changed_seq",
-                    models.PositiveBigIntegerField(
-                        help_text="The room's seq at the last change.", verbose_name="changed seq"
-                    ),
-                ),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[("chat-message", "chat-message"), ("room-message", "room-message")],
-                        default="chat-message",
-                        max_length=12,
-                        verbose_name="kind",
-                    ),
-                ),
-                ("content", models.TextField(verbose_name="content")),
-                ("client_id", models.CharField(blank=True, max_length=64, null=True, verbose_name="client id")),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),
-                ("edited_at", models.DateTimeField(blank=True, null=True, verbose_name="edited")),
-                ("deleted_at", models.DateTimeField(blank=True, null=True, verbose_name="deleted")),
-                (
-                    "author",
-                    models.ForeignKey(
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="messages",
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="author",
-                    ),
-                ),
-                (
-                    "deleted_by",
-                    models.ForeignKey(
-                        db_index=False,
-                        editable=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="deleted by",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "message",
-                "verbose_name_plural": "messages",
-            },
-        ),
-        migrations.CreateModel(
-            name="FilterHit",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("phrase", models.CharField(max_length=60, verbose_name="phrase")),
-                ("content", models.TextField(verbose_name="content")),
-                ("at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="time")),
-                (
-                    "message",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="+",
-                        to="chat_rooms.message",
-                        verbose_name="message",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "filter hit",
-                "verbose_name_plural": "filter hits",
-            },
-        ),
-        migrations.CreateModel(
             name="Room",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -389,16 +313,69 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "reports",
             },
         ),
-        migrations.AddField(
-            model_name="message",
-            name="room",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="messages",
-                to="chat_rooms.room",
-                verbose_name="room",
-            ),
+        migrations.CreateModel(
+            name="Message",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("seq", models.PositiveBigIntegerField(verbose_name="seq")),
+                (
+                    "changed_seq",
+                    models.PositiveBigIntegerField(
+                        help_text="The room's seq at the last change.", verbose_name="changed seq"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("chat-message", "chat-message"), ("room-message", "room-message")],
+                        default="chat-message",
+                        max_length=12,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("content", models.TextField(verbose_name="content")),
+                ("client_id", models.CharField(blank=True, max_length=64, null=True, verbose_name="client id")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),
+                ("edited_at", models.DateTimeField(blank=True, null=True, verbose_name="edited")),
+                ("deleted_at", models.DateTimeField(blank=True, null=True, verbose_name="deleted")),
+                (
+                    "author",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="messages",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="author",
+                    ),
+                ),
+                (
+                    "deleted_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="deleted by",
+                    ),
+                ),
+                (
+                    "room",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="messages",
+                        to="chat_rooms.room",
+                        verbose_name="room",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "message",
+                "verbose_name_plural": "messages",
+            },
         ),
         migrations.CreateModel(
             name="Membership",

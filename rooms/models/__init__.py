@@ -2,7 +2,7 @@
 
 from rooms.models.audit import AuditEntry
 from rooms.models.blocks import Block
-from rooms.models.filters import FilterHit, FilterPhrase
+from rooms.models.filters import FilterPhrase
 from rooms.models.invitations import Invitation
 from rooms.models.members import Membership
 from rooms.models.messages import Message
@@ -15,7 +15,6 @@ __all__ = [
     "AuditEntry",
     "Block",
     "EndedSession",
-    "FilterHit",
     "FilterPhrase",
     "Invitation",
     "Membership",

@@ -5,7 +5,6 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from rooms.models.messages import Message
 from rooms.phrases import parsed
 
 MAX_PHRASE = 60  # characters
@@ -51,19 +50,3 @@ class FilterPhrase(models.Model):
             raise ValidationError({"phrase": _("A * stands at the beginning or the end.")})
         if not parsed(self.phrase).text:
             raise ValidationError({"phrase": _("A phrase has visible characters.")})
-
-
-class FilterHit(models.Model):
-    """A stored message that a phrase reports, with its text as it was then. It goes with its message."""
-
-    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="+", verbose_name=_("message"))
-    phrase = models.CharField(_("phrase"), max_length=MAX_PHRASE)
-    content = models.TextField(_("content"))
-    at = models.DateTimeField(_("time"), default=timezone.now)
-
-    class Meta:
-        verbose_name = _("filter hit")
-        verbose_name_plural = _("filter hits")
-
-    def __str__(self) -> str:
-        return f"{self.message} · {self.phrase}"

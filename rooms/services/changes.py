@@ -21,6 +21,7 @@ from rooms.protocol.frames.posting import ChatMessage, RoomMessage
 from rooms.protocol.rules import text_content, timestamp
 from rooms.services import filters
 from rooms.services.publishing import publish_after_commit
+from rooms.services.reports import report_by_filter
 from rooms.storage import StoredMessage
 
 READ_AT_ONCE = 2_000  # changes that repair a gap
@@ -38,9 +39,9 @@ def edit_message(*, message_id: int, content: str) -> None:
         filters.refuse_edit(message_id=message_id, verdict=verdict)
         return
     with transaction.atomic():
-        is_changed = _change(message_id, content=text, edited_at=timezone.now())
-        if is_changed and verdict is not None:
-            filters.note(message_id=message_id, content=text, verdict=verdict)
+        edited = _change(message_id, content=text, edited_at=timezone.now())
+        if edited is not None and verdict is not None:
+            report_by_filter(message=edited, phrase=verdict.phrase)
 
 
 def delete_message(*, message_id: int) -> None:
@@ -48,21 +49,21 @@ def delete_message(*, message_id: int) -> None:
     _change(message_id, content="", deleted_at=timezone.now())
 
 
-def _change(message_id: int, **values: Any) -> bool:
-    """Whether there was something to change."""
+def _change(message_id: int, **values: Any) -> StoredMessage | None:
+    """The message as it is now; None when there was nothing to change."""
     with transaction.atomic():
         room = Room.objects.select_for_update(of=("self",)).filter(messages=message_id).first()
         if room is None:
-            return False
+            return None
         values["changed_seq"] = room.last_seq + 1
         if not Message.objects.filter(pk=message_id, deleted_at=None).update(**values):
-            return False
+            return None
         Room.objects.filter(pk=room.pk).update(last_seq=values["changed_seq"])
         changed = storage.message(message_id=message_id)
         if changed is not None:
             publish_after_commit(lambda: [change_event(changed)])
             signals.send_after_commit(signals.message_changed, message=changed)
-        return True
+        return changed
 
 
 def changes_since(*, room_id: int, after: int, limit: int = READ_AT_ONCE) -> tuple[int, list[Event]]:

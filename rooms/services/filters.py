@@ -17,10 +17,11 @@ from rooms.conf import conf
 from rooms.errors import ChatError, Filtered
 from rooms.live import control
 from rooms.live.control import FiltersChanged
-from rooms.models import FilterHit, FilterPhrase, Message
+from rooms.models import FilterPhrase, Message
 from rooms.phrases import Phrases
 from rooms.services.moderation import mute
 from rooms.services.publishing import publish_after_commit
+from rooms.services.reports import report_by_filter
 from rooms.storage import NewMessage, StoredMessage
 
 KEPT_S = 30.0  # a process with a node reads six times as often
@@ -92,7 +93,7 @@ def forget() -> None:
 
 
 def act(messages: Sequence[NewMessage], answers: Sequence[Any], found: Sequence[Verdict | None]) -> None:
-    """Mutes the authors of messages that were refused for their phrase, and notes hits of those that were stored.
+    """Mutes the authors of messages that were refused for their phrase, and reports those that were stored.
 
     Part of the transaction in which these are stored.
     """
@@ -102,7 +103,7 @@ def act(messages: Sequence[NewMessage], answers: Sequence[Any], found: Sequence[
         if isinstance(answer, Filtered) and verdict.action is Action.MUTE:
             _mute(new.room_id, new.author_id, verdict)
         elif type(answer) is StoredMessage:
-            note(message_id=answer.id, content=new.content, verdict=verdict)
+            report_by_filter(message=answer, phrase=verdict.phrase)
 
 
 def refuse_edit(*, message_id: int, verdict: Verdict) -> None:
@@ -113,11 +114,6 @@ def refuse_edit(*, message_id: int, verdict: Verdict) -> None:
     if verdict.action is Action.MUTE and message["author_id"] is not None:
         _mute(message["room_id"], message["author_id"], verdict)
     raise Filtered
-
-
-def note(*, message_id: int, content: str, verdict: Verdict) -> None:
-    """Leaves a stored message to the moderators, with its text as it is now."""
-    FilterHit.objects.create(message_id=message_id, phrase=verdict.phrase, content=content)
 
 
 def set_phrase(phrase: FilterPhrase) -> None:

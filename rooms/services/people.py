@@ -15,7 +15,7 @@ from django.utils import timezone
 from rooms.conf import conf
 from rooms.live import topics
 from rooms.live.events import Event
-from rooms.models import Block, FilterHit, Membership, Message, Report, Room
+from rooms.models import Block, Membership, Message, Report, Room
 from rooms.people import Shown
 from rooms.protocol.codec import encode
 from rooms.protocol.frames.base import DELETED_USER, UserRef
@@ -122,8 +122,6 @@ def _erase_some(user_id: Any) -> int:
         values |= {"content": "", "deleted_at": Coalesce(F("deleted_at"), timezone.now())}
     with transaction.atomic():
         keys = list(Message.objects.filter(author_id=user_id).values_list("pk", flat=True)[:ROWS])
-        if "content" in values:
-            FilterHit.objects.filter(message__in=keys).delete()  # each has the text too
         return Message.objects.filter(pk__in=keys).update(**values) if keys else 0
 
 

@@ -143,7 +143,7 @@ def test_a_try_that_is_given_back_never_was() -> None:
 
 
 @pytest.mark.usefixtures("_store")
-def test_what_is_forgotten_begins_anew() -> None:
+def test_what_is_forgotten_is_counted_from_zero() -> None:
     take(3)
     guesses.forget((COUNT,))
     take(2)
