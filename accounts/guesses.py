@@ -21,7 +21,8 @@ log = structlog.get_logger(__name__)
 def password(*, username: str, address: str, door: str) -> Iterator[None]:
     """Counts a try at the password of an account, which the block makes; raises RateLimited instead after too many.
 
-    The block raises AuthRequired for a wrong one. A right one is no try of its address, and the account's begin anew.
+    The block raises AuthRequired for a wrong one. A right one is not counted for its address, and resets the count of
+    its account.
     A name is counted, and refused, whether it is somebody's or not.
     """
     whose = {"door": door, "address": address, "account": account(username)}

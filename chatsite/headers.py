@@ -1,6 +1,6 @@
 """Headers of every HTTP answer of the site, whoever made it: a view, REST past Django, a file, or an error.
 
-An ASGI application around another one. What an answer says of these by itself is kept.
+An ASGI application around another one. A header that the answer already has is kept.
 """
 
 from collections.abc import Awaitable, Callable, Mapping

@@ -20,7 +20,7 @@ class _Similar(msgspec.Struct):
 def prototypes(text: str) -> str:
     """The text with every character as the one it looks like, by preference a letter of ASCII.
 
-    Characters of ASCII stay: `1` and `l`, `0` and `O`, `rn` and `m` are told apart by whoever reads ASCII only.
+    Characters of ASCII stay: `1` and `l`, `0` and `O`, `rn` and `m` are different to a reader of ASCII.
     """
     return unicodedata.normalize("NFD", text).translate(_table())
 

@@ -99,7 +99,7 @@ class Banned(ChatError):
 
 
 class SlowMode(ChatError):
-    """The room lets a member write only every so many seconds; the message can be sent again after `retryAfterMs`."""
+    """A member may write once in the seconds that the room sets; the message can be sent again after `retryAfterMs`."""
 
     code, status, retryable, text = "slow-mode", 429, True, "This room is in slow mode"
 

@@ -90,7 +90,7 @@ def give_back(taken: Taken) -> None:
 
 
 def forget(counts: Iterable[Count]) -> None:
-    """Begins these counts anew."""
+    """Resets these counts."""
     _in_cache(_forget, tuple(counts))
 
 

@@ -2,7 +2,7 @@
 
 Nobody waits for it: a process decides by what it knows. So n processes grant one user at most the burst, the rate, and
 (n - 1) x (burst + rate x EVERY_S) that the others had not heard of; that too is owed, and paid back by waiting. While
-Redis is away each process counts alone, and what was taken meanwhile is not told later.
+Redis is away each process counts alone, and what was taken meanwhile is not shared later.
 """
 
 import asyncio

@@ -72,7 +72,7 @@ def test_after_too_many_wrong_passwords_the_right_one_enters_by_no_door(alice: U
     assert refused(by_rest("alice", PASSWORD, ELSEWHERE), 429, "rate-limited")
 
 
-def test_it_enters_when_the_time_is_over_and_the_count_begins_anew(alice: User) -> None:
+def test_it_enters_when_the_time_is_over_and_the_count_is_reset(alice: User) -> None:
     with time_machine.travel(1_800_000_000, tick=False) as clock:
         guess()
         clock.shift(89)
@@ -140,7 +140,7 @@ def test_a_name_that_nobody_has_is_answered_as_one_that_somebody_has(alice: User
 
 
 def _words(response: Any, name: str) -> str:
-    """Without what every page has anew."""
+    """Without what differs in every page."""
     text = response.content.decode().replace(name, "name")
     return "".join(line for line in text.splitlines() if "csrf" not in line and "nonce" not in line)
 

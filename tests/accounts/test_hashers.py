@@ -1,4 +1,4 @@
-"""Passwords: hashed with argon2, and only so many at once."""
+"""Passwords: hashed with argon2, a bounded number at once."""
 
 import threading
 from collections.abc import Iterator

@@ -124,7 +124,7 @@ def test_somebody_of_another_system_has_no_password_form_and_confirms_by_the_use
     assert not User.objects.exists()
 
 
-def test_the_last_superuser_is_told_why_not(alice: User) -> None:
+def test_the_last_superuser_reads_why_not(alice: User) -> None:
     User.objects.update(is_superuser=True)
     page = browser().post(f"{PAGE}erase/", {"erase-password": PASSWORD}).content.decode()
     assert "last superuser" in page

@@ -174,7 +174,7 @@ async def _talk_until(
     return rounds
 
 
-async def test_who_gets_no_turn_at_hashing_is_told_to_come_back(
+async def test_who_gets_no_turn_at_hashing_is_asked_to_come_back(
     make_server: Callable[..., ServerProcess], postgres_url: str
 ) -> None:
     server = make_server(
