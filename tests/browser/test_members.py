@@ -1,5 +1,7 @@
 """Members of a room on the chat page: following, inviting by name and by a link."""
 
+import re
+
 import pytest
 from playwright.async_api import expect
 
@@ -55,8 +57,9 @@ async def test_an_owner_invites_by_name_and_by_a_link(enter: Enter, uvicorn_serv
     await expect(alice.locator("#members-list .member-role").first).to_have_text("owner")
     await expect(bob.get_by_role("link", name="private")).to_be_visible()
     await alice.locator("#invite-link").click()
-    link = await alice.locator("#invite-url").input_value()
-    await carol.goto(link)
+    link = alice.locator("#invite-url")
+    await expect(link).to_have_value(re.compile("/invitation/"))
+    await carol.goto(await link.input_value())
     await expect(carol.get_by_text("Garden")).to_be_visible()
     await carol.get_by_role("button", name="Join the room").click()
     await in_room(carol)

@@ -84,7 +84,7 @@ async def test_messages_of_a_blocked_person_are_folded_on_every_page_of_the_read
         await expect(page.locator("#blocked-list .person-name")).to_have_text("mallory")
     await expect(second).to_have_title("general · Chat")
     await alice.get_by_role("button", name="Show").first.press("Enter")
-    await expect(alice.get_by_text("You are stupid")).to_be_focused()
+    await expect(alice.locator(".content", has_text="You are stupid")).to_be_focused()
     await expect(alice.get_by_text("Are you there?")).to_be_hidden()
     await second.reload()
     await expect(second.locator(".fold")).to_have_count(2)

@@ -94,6 +94,12 @@ def test_a_dead_workers_counts_are_kept_and_its_gauges_are_not(tmp_path: Path, c
     assert total["memory"]["residentBytes"] == pytest.approx(one.snapshot()["memory"]["residentBytes"], rel=0.1)
 
 
+def test_counts_are_answered_while_a_worker_starts_whose_file_is_still_empty(tmp_path: Path) -> None:
+    worker = Instruments(folder=str(tmp_path))
+    (tmp_path / "counter_7.db").touch()
+    assert "chat_messages_received_total 0.0" in worker.text()
+
+
 def test_what_the_system_knows_of_each_worker_stands_by_its_number(tmp_path: Path) -> None:
     text = Instruments(folder=str(tmp_path)).text()
     assert f'process_open_fds{{pid="{os.getpid()}"}}' in text
