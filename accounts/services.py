@@ -22,7 +22,7 @@ from django.utils import timezone
 from accounts import guesses, tokens
 from accounts.models import SignIn, User
 from rooms import names
-from rooms.callers import roles
+from rooms.callers import check_ban, roles
 from rooms.conf import conf
 from rooms.errors import AuthRequired
 from rooms.services.rights import announce, end_session
@@ -64,7 +64,7 @@ def store_user(user: User) -> User:
 
 
 def sign_in(*, username: str, password: str, address: str = "", user_agent: str = "") -> SignedIn:
-    """Tokens for a name and its password; raises what `authenticated` raises."""
+    """Tokens for a name and its password; raises what `authenticated` raises, and Banned."""
     user = authenticated(username=username, password=password, address=address, door="rest")
     return open_sign_in(user=user, address=address, user_agent=user_agent)
 
@@ -82,7 +82,8 @@ def authenticated(*, username: str, password: str, address: str, door: str, requ
 
 
 def open_sign_in(*, user: User, address: str = "", user_agent: str = "") -> SignedIn:
-    """Tokens for somebody who has proved who they are."""
+    """Tokens for somebody who has proved who they are; raises Banned."""
+    check_ban(user.pk)
     now = timezone.now()
     user.sign_ins.filter(expires_at__lt=now).delete()
     device = {"address": address_of(address), "user_agent": shown_agent(user_agent)}
@@ -92,7 +93,7 @@ def open_sign_in(*, user: User, address: str = "", user_agent: str = "") -> Sign
 
 
 def refresh(*, token: str) -> SignedIn:
-    """Exchanges a refresh token for new tokens; raises AuthRequired or AuthExpired.
+    """Exchanges a refresh token for new tokens; raises AuthRequired, AuthExpired, Banned.
 
     Each is good once. A second use means that two hold it, so both are signed out; but within RETRY_GRACE the token
     before the newest may be a client's second try, and gets what the first try got.
@@ -101,6 +102,7 @@ def refresh(*, token: str) -> SignedIn:
     user = User.objects.filter(pk=claims.user_id, is_active=True).first()
     if not user or user.stamp() != claims.stamp:
         raise AuthRequired("Token is no longer valid")
+    check_ban(user.pk)
     now, generation = timezone.now(), claims.generation + 1
     record = SignIn.objects.filter(pk=claims.sign_in, user=user, revoked_at=None)
     exchanged = record.filter(generation=claims.generation).update(

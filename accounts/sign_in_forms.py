@@ -8,7 +8,8 @@ from django.core.exceptions import ValidationError
 
 from accounts import services
 from accounts.refusals import sentence
-from rooms.errors import AuthRequired, RateLimited
+from rooms.callers import check_ban
+from rooms.errors import AuthRequired, Banned, RateLimited
 
 
 class SignInForm(AuthenticationForm):
@@ -18,6 +19,14 @@ class SignInForm(AuthenticationForm):
 
     def clean(self) -> dict[str, Any]:
         return _clean(self, "page")
+
+    def confirm_login_allowed(self, user: Any) -> None:
+        """Nor is somebody who is banned from the chat let in here."""
+        super().confirm_login_allowed(user)
+        try:
+            check_ban(user.pk)
+        except Banned as error:
+            raise ValidationError(error.message, code=error.code) from None
 
 
 class AdminSignInForm(AdminAuthenticationForm):

@@ -8,23 +8,31 @@ if TYPE_CHECKING:
     from rooms.errors import AuthExpired, AuthRequired, ChatError, Refused
     from rooms.project import (
         aadd_member,
+        aban,
         add_member,
+        adisconnect,
+        amoderate,
         anotify,
         apost_message,
         arecheck,
         aremove_member,
         aroom_for,
+        aunban,
+        ban,
+        disconnect,
+        moderate,
         notify,
         post_message,
         recheck,
         remove_member,
         room_for,
+        unban,
     )
 
 __all__ = [
-    "AuthExpired", "AuthRequired", "Caller", "ChatError", "Refused", "aadd_member", "add_member", "anotify",
-    "apost_message", "arecheck", "aremove_member", "aroom_for", "notify", "post_message", "recheck", "remove_member",
-    "room_for",
+    "AuthExpired", "AuthRequired", "Caller", "ChatError", "Refused", "aadd_member", "aban", "add_member", "adisconnect",
+    "amoderate", "anotify", "apost_message", "arecheck", "aremove_member", "aroom_for", "aunban", "ban", "disconnect",
+    "moderate", "notify", "post_message", "recheck", "remove_member", "room_for", "unban",
 ]  # fmt: skip
 __version__ = "1.0.0"
 _MODULES = {"Caller": "callers", **dict.fromkeys(("AuthExpired", "AuthRequired", "ChatError", "Refused"), "errors")}

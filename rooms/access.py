@@ -100,6 +100,11 @@ def _may_not_post(access: RoomAccess, now: datetime, site_roles: Collection[str]
     return Locked() if access.locked else _too_soon(access, now)
 
 
+def is_slowed(access: RoomAccess, site_roles: Collection[str]) -> bool:
+    """Whether slow mode holds for this user here."""
+    return bool(access.slow_mode_s) and rank(access.role, site_roles) < Rank.MODERATOR
+
+
 def _too_soon(access: RoomAccess, now: datetime) -> SlowMode | None:
     if access.posted_at is None:
         return None
@@ -121,6 +126,13 @@ def authorize(actor: Actor, name: str, action: Action) -> RoomAccess:
     if error := refusal(found, action, timezone.now(), actor.roles):
         raise error
     return found
+
+
+def admin(actor: Actor) -> Actor:
+    """Who may act on the whole chat; raises Forbidden."""
+    if "admin" not in actor.roles:
+        raise Forbidden("Admin permission required")
+    return actor
 
 
 def find_room(user_id: Any, name: str) -> RoomAccess | None:

@@ -14,11 +14,12 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model, load_backend
 from django.contrib.sessions.backends.base import SessionBase
 from django.core.exceptions import ValidationError
+from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from rooms import people
+from rooms import people, storage
 from rooms.conf import conf
-from rooms.errors import AuthRequired, Banned
+from rooms.errors import AuthRequired, Banned, Disconnected
 from rooms.models import EndedSession
 
 SESSION_ID = "chat_session_id"  # in every signed-in session: names it whatever its key, which some engines change
@@ -50,6 +51,9 @@ class Actor:
     username: str = ""
 
 
+CODE = Actor(None)  # the project's own code
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """A caller: who they are, what they may be, and how to read the proof they came with again."""
@@ -59,6 +63,7 @@ class Identity:
     roles: tuple[str, ...]
     expires_at: float | None = None  # unix seconds; of a session, when it has to be read again
     avatar: str | None = None  # the address of a picture
+    disconnects: int = 0  # how often all connections of this user had been ended when the proof was read first
     read: Callable[[str], Optional["Identity"]] | None = field(default=None, repr=False, compare=False)
     proof: str = field(default="", repr=False, compare=False)
 
@@ -90,7 +95,13 @@ def sees_private(user: Any) -> bool:
 
 
 def read_token(token: str) -> Caller:
-    """Whose token this is; raises AuthRequired or AuthExpired."""
+    """Whose token this is; raises AuthRequired, AuthExpired, Banned."""
+    caller = _read(token)
+    check_ban(caller.user.pk)
+    return caller
+
+
+def _read(token: str) -> Caller:
     if conf.CHAT_TOKEN_READER is None:
         raise AuthRequired("Tokens are not accepted here")
     caller: Caller = conf.CHAT_TOKEN_READER(token)
@@ -99,14 +110,25 @@ def read_token(token: str) -> Caller:
     return caller
 
 
+def check_ban(user_id: Any) -> int:
+    """Raises Banned for somebody who is banned from the chat; else how often all their connections were ended."""
+    state = storage.sign_in_state(user_id=user_id)
+    if state.banned_until is not None and state.banned_until > timezone.now():
+        raise Banned(f"You are banned from the chat{': ' if state.ban_reason else ''}{state.ban_reason}")
+    return state.disconnects
+
+
 def by_token(token: str) -> Identity:
-    """The caller with this token; raises AuthRequired or AuthExpired. Roles are today's, not the token's."""
-    caller = read_token(token)
+    """The caller with this token; raises AuthRequired, AuthExpired, Banned. Roles are today's, not the token's."""
+    caller = _read(token)
     return _identity(caller.user, by_token, token, caller.expires_at)
 
 
 def by_session(session_key: str) -> Identity | None:
-    """The caller with this session cookie, or None when it is nobody's. Reads every session engine of Django."""
+    """The caller with this session cookie, or None when it is nobody's; raises Banned.
+
+    Reads every session engine of Django.
+    """
     session = _session(session_key)
     user = _user_of(session)
     return _identity(user, by_session, session_key, _end_of(session)) if user is not None else None
@@ -115,8 +137,8 @@ def by_session(session_key: str) -> Identity | None:
 def refreshed(identity: Identity) -> Identity:
     """The same caller as the database knows them now.
 
-    Raises Banned when the user was deactivated, AuthRequired when they signed out here or everywhere, changed their
-    password, or are no more.
+    Raises Banned when the user was deactivated or banned, AuthRequired when they signed out here or everywhere, changed
+    their password, or are no more, Disconnected when all their connections were ended since.
     """
     today = None
     try:
@@ -127,6 +149,8 @@ def refreshed(identity: Identity) -> Identity:
         raise
     if today is None or today.user_id != identity.user_id:
         raise Banned("This account is deactivated") if _is_deactivated(identity.user_id) else AuthRequired("Signed out")
+    if today.disconnects != identity.disconnects:
+        raise Disconnected
     return today
 
 
@@ -134,7 +158,7 @@ def _identity(
     user: Any, read: Callable[[str], Identity | None], proof: str, expires_at: float | None = None
 ) -> Identity:
     shown = people.shown(user)
-    return Identity(user.pk, shown.name, roles(user), expires_at, shown.avatar, read, proof)
+    return Identity(user.pk, shown.name, roles(user), expires_at, shown.avatar, check_ban(user.pk), read, proof)
 
 
 def _is_deactivated(user_id: Any) -> bool:

@@ -26,7 +26,8 @@ SLOW_CONSUMER = Close(4001, "Slow consumer", "The client read too slowly: reconn
 TOO_MANY_TRIES = Close(4003, "Too many tries", "Too many wrong tokens: reconnect after the error's `retryAfterMs`.")
 TOKEN_EXPIRED = Close(4100, "Token expired", "`auth-expiring` was sent, and no new `auth` came.")
 SIGNED_OUT = Close(4101, "Signed out", "The user signed out or changed the password, or the session has expired.")
-BANNED = Close(4102, "Banned", "The user was deactivated.")
+BANNED = Close(4102, "Banned", "The user was deactivated or banned from the chat; an `error` has the reason.")
+KICKED = Close(4103, "Kicked", "An admin has ended all connections of this user.")
 TOO_MANY_VIOLATIONS = Close(4104, "Too many violations", "CHAT_RATE_VIOLATIONS commands were `rate-limited`.")
 TOO_MANY_CONNECTIONS = Close(
     4105,
@@ -36,5 +37,5 @@ TOO_MANY_CONNECTIONS = Close(
 
 CLOSES = (
     SHUTDOWN, AUTH_FAILED, SIGN_IN_TIMEOUT, TOO_MANY_FRAMES, TOO_BIG, OVERLOADED, RECONNECTING, SLOW_CONSUMER,
-    TOO_MANY_TRIES, TOKEN_EXPIRED, SIGNED_OUT, BANNED, TOO_MANY_VIOLATIONS, TOO_MANY_CONNECTIONS,
+    TOO_MANY_TRIES, TOKEN_EXPIRED, SIGNED_OUT, BANNED, KICKED, TOO_MANY_VIOLATIONS, TOO_MANY_CONNECTIONS,
 )  # fmt: skip

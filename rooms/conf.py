@@ -193,6 +193,7 @@ class Conf:
     CHAT_FILTER_PHRASES = Number(1_000)  # of the word filter; 0.02 ms for a message of a line
     CHAT_RESUME_MESSAGES = Number(1_000)  # a larger gap gets the newest page
     CHAT_HISTORY_LIMIT = Number(0)  # messages that `prune_history` leaves in a room
+    CHAT_AUDIT_DAYS = Number(365)  # `prune_history` deletes what is older from the audit log
     CHAT_HEADS_INTERVAL_S = Number(5, minimum=1)  # between two searches for lost events
     CHAT_WRITE_QUEUE_MESSAGES = Number(10_000, minimum=1)  # waiting to be stored, of one process
     CHAT_WRITE_QUEUE_MESSAGES_PER_USER = Number(1_000)  # of these from one user: who floods is refused alone

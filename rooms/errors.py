@@ -74,6 +74,12 @@ class Filtered(Refused):
     text = "This message has words that are not allowed here"
 
 
+class Disconnected(Forbidden):
+    """An admin has ended all connections of this user."""
+
+    text = "Your connections were ended by an administrator"
+
+
 class NoSuchRoom(ChatError):
     """No such room, or none that this user may know of."""
 

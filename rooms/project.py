@@ -3,13 +3,14 @@
 Each is part of the caller's transaction: nothing is sent before its commit, and nothing after a rollback.
 """
 
+from datetime import datetime
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db.models import Model
 
-from rooms import access, storage
-from rooms.callers import Actor
+from rooms import access, callers, storage
+from rooms.callers import CODE, Actor
 from rooms.conf import conf
 from rooms.errors import BadFrame, NoSuchRoom, TooLarge
 from rooms.live import control
@@ -17,11 +18,9 @@ from rooms.live.control import Notification
 from rooms.models import Room
 from rooms.protocol.codec import encode
 from rooms.protocol.frames.announcements import Notification as NotificationFrame
-from rooms.services import members, posting, rights, rooms
+from rooms.services import members, moderation, posting, rights, rooms, server_bans
 from rooms.services.publishing import publish_after_commit
 from rooms.storage import RoomAccess, StoredMessage
-
-CODE = Actor(None)
 
 
 def room_for(obj: Model, *, permission: str = "") -> Room:
@@ -39,7 +38,9 @@ def post_message(room: Room | Model | str, user: Any, text: str, *, client_id: s
     `client_id` posts nothing and answers the first message.
     """
     found = access.room(user.pk, _name(room))
-    return posting.post_message(room_id=found.room_id, author_id=user.pk, content=text, client_id=client_id)
+    return posting.post_message(
+        room_id=found.room_id, author_id=user.pk, content=text, client_id=client_id, roles=callers.roles(user)
+    )
 
 
 def add_member(room: Room | Model | str, user: Any) -> bool:
@@ -66,6 +67,34 @@ def notify(user: Any, event: str, data: Any = None) -> None:
     publish_after_commit(lambda: [control.event(Notification(str(user.pk), frame.decode()))])
 
 
+def moderate(room: Room | Model | str, user: Any, action: str, *, by: Any = None, **options: Any) -> None:
+    """Acts on a user in a room: `kick`, `mute`, `unmute`, `ban`, `unban`, `remove`, `role`; with `until`, `role`,
+    `reason`. It is in the audit log, as `by` somebody or as the site's code; whether they may is the caller's to know.
+
+    Raises NoSuchRoom, NoSuchUser, Conflict.
+    """
+    moderation.act(actor=_actor(by), room_id=_access(room, user).room_id, user_id=user.pk, action=action, **options)
+
+
+def ban(user: Any, *, until: datetime = moderation.FOREVER, reason: str = "", by: Any = None) -> None:
+    """Keeps a user out of the whole chat until then, and closes what they have open."""
+    server_bans.ban_from_server(actor=_actor(by), user_id=user.pk, until=until, reason=reason)
+
+
+def unban(user: Any, *, by: Any = None) -> None:
+    """Lets a user into the chat again."""
+    server_bans.unban_from_server(actor=_actor(by), user_id=user.pk)
+
+
+def disconnect(user: Any, *, reason: str = "", by: Any = None) -> None:
+    """Closes all connections of a user, who may come back."""
+    server_bans.disconnect(actor=_actor(by), user_id=user.pk, reason=reason)
+
+
+def _actor(user: Any) -> Actor:
+    return CODE if user is None else callers.actor(user, "code")
+
+
 def recheck(user: Any) -> None:
     """Asks again at once what this user may do, in every process; else it is asked at the next lease."""
     rights.announce([user.pk])
@@ -90,3 +119,6 @@ aroom_for = sync_to_async(room_for)
 apost_message = sync_to_async(post_message)
 anotify = sync_to_async(notify)
 arecheck = sync_to_async(recheck)
+amoderate = sync_to_async(moderate)
+aban, aunban = sync_to_async(ban), sync_to_async(unban)
+adisconnect = sync_to_async(disconnect)

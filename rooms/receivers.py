@@ -82,6 +82,7 @@ def _user_will_be_deleted(instance: Any, **_: Any) -> None:
 
 
 def _user_deleted(instance: Any, **_: Any) -> None:
+    people.forget(instance.pk)
     announce([instance.pk])
     announce_deleted(user_id=instance.pk)
 

@@ -2,6 +2,7 @@
 
     message_posted   message: rooms.storage.StoredMessage
     message_changed  message: the same, edited or deleted
+    messages_deleted room: rooms.models.Room, message_ids: the keys of many messages deleted at once
     room_created     room: rooms.models.Room
     report_made      report: rooms.models.Report, of a person or of the word filter
 
@@ -28,6 +29,7 @@ log = structlog.get_logger(__name__)
 MAX_WAITING = 10_000  # messages of one process whose receivers have yet to run; what is beyond is dropped and counted
 message_posted = Signal()
 message_changed = Signal()
+messages_deleted = Signal()
 room_created = Signal()
 report_made = Signal()
 _free = BoundedSemaphore(MAX_WAITING)

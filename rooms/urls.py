@@ -3,9 +3,11 @@
 from django.urls import include, path, re_path
 
 from rooms.api.blocks import BlocksView, BlockView
+from rooms.api.deletions import DeletionsView, MessageView
 from rooms.api.invitations import AcceptView, InvitationsView, InvitationView
 from rooms.api.members import MembershipView, MembersView
 from rooms.api.messages import MessagesView
+from rooms.api.moderation import BansView, ClosingView, DisconnectView, ModerationView, SettingsView, UnbanView
 from rooms.api.presence import OnlineView
 from rooms.api.reports import MessageReportView, UserReportView
 from rooms.api.rooms import RoomsView, RoomView
@@ -33,6 +35,14 @@ api = [
         MessageReportView.as_view(),
         name="api-report-message",
     ),
+    re_path(r"^rooms/(?P<name>[^/]+)/messages/(?P<message_id>[^/]+)/?$", MessageView.as_view(), name="api-message"),
+    re_path(r"^rooms/(?P<name>[^/]+)/deletions/?$", DeletionsView.as_view(), name="api-deletions"),
+    re_path(r"^rooms/(?P<name>[^/]+)/moderation/?$", ModerationView.as_view(), name="api-moderation"),
+    re_path(r"^rooms/(?P<name>[^/]+)/settings/?$", SettingsView.as_view(), name="api-settings"),
+    re_path(r"^rooms/(?P<name>[^/]+)/closing/?$", ClosingView.as_view(), name="api-closing"),
+    re_path(r"^bans/?$", BansView.as_view(), name="api-bans"),
+    re_path(r"^bans/lifted/?$", UnbanView.as_view(), name="api-unbans"),
+    re_path(r"^disconnections/?$", DisconnectView.as_view(), name="api-disconnections"),
     re_path(r"^rooms/(?P<name>[^/]+?)/?$", RoomView.as_view(), name="api-room"),
     re_path(r"^users/(?P<username>[^/]+)/report/?$", UserReportView.as_view(), name="api-report-user"),
     re_path(r"", not_found),

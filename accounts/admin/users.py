@@ -3,6 +3,7 @@
 Staff with the permissions moderate people; only a superuser changes who is staff, and those who are.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -18,9 +19,12 @@ from accounts import services
 from accounts.forms import AddUserForm, ChangeUserForm
 from accounts.models import ExternalIdentity, SignIn, User
 from accounts.sign_in_forms import AdminSignInForm
+from rooms import callers
 from rooms.admin.list_filters import IsSetFilter
 from rooms.callers import sees_private
+from rooms.errors import ChatError
 from rooms.models import Membership
+from rooms.services import server_bans
 
 RANK_FIELDS = ("is_staff", "is_superuser", "groups", "user_permissions")
 WITH_PERMISSIONS = (
@@ -37,7 +41,7 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # not generic when 
     form, add_form = ChangeUserForm, AddUserForm
     list_display = ("username", "email", "is_active", "is_staff", "last_login", "date_joined")
     readonly_fields = ("last_login", "date_joined")
-    actions = ("deactivate", "sign_out_everywhere")
+    actions = ("deactivate", "sign_out_everywhere", "ban", "disconnect")
     show_full_result_count = False
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
@@ -94,6 +98,30 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]  # not generic when 
             "%(count)d user was signed out everywhere.", "%(count)d users were signed out everywhere.", len(users)
         )
         self.message_user(request, done % {"count": len(users)}, messages.SUCCESS if users else messages.WARNING)
+
+    def has_ban_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("chat_rooms.add_serverban")
+
+    @admin.action(description=gettext_lazy("Ban selected users from the chat for ever"), permissions=["ban"])
+    def ban(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        self._act_on_each(request, queryset, server_bans.ban_from_server)
+
+    @admin.action(description=gettext_lazy("End all chat connections of selected users"), permissions=["ban"])
+    def disconnect(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        self._act_on_each(request, queryset, server_bans.disconnect)
+
+    def _act_on_each(self, request: HttpRequest, queryset: QuerySet[User], act: Callable[..., None]) -> None:
+        """Those of an equal or higher rank are left out, and named."""
+        actor, done = callers.actor(request.user, "admin"), 0
+        for user in queryset:
+            try:
+                act(actor=actor, user_id=user.pk)
+                done += 1
+            except ChatError:
+                refused = _("%(name)s was left out: the rank is not below yours.") % {"name": user.username}
+                self.message_user(request, refused, messages.WARNING)
+        text = ngettext("Done for %(count)d user.", "Done for %(count)d users.", done) % {"count": done}
+        self.message_user(request, text, messages.SUCCESS if done else messages.WARNING)
 
     def _changeable(self, request: HttpRequest, queryset: QuerySet[User]) -> list[User]:
         if not self.has_change_permission(request):

@@ -1,3 +1,12 @@
 """Rooms in the Django admin, by subject."""
 
-from rooms.admin import filters, invitations, members, messages, reports, rooms  # noqa: F401 - registers their pages
+from rooms.admin import (  # noqa: F401 - registers their pages
+    audit,
+    filters,
+    invitations,
+    members,
+    messages,
+    reports,
+    rooms,
+    server_bans,
+)

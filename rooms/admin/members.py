@@ -2,23 +2,35 @@
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from rooms import callers, storage
 from rooms.admin.list_filters import IsSetFilter
 from rooms.admin.visibility import visible
+from rooms.errors import Conflict
 from rooms.models import Membership, Room
 from rooms.services import members, moderation
 
 User: Any = get_user_model()
 
 
+class MembershipForm(ModelForm):  # type: ignore[type-arg]  # not generic when it runs
+    def clean_role(self) -> str:
+        role: str = self.cleaned_data["role"]
+        if self.instance.pk and role != Membership.Role.OWNER and moderation.is_last_owner(self.instance):
+            raise ValidationError(_("A room keeps its last owner."))
+        return role
+
+
 @admin.register(Membership)
 class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when it runs
+    form = MembershipForm
     fields = ("room", "user", "role", "muted_until", "banned_until", "ban_reason", "read_seq", "joined_at")
     list_display = ("room", "user", "role", "muted_until", "banned_until", "joined_at")
     list_filter = ("role", ("muted_until", IsSetFilter), ("banned_until", IsSetFilter))
@@ -49,14 +61,23 @@ class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
 
     def save_model(self, request: HttpRequest, obj: Membership, form: "ModelForm[Membership]", change: bool) -> None:
         values = {name: form.cleaned_data[name] for name in form.changed_data if name not in ("room", "user")}
+        actor = callers.actor(request.user, "admin")
         room = storage.access_by_id(user_id=obj.user_id, room_id=obj.room_id)
         if not change and room is not None and obj.role != Membership.Role.NONE:
-            members.add_member(actor=callers.actor(request.user, "admin"), room=room, user_id=obj.user_id)
-        obj.pk = moderation.set_membership(room_id=obj.room_id, user_id=obj.user_id, **values).pk
+            members.add_member(actor=actor, room=room, user_id=obj.user_id)
+        obj.pk = moderation.set_membership(room_id=obj.room_id, user_id=obj.user_id, actor=actor, **values).pk
+
+    def has_delete_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
+        """Not the last owner's: a room keeps one."""
+        return super().has_delete_permission(request, obj) and not (obj and moderation.is_last_owner(obj))
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
-        moderation.remove_member(room_id=obj.room_id, user_id=obj.user_id)
+        actor = callers.actor(request.user, "admin")
+        moderation.remove_member(room_id=obj.room_id, user_id=obj.user_id, actor=actor)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
         for membership in queryset:
-            self.delete_model(request, membership)
+            try:
+                self.delete_model(request, membership)
+            except Conflict as error:
+                self.message_user(request, f"{membership}: {error.message}", messages.WARNING)

@@ -12,10 +12,11 @@ from django.utils.text import Truncator, format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from rooms import callers, storage
 from rooms.admin.list_filters import IsSetFilter
 from rooms.admin.visibility import visible
 from rooms.models import Message
-from rooms.services.changes import delete_message
+from rooms.services.deletions import erase
 
 LISTED_MESSAGES = 20_000  # the newest of all, or of one room: what is counted, paged through, filtered and searched
 ROOM_PARAMETER = "room__id__exact"
@@ -88,10 +89,12 @@ class MessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic w
     @admin.action(description=gettext_lazy("Delete selected messages"), permissions=["moderate"])
     def delete(self, request: HttpRequest, queryset: QuerySet[Message]) -> None:
         deleted = 0
+        actor = callers.actor(request.user, "admin")
         for message in queryset.filter(deleted_at=None).order_by("pk"):
-            delete_message(message_id=message.pk)
-            self.log_change(request, message, _("Deleted."))
-            deleted += 1
+            stored = storage.message(message_id=message.pk)
+            if stored is not None and erase(actor=actor, message=stored):
+                self.log_change(request, message, _("Deleted."))
+                deleted += 1
         done = ngettext("%(count)d message was deleted.", "%(count)d messages were deleted.", deleted)
         self.message_user(request, done % {"count": deleted}, messages.SUCCESS if deleted else messages.WARNING)
 

@@ -1,6 +1,5 @@
 """Rooms: created, closed, reopened, removed."""
 
-from collections.abc import Callable
 from typing import Any, cast
 
 from django.contrib import admin, messages
@@ -17,6 +16,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from rooms import callers
 from rooms.admin.list_filters import IsSetFilter
 from rooms.admin.messages import ROOM_PARAMETER
 from rooms.admin.visibility import visible
@@ -24,7 +24,8 @@ from rooms.errors import ChatError
 from rooms.live import roster
 from rooms.models import Membership, Room
 from rooms.protocol.rules import room_name
-from rooms.services.rooms import close_room, create_room, is_taken, remove_room, reopen_room
+from rooms.services.room_settings import FIELDS, change_room, remove, set_closed
+from rooms.services.rooms import create_room, is_taken
 
 
 class RoomForm(ModelForm):  # type: ignore[type-arg]  # not generic when it runs
@@ -55,7 +56,10 @@ class RoomList(ChangeList):
 @admin.register(Room)
 class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when it runs
     form = RoomForm
-    fields = ("name", "title", "kind", "transient", "last_seq", "closed_at", "created_at", "created_by")
+    fields = (
+        "name", "title", "topic", "kind", "history", "slow_mode_s", "locked", "transient", "last_seq", "closed_at",
+        "created_at", "created_by",
+    )  # fmt: skip
     readonly_fields = ("transient", "last_seq", "closed_at", "created_at", "created_by")
     list_display = ("name", "title", "kind", "people", "members", "message_list", "closed_at")
     list_filter = ("kind", ("closed_at", IsSetFilter), "transient")
@@ -94,11 +98,11 @@ class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when
 
     def save_model(self, request: HttpRequest, obj: Room, form: "ModelForm[Room]", change: bool) -> None:
         """Writes only the changed fields: the room's seq moves on while the form is open."""
-        if change:
-            obj.save(update_fields=form.changed_data)
-        else:
-            owner_id = cast(int, request.user.pk)
+        owner_id = cast(int, request.user.pk)
+        if not change:
             obj.pk = create_room(user_id=owner_id, name=obj.name, title=obj.title, kind=obj.kind)[0].pk
+        values = {field: form.cleaned_data[field] for field in form.changed_data if field in FIELDS}
+        change_room(actor=callers.actor(request.user, "admin"), room_id=obj.pk, **values)
 
     @admin.display(description=gettext_lazy("people here"))
     def people(self, room: Any) -> Any:
@@ -117,19 +121,17 @@ class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when
     def close(self, request: HttpRequest, queryset: QuerySet[Room]) -> None:
         rooms = list(queryset.filter(closed_at=None))
         done = ngettext("%(count)d room was closed.", "%(count)d rooms were closed.", len(rooms))
-        self._change_each(request, rooms, close_room, _("Closed."), done)
+        self._change_each(request, rooms, True, _("Closed."), done)
 
     @admin.action(description=gettext_lazy("Reopen selected rooms"), permissions=["change"])
     def reopen(self, request: HttpRequest, queryset: QuerySet[Room]) -> None:
         rooms = list(queryset.exclude(closed_at=None))
         done = ngettext("%(count)d room was reopened.", "%(count)d rooms were reopened.", len(rooms))
-        self._change_each(request, rooms, reopen_room, _("Reopened."), done)
+        self._change_each(request, rooms, False, _("Reopened."), done)
 
-    def _change_each(
-        self, request: HttpRequest, rooms: list[Room], change: Callable[..., object], logged: str, done: str
-    ) -> None:
+    def _change_each(self, request: HttpRequest, rooms: list[Room], on: bool, logged: str, done: str) -> None:
         for room in rooms:
-            change(room_id=room.pk)
+            set_closed(actor=callers.actor(request.user, "admin"), room_id=room.pk, on=on)
             self.log_change(request, room, logged)
         self.message_user(request, done % {"count": len(rooms)}, messages.SUCCESS if rooms else messages.WARNING)
 
@@ -141,7 +143,7 @@ class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when
             return self._confirm_removal(request, rooms)
         self.log_deletions(request, queryset)
         for room in rooms:
-            remove_room(room_id=room.pk)
+            remove(actor=callers.actor(request.user, "admin"), room=room)
         done = ngettext("%(count)d room was removed.", "%(count)d rooms were removed.", len(rooms))
         self.message_user(request, done % {"count": len(rooms)}, messages.SUCCESS)
         return None

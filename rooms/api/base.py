@@ -12,15 +12,25 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from rooms import callers
 from rooms.api import rates
 from rooms.authentication import BearerAuthentication
 from rooms.refusals import rest_error
 from rooms.rest import JSONParser
 
 
+class IsNotBanned(BasePermission):
+    """Whoever is banned from the chat is refused as such, with a session too; a token was refused before."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:  # noqa: ARG002 - its shape is DRF's
+        if request.auth is None and request.user.is_authenticated:
+            callers.check_ban(request.user.pk)
+        return True
+
+
 class View(APIView):
     authentication_classes: tuple[type[BaseAuthentication], ...] = (BearerAuthentication, SessionAuthentication)
-    permission_classes: tuple[type[BasePermission], ...] = (IsAuthenticated,)
+    permission_classes: tuple[type[BasePermission], ...] = (IsAuthenticated, IsNotBanned)
     renderer_classes = (JSONRenderer,)
     parser_classes = (JSONParser,)
     throttle_classes = ()

@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from rooms import access, rest
+from rooms import access, callers, rest
 from rooms.api import rates
 from rooms.api.base import View
 from rooms.openapi import parameters, responses
@@ -69,7 +69,13 @@ class MessagesView(View):
         new, user_id = rest.body(request.data, PostMessage), request.user.pk
         room = access.room(user_id, name)
         rates.here().spend_message(user_id, room.room_id, new.client_id)
-        message = post_message(room_id=room.room_id, author_id=user_id, content=new.content, client_id=new.client_id)
+        message = post_message(
+            room_id=room.room_id,
+            author_id=user_id,
+            content=new.content,
+            client_id=new.client_id,
+            roles=callers.roles(request.user) if room.slow_mode_s or room.locked else (),
+        )
         return rest.answer(message_frame(message), status_of(message))
 
 

@@ -16,6 +16,7 @@ from rest_framework.exceptions import UnsupportedMediaType
 from rooms import access, database, hooks, hosts, rest
 from rooms.api.messages import MessagePage, MessagesQuery, PostMessage, status_of
 from rooms.api.rooms import RoomsQuery, entries, room_page
+from rooms.callers import Identity
 from rooms.conf import conf
 from rooms.errors import BadFrame, TooLarge
 from rooms.protocol.rules import text_content
@@ -65,33 +66,36 @@ async def _answer(scope: Scope, receive: Receive) -> tuple[int, msgspec.Struct]:
     address = (scope.get("client") or ("", 0))[0]
     identity = await session.running().rights.identify(_header(scope, b"authorization")[7:].strip(), address)
     handle, names = cast(tuple[Handler, tuple[str, ...]], _route(scope))
-    return await handle(identity.user_id, scope, receive, *names)
+    return await handle(identity, scope, receive, *names)
 
 
-async def _list_rooms(user_id: Any, scope: Scope, _receive: Receive) -> tuple[int, msgspec.Struct]:
-    session.running().rates.spend("requests", user_id)
+async def _list_rooms(caller: Identity, scope: Scope, _receive: Receive) -> tuple[int, msgspec.Struct]:
+    session.running().rates.spend("requests", caller.user_id)
     query = rest.query(_parameters(scope), RoomsQuery)
-    found = await database.call(entries, user_id, query)
+    found = await database.call(entries, caller.user_id, query)
     counts = await session.running().presence.counts([room.room_id for room in found])
     return 200, room_page(found, query, counts)
 
 
-async def _read_page(user_id: Any, scope: Scope, _receive: Receive, name: str) -> tuple[int, msgspec.Struct]:
-    session.running().rates.spend("reads", user_id)
+async def _read_page(caller: Identity, scope: Scope, _receive: Receive, name: str) -> tuple[int, msgspec.Struct]:
+    session.running().rates.spend("reads", caller.user_id)
     query = rest.query(_parameters(scope), MessagesQuery)
     messages = await database.call(
-        page, user_id=user_id, name=name, limit=query.limit, before=query.before, after=query.after
+        page, user_id=caller.user_id, name=name, limit=query.limit, before=query.before, after=query.after
     )
     return 200, MessagePage(messages)
 
 
-async def _post(user_id: Any, scope: Scope, receive: Receive, name: str) -> tuple[int, msgspec.Struct]:
+async def _post(caller: Identity, scope: Scope, receive: Receive, name: str) -> tuple[int, msgspec.Struct]:
+    user_id = caller.user_id
     new = rest.body(rest.decode(await _body(scope, receive)), PostMessage)
     content = text_content(new.content)
     room = await database.call(access.room, user_id, name)
     session.running().rates.spend_message(user_id, room.room_id, new.client_id)
     content = text_content(await hooks.acheck_post(user_id, room.room_id, content))
-    message = await session.running().posted(NewMessage(room.room_id, user_id, content, new.client_id))
+    moderates = "moderator" in caller.roles
+    wanted = NewMessage(room.room_id, user_id, content, new.client_id, moderates=moderates)
+    message = await session.running().posted(wanted)
     return status_of(message), message_frame(message)
 
 

@@ -19,11 +19,14 @@ class RoomChanged(msgspec.Struct, tag="room"):
 
 
 class Notification(msgspec.Struct, tag="notify"):
-    """This frame is for every connection of this user that accepts the addition `accept`, if one is named."""
+    """This frame is for every connection of this user that accepts the addition `accept`, if one is named, but not for
+    those in the room `besides`: they get it with all there.
+    """
 
     key: str
     frame: str
     accept: str = ""
+    besides: int = 0
 
 
 class MemberAdded(msgspec.Struct, tag="member"):

@@ -9,7 +9,7 @@ import random
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 from django.utils import timezone
@@ -24,13 +24,13 @@ from rooms.errors import ChatError
 from rooms.live import control, filters, notices, topics
 from rooms.live.bus import Bus
 from rooms.live.connection import Connection
-from rooms.live.control import FiltersChanged, MemberAdded, Notification, RoomChanged, UsersChanged
+from rooms.live.ends import TICK_S, Ends
 from rooms.live.events import Encoded, Event
 from rooms.live.hub import Hub
 from rooms.live.presence import Departure
 from rooms.live.rates_exchange import configured_exchange
 from rooms.live.repair import Repair
-from rooms.live.rights import Rights
+from rooms.live.rights import POLL_S, Rights
 from rooms.live.sharded_presence import configured_presence, configured_ring
 from rooms.live.write_queue import WriteQueue
 from rooms.protocol.codec import encode
@@ -45,7 +45,6 @@ from rooms.storage import NewMessage, RoomAccess, StoredMessage
 from rooms.storage.checkpoints import Checkpoints
 
 log = structlog.get_logger(__name__)
-R = TypeVar("R")
 Recheck = Callable[["Node", Connection], Coroutine[Any, Any, None]]
 ASK_TIMEOUT_S = 5.0
 MEMBERS_EVERY_S = 1.0
@@ -63,6 +62,7 @@ class Node:
         self.connections: dict[str, Connection] = {}
         self.rights = Rights(self.connections, lambda connection: self.spawn(recheck(self, connection)), self.loop.time)
         self.hub = Hub(lambda topic: self.repair.on_gap(topic), self.loop.call_later)  # noqa: PLW0108 - made below
+        self.ends = Ends(self.connections, self.rights, self.loop.time, conf.CHAT_HEADS_INTERVAL_S)
         self.repair = Repair(self.hub, self.spawn, self.rights.recheck_rooms)
         self.bus = Bus(self.hub, self.on_control, ring=configured_ring())
         self._checkpoints = Checkpoints()
@@ -87,7 +87,8 @@ class Node:
         self.spawn(self._rates_exchange.run())
         self.spawn(_repeat(self._upkeep, conf.CHAT_PRESENCE_LEASE_S / 3))
         self.spawn(_repeat(self._sweep, conf.CHAT_HEADS_INTERVAL_S))
-        self.spawn(_repeat(self.rights.poll, conf.CHAT_HEADS_INTERVAL_S))
+        self.spawn(_repeat(self.rights.poll, POLL_S))
+        self.spawn(_repeat(self.ends.tick, TICK_S))
         self.spawn(_repeat(filters.poll, conf.CHAT_HEADS_INTERVAL_S))
         self.spawn(_repeat(self._recheck_leases, min(conf.CHAT_PRESENCE_LEASE_S, MAX_LEASE_S)))
         self.spawn(_repeat(self._remove_rooms, conf.CHAT_HEADS_INTERVAL_S))
@@ -145,15 +146,15 @@ class Node:
     def on_control(self, payload: bytes) -> None:
         """What another process, or a thread of this one, says to all processes."""
         match control.decode(payload):
-            case UsersChanged(keys):
+            case control.UsersChanged(keys):
                 self.rights.recheck_users(keys)
-            case RoomChanged(room_id):
+            case control.RoomChanged(room_id):
                 self.rights.recheck_rooms([room_id])
-            case Notification(key, frame, accept):
-                notices.send(self.connections, key, Encoded(frame.encode()), accept)
-            case MemberAdded(key, room_id):
+            case control.Notification(key, frame, accept, besides):
+                notices.send(self.connections, key, Encoded(frame.encode()), accept, besides)
+            case control.MemberAdded(key, room_id):
                 self.spawn(notices.room_added(self.connections, self.presence, key, room_id))
-            case FiltersChanged():
+            case control.FiltersChanged():
                 self.spawn(filters.changed())
 
     def post(self, message: NewMessage, reply: Callable[[Answer], None]) -> None:

@@ -16,10 +16,13 @@ from rooms.storage import RoomEntry
 ROOMS = "rooms"  # the addition that a client accepts who is sent whole rooms
 
 
-def send(connections: Mapping[str, Connection], key: str, frame: Encoded, accept: str = "") -> None:
-    """Sends a frame to every connection of this user that accepts the addition, if one is named."""
+def send(connections: Mapping[str, Connection], key: str, frame: Encoded, accept: str = "", besides: int = 0) -> None:
+    """Sends a frame to every connection of this user that accepts the addition, if one is named, and that is not in
+    the room `besides`.
+    """
     for connection in _of_user(connections, key, accept):
-        connection.offer(frame, ephemeral=True)
+        if not (besides and any(room.room_id == besides for room in connection.rooms.values())):
+            connection.offer(frame, ephemeral=True)
 
 
 async def room_added(connections: Mapping[str, Connection], presence: Presence, key: str, room_id: int) -> None:

@@ -13,6 +13,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ("chat_accounts", "0001_initial"),
         ("contenttypes", "0002_remove_content_type_name"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -30,6 +31,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("user_key", models.CharField(max_length=255, primary_key=True, serialize=False)),
                 ("at", models.DateTimeField(db_index=True)),
+                ("disconnects", models.PositiveIntegerField(default=0)),
             ],
         ),
         migrations.CreateModel(
@@ -195,6 +197,7 @@ class Migration(migrations.Migration):
                         verbose_name="removed",
                     ),
                 ),
+                ("access_version", models.PositiveBigIntegerField(default=0, editable=False)),
                 ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
                 ("object_key", models.CharField(editable=False, max_length=255, null=True)),
                 ("permission", models.CharField(blank=True, editable=False, max_length=150)),
@@ -489,6 +492,41 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="BulkDeletion",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("changed_seq", models.PositiveBigIntegerField(verbose_name="changed seq")),
+                ("user_key", models.CharField(blank=True, max_length=255, verbose_name="user")),
+                ("message_ids", models.JSONField(blank=True, default=list, verbose_name="messages")),
+                ("at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="time")),
+                (
+                    "by",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="deleted by",
+                    ),
+                ),
+                (
+                    "room",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="chat_rooms.room",
+                        verbose_name="room",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "bulk deletion",
+                "verbose_name_plural": "bulk deletions",
+            },
+        ),
+        migrations.CreateModel(
             name="AuditEntry",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -512,6 +550,15 @@ class Migration(migrations.Migration):
                 ("actor_name", models.CharField(blank=True, max_length=255, verbose_name="by (name)")),
                 ("target_name", models.CharField(blank=True, max_length=255, verbose_name="whom (name)")),
                 ("room_name", models.CharField(blank=True, max_length=80, verbose_name="room (name)")),
+                (
+                    "is_private",
+                    models.BooleanField(
+                        default=False,
+                        editable=False,
+                        help_text="Not everybody on the staff sees it.",
+                        verbose_name="in a private room",
+                    ),
+                ),
                 ("reason", models.CharField(blank=True, max_length=500, verbose_name="reason")),
                 ("details", models.JSONField(blank=True, default=dict, verbose_name="details")),
                 (
@@ -678,6 +725,18 @@ class Migration(migrations.Migration):
                 condition=models.Q(("changed_seq__gte", models.F("seq"))), name="message_changes_after_it_is_made"
             ),
         ),
+        migrations.AddIndex(
+            model_name="membership",
+            index=models.Index(
+                condition=models.Q(("muted_until__isnull", False)), fields=["muted_until"], name="mutes_by_end"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="membership",
+            index=models.Index(
+                condition=models.Q(("banned_until__isnull", False)), fields=["banned_until"], name="bans_by_end"
+            ),
+        ),
         migrations.AddConstraint(
             model_name="membership",
             constraint=models.UniqueConstraint(fields=("room", "user"), name="one_membership_per_room_and_user"),
@@ -694,6 +753,12 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("max_uses", 0), ("uses__lte", models.F("max_uses")), _connector="OR"),
                 name="invitation_is_used_no_more_than_it_may",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="bulkdeletion",
+            constraint=models.UniqueConstraint(
+                fields=("room", "changed_seq"), name="one_bulk_deletion_per_room_and_seq"
             ),
         ),
         migrations.AddConstraint(

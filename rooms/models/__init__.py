@@ -2,6 +2,7 @@
 
 from rooms.models.audit import AuditEntry
 from rooms.models.blocks import Block
+from rooms.models.deletions import BulkDeletion
 from rooms.models.filters import FilterPhrase
 from rooms.models.invitations import Invitation
 from rooms.models.members import Membership
@@ -14,6 +15,7 @@ from rooms.models.rooms import Room
 __all__ = [
     "AuditEntry",
     "Block",
+    "BulkDeletion",
     "EndedSession",
     "FilterPhrase",
     "Invitation",

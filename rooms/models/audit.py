@@ -40,6 +40,9 @@ class AuditEntry(models.Model):
     target_name = models.CharField(_("whom (name)"), max_length=255, blank=True)
     room = models.ForeignKey(Room, on_delete=models.SET_NULL, null=True, related_name="+", verbose_name=_("room"))
     room_name = models.CharField(_("room (name)"), max_length=80, blank=True)
+    is_private = models.BooleanField(
+        _("in a private room"), default=False, editable=False, help_text=_("Not everybody on the staff sees it.")
+    )
     reason = models.CharField(_("reason"), max_length=500, blank=True)
     details = models.JSONField(_("details"), default=dict, blank=True)
 

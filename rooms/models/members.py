@@ -48,6 +48,10 @@ class Membership(models.Model):
     class Meta:
         verbose_name = _("membership")
         verbose_name_plural = _("memberships")
+        indexes = [  # each process looks for what ends next
+            models.Index(fields=["muted_until"], name="mutes_by_end", condition=Q(muted_until__isnull=False)),
+            models.Index(fields=["banned_until"], name="bans_by_end", condition=Q(banned_until__isnull=False)),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["room", "user"], name="one_membership_per_room_and_user"),
             models.CheckConstraint(

@@ -11,6 +11,7 @@ class RightsChange(models.Model):
 
     user_key = models.CharField(primary_key=True, max_length=255)
     at = models.DateTimeField(db_index=True)
+    disconnects = models.PositiveIntegerField(default=0)  # how often all their connections were ended
 
     def __str__(self) -> str:
         return f"{self.user_key} · {self.at:%Y-%m-%d %H:%M}"

@@ -66,6 +66,10 @@ class Room(models.Model):
         editable=False,
         help_text=_("Nobody finds it any more; its messages are being deleted."),
     )
+    access_version = models.PositiveBigIntegerField(
+        default=0,
+        editable=False,
+    )  # raised with every change of who may write: what was decided before it is decided again
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,

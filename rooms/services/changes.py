@@ -10,23 +10,24 @@ import msgspec
 from django.db import transaction
 from django.utils import timezone
 
-from rooms import signals, storage
+from rooms import people, signals, storage
 from rooms.live import topics
 from rooms.live.events import Event
 from rooms.models import Message, Room
 from rooms.protocol.codec import encode
 from rooms.protocol.frames.base import DELETED_USER, UserRef
 from rooms.protocol.frames.changes import MessageDeleted, MessageEdited
+from rooms.protocol.frames.deletions import MessagesDeleted
 from rooms.protocol.frames.posting import ChatMessage, RoomMessage
 from rooms.protocol.rules import text_content, timestamp
 from rooms.services import filters
 from rooms.services.publishing import publish_after_commit
 from rooms.services.reports import report_by_filter
-from rooms.storage import StoredMessage
+from rooms.storage import BulkDeleted, StoredMessage
 
 READ_AT_ONCE = 2_000  # changes that repair a gap
 MessageFrame = ChatMessage | RoomMessage
-ChangeFrame = MessageFrame | MessageEdited | MessageDeleted
+ChangeFrame = MessageFrame | MessageEdited | MessageDeleted | MessagesDeleted
 F = TypeVar("F", bound=MessageFrame | MessageEdited)
 FRAMES: dict[str, type[MessageFrame]] = {Message.Kind.CHAT: ChatMessage, Message.Kind.ROOM: RoomMessage}
 
@@ -44,9 +45,9 @@ def edit_message(*, message_id: int, content: str) -> None:
             report_by_filter(message=edited, phrase=verdict.phrase)
 
 
-def delete_message(*, message_id: int) -> None:
-    """Erases a message's text and keeps its place in the order; does nothing when it is deleted already."""
-    _change(message_id, content="", deleted_at=timezone.now())
+def delete_message(*, message_id: int, by_id: Any = None) -> bool:
+    """Erases a message's text and keeps its place in the order; False when it is deleted already."""
+    return _change(message_id, content="", deleted_at=timezone.now(), deleted_by_id=by_id) is not None
 
 
 def _change(message_id: int, **values: Any) -> StoredMessage | None:
@@ -73,10 +74,14 @@ def changes_since(*, room_id: int, after: int, limit: int = READ_AT_ONCE) -> tup
         return after, []
     messages = storage.changes(room_id=room_id, after=after, limit=limit)
     last = messages[-1].changed_seq if messages else after
+    complete = last if len(messages) == limit else max(last, head.last_seq)
     events = [change_event(message) for message in messages]
     firsts = [m for m in messages if after < m.seq < m.changed_seq and not m.deleted_at]
     events += [_first_event(message) for message in firsts]
-    return last if len(messages) == limit else max(last, head.last_seq), sorted(events, key=lambda event: event.seq)
+    if bulk := storage.bulk_deletions(room_id=room_id, after=after, up_to=complete):
+        name = Room.objects.values_list("name", flat=True).get(pk=room_id)
+        events += [bulk_event(room_id, name, deleted) for deleted in bulk]
+    return complete, sorted(events, key=lambda event: event.seq)
 
 
 def _first_event(message: StoredMessage) -> Event:
@@ -94,7 +99,7 @@ def message_frame(message: StoredMessage) -> MessageFrame:
 def change_frame(message: StoredMessage, *, after: int) -> ChangeFrame:
     """What somebody who knows a room up to the seq `after` receives of a message that changed since."""
     if message.deleted_at:
-        return hidden_change(message)
+        return msgspec.structs.replace(hidden_change(message), by=person(message.deleted_by_id))
     if message.seq <= after:
         return _frame(MessageEdited, message)
     return message_frame(message)
@@ -113,6 +118,33 @@ def hidden_change(message: StoredMessage) -> MessageDeleted:
     return MessageDeleted(
         room_id=message.room_name, message_id=str(message.id), seq=message.seq, changed_seq=message.changed_seq
     )
+
+
+def bulk_frame(room_name: str, deleted: BulkDeleted) -> MessagesDeleted:
+    """What every client receives of a bulk deletion."""
+    ids = storage.message_ids(deleted)
+    return MessagesDeleted(
+        room_id=room_name,
+        user=_by_key(deleted.user_key) if deleted.user_key else None,
+        message_ids=None if deleted.user_key else [str(one) for one in ids],
+        changed_seq=deleted.changed_seq,
+        by=person(deleted.by_id),
+    )
+
+
+def bulk_event(room_id: int, room_name: str, deleted: BulkDeleted) -> Event:
+    return Event(topics.of_room(room_id), encode(bulk_frame(room_name, deleted)), deleted.changed_seq)
+
+
+def person(user_id: Any) -> UserRef | None:
+    """A user as frames name them; None for nobody, and for one that is no more."""
+    shown = people.lookup([user_id]).get(user_id) if user_id is not None else None
+    return UserRef(str(user_id), shown.name, shown.avatar) if shown else None
+
+
+def _by_key(key: str) -> UserRef:
+    """The same by the key as text; of a user that is no more the key is all there is to say."""
+    return person(people.key_field().to_python(key)) or UserRef(key, DELETED_USER)
 
 
 def _frame(kind: type[F], message: StoredMessage) -> F:

@@ -1,5 +1,6 @@
 """What somebody who joins a room is sent: the newest page, or everything that changed since they were last there."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from django.db import transaction
@@ -11,7 +12,7 @@ from rooms.models import Room
 from rooms.protocol.codec import encode
 from rooms.protocol.commands.history import HISTORY_DEFAULT, HISTORY_MAX
 from rooms.protocol.frames.history import MessageHistory
-from rooms.services.changes import MessageFrame, change_frame, message_frame
+from rooms.services.changes import ChangeFrame, MessageFrame, bulk_frame, change_frame, message_frame
 from rooms.storage import RoomAccess, RoomHead, StoredMessage
 
 
@@ -34,11 +35,15 @@ def snapshot(*, room: RoomAccess, after: int | None = None, epoch: str | None = 
         return None
     if after is not None and _can_resume(head, after := max(after, above), epoch):
         changed = storage.changes(room_id=room.room_id, after=after, above=above)
+        complete = _complete(head, changed)
+        bulk = storage.bulk_deletions(room_id=room.room_id, after=after, up_to=complete)
         now = storage.room_head(room_id=room.room_id)  # pruning may have gone on meanwhile
         if now is not None and now.pruned_seq <= after:
-            return _shown(room, head, changed, after)
-    page = storage.page(room_id=room.room_id, limit=HISTORY_DEFAULT, above=above) if head.last_seq else []
-    return _shown(room, head, page)
+            frames = [change_frame(message, after=after) for message in changed]
+            deletions = [bulk_frame(room.name, deleted) for deleted in bulk]
+            return _shown(room, head, complete, sorted([*frames, *deletions], key=_position), recovered=True)
+    messages = storage.page(room_id=room.room_id, limit=HISTORY_DEFAULT, above=above) if head.last_seq else []
+    return _shown(room, head, _complete(head, messages), [message_frame(message) for message in messages])
 
 
 def _head(room: RoomAccess) -> RoomHead | None:
@@ -57,12 +62,20 @@ def _can_resume(head: RoomHead, after: int, epoch: str | None) -> bool:
     return epoch in (None, head.epoch) and missed >= 0 and (not limit or missed <= limit)
 
 
-def _shown(room: RoomAccess, head: RoomHead, messages: list[StoredMessage], after: int | None = None) -> Snapshot:
-    """Messages as they are, or, for somebody who knows the room up to `after`, as what changed since."""
-    frames = [message_frame(message) if after is None else change_frame(message, after=after) for message in messages]
+def _complete(head: RoomHead, messages: list[StoredMessage]) -> int:
+    """Up to which seq these have everything: they were read after the head."""
+    return max([head.last_seq, *(message.changed_seq for message in messages)])
+
+
+def _position(frame: ChangeFrame) -> int:
+    return frame.changed_seq
+
+
+def _shown(
+    room: RoomAccess, head: RoomHead, complete: int, frames: Sequence[ChangeFrame], *, recovered: bool = False
+) -> Snapshot:
     history = MessageHistory(room_id=room.name, messages=frames)
-    complete = max([head.last_seq, *(message.changed_seq for message in messages)])
-    return Snapshot(complete, head.epoch, Encoded(encode(history)), recovered=after is not None)
+    return Snapshot(complete, head.epoch, Encoded(encode(history)), recovered)
 
 
 def page(

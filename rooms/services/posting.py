@@ -1,6 +1,6 @@
 """Posting a list of messages: what is stored already, who may, and then all that is new in one transaction."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import datetime
 from itertools import repeat
 from typing import Any
@@ -11,12 +11,12 @@ from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
 from rooms import hooks, people, signals, storage
-from rooms.access import Action, refusal
-from rooms.errors import Blocked, ChatError, Conflict, Unavailable
+from rooms.access import Action, is_slowed, refusal
+from rooms.errors import Banned, Blocked, ChatError, Conflict, Locked, Muted, SlowMode, Unavailable
 from rooms.live.write_queue import Held
 from rooms.models import Room
 from rooms.protocol.rules import text_content
-from rooms.services import filters
+from rooms.services import filters, slow_mode
 from rooms.services.changes import change_event
 from rooms.services.filters import Verdict
 from rooms.services.publishing import publish_after_commit
@@ -27,12 +27,26 @@ TRIES = 3  # of a list that meets the same client id from another process; the s
 Answer = StoredMessage | ChatError
 MODERATES = ("moderator",)
 PUBLIC = Room.Kind.PUBLIC.value
+RESTRICTIONS = Banned | Muted | Locked | SlowMode
+Refusals = Iterable[ChatError | None]
+Verdicts = list[Verdict | None] | None
+Store = Callable[..., list[Answer]]
+NONE_REFUSED: Refusals = repeat(None)
 
 
-def post_message(*, room_id: int, author_id: Any, content: str, client_id: str | None = None) -> StoredMessage:
-    """Stores one message; raises what refuses it. A repeated client id answers the first one's message."""
+class _Slow(Held):
+    """The answer of the first attempt to a message that slow mode holds for."""
+
+
+def post_message(
+    *, room_id: int, author_id: Any, content: str, client_id: str | None = None, roles: Collection[str] = ()
+) -> StoredMessage:
+    """Stores one message; raises what refuses it. A repeated client id answers the first one's message.
+
+    `roles` are the author's in the whole chat: slow mode and locks do not hold for those who moderate it.
+    """
     text = text_content(hooks.check_post(author_id, room_id, text_content(content)))
-    [answer] = post_messages([NewMessage(room_id, author_id, text, client_id)])
+    [answer] = post_messages([NewMessage(room_id, author_id, text, client_id, moderates="moderator" in roles)])
     if isinstance(answer, ChatError):
         raise answer
     return answer
@@ -55,51 +69,119 @@ def new_messages(answers: list[Answer]) -> list[StoredMessage]:
 
 
 def store_messages(messages: list[NewMessage], *, wait: bool = True) -> list[Answer]:
-    """Stores messages in one transaction and broadcasts nothing: the write queue does that with its answers.
+    """Stores messages in one transaction, those of rooms in slow mode in another, and broadcasts nothing: the write
+    queue does that with its answers.
 
     Without `wait` those for a room that another transaction has locked are answered Held, and delay nothing.
     """
     found = filters.verdicts(new.content for new in messages)
+    answers = _tried(_store_messages, messages, found, wait=wait)
+    _again(_store_slow, messages, found, answers, _Slow, wait=wait)
+    if wait:  # rights have just changed there: what was decided by the old ones is decided again
+        _again(_store_messages, messages, found, answers, Held, wait=True)
+    return answers
+
+
+def _again(
+    store: Store,
+    messages: list[NewMessage],
+    found: Verdicts,
+    answers: list[Answer],
+    kind: type[ChatError],
+    *,
+    wait: bool,
+) -> None:
+    """Stores those messages whose answer is of this kind."""
+    places = [n for n, answer in enumerate(answers) if isinstance(answer, kind)]
+    if not places:
+        return
+    their_verdicts = [found[n] for n in places] if found is not None else None
+    stored = _tried(store, [messages[n] for n in places], their_verdicts, wait=wait)
+    for n, answer in zip(places, stored, strict=True):
+        is_final = kind is _Slow or isinstance(answer, StoredMessage | RESTRICTIONS)
+        answers[n] = answer if is_final else Held()
+
+
+def _filtered(store: Store, messages: list[NewMessage], found: list[Verdict | None], *, wait: bool) -> list[Answer]:
+    """With what becomes of messages that have a phrase, in one transaction."""
+    with transaction.atomic():
+        answers = store(messages, [verdict and verdict.refusal() for verdict in found], wait=wait)
+        filters.act(messages, answers, found)
+    return answers
+
+
+def _tried(store: Store, messages: list[NewMessage], found: Verdicts, *, wait: bool) -> list[Answer]:
     for _ in range(TRIES):
         try:
-            return _store_messages(messages, wait=wait) if found is None else _filtered(messages, found, wait=wait)
+            if found is None:
+                return store(messages, NONE_REFUSED, wait=wait)
+            return _filtered(store, messages, found, wait=wait)
         except IntegrityError:  # another process has just stored one of these client ids
             continue
     raise Unavailable("Too many writers of the same message")
 
 
-def _filtered(messages: list[NewMessage], found: list[Verdict | None], *, wait: bool) -> list[Answer]:
-    """The same, with what becomes of messages that have a phrase, in one transaction."""
-    with transaction.atomic():
-        answers = _store_messages(messages, [verdict and verdict.refusal() for verdict in found], wait=wait)
-        filters.act(messages, answers, found)
-    return answers
+def _store_messages(messages: list[NewMessage], refusals: Refusals, *, wait: bool) -> list[Answer]:
+    """Stores messages; those that slow mode holds for are answered _Slow.
 
-
-def _store_messages(
-    messages: list[NewMessage], refusals: Iterable[ChatError | None] = repeat(None), *, wait: bool
-) -> list[Answer]:
-    """`refusals` has what refuses a message for its text, if somebody may post it at all."""
+    `refusals` has what refuses a message for its text, if somebody may post it at all.
+    """
     dialect, now = storage.dialect(), timezone.now()
     with dialect.posting():
         contexts: list[PostContext] = dialect.lookup(messages)
-        blocked = _blocked(messages, contexts)
-        answers = [
-            _known(new, context, now, blocked) or refusal
-            for new, context, refusal in zip(messages, contexts, refusals, strict=False)
-        ]
-        firsts: dict[tuple[object, str], int] = {}  # of each client id in this list: the others repeat it
-        wanted = []
-        for n, new in enumerate(messages):
-            if answers[n] is None and (new.client_id is None or firsts.setdefault(_key(new), n) == n):
-                wanted.append(n)
-        for n, answer in zip(wanted, _store([(messages[n], contexts[n]) for n in wanted], now, wait=wait), strict=True):
-            answers[n] = answer
+        decided = _decided(messages, contexts, refusals, now)
+        answers = _answered(messages, contexts, decided, now, wait=wait)
     _add_members(answers, contexts, now)
+    return answers
+
+
+def _store_slow(messages: list[NewMessage], refusals: Refusals, *, wait: bool) -> list[Answer]:
+    """The same for rooms in slow mode: under their locks it is certain when each author wrote last."""
+    dialect = storage.dialect()
+    with transaction.atomic():
+        locked = slow_mode.lock_rooms({new.room_id for new in messages}, wait=wait)
+        now = timezone.now()
+        with dialect.posting():
+            contexts: list[PostContext] = dialect.lookup(messages)
+            decided = _decided(messages, contexts, refusals, now)
+            answers = [
+                answer if new.room_id in locked else Held() for new, answer in zip(messages, decided, strict=True)
+            ]
+            _choose(messages, contexts, answers)
+            done = _answered(messages, contexts, answers, now, wait=wait)
+        _add_members(done, contexts, now)
+        slow_mode.note_posted(new_messages(done), now)
+    return done
+
+
+def _choose(messages: list[NewMessage], contexts: list[PostContext], answers: list[Answer | None]) -> None:
+    """Leaves one message of each author in each slow room to be stored, and those that repeat its client id."""
+    chosen: dict[tuple[int, Any], str | None] = {}
+    for n, new in enumerate(messages):
+        access = contexts[n].access
+        if not isinstance(answers[n], _Slow) or access is None:
+            continue
+        author = (new.room_id, new.author_id)
+        is_chosen = author not in chosen or (new.client_id is not None and new.client_id == chosen[author])
+        chosen.setdefault(author, new.client_id)
+        answers[n] = None if is_chosen else SlowMode(retry_after_ms=access.slow_mode_s * 1000)
+
+
+def _answered(
+    messages: list[NewMessage], contexts: list[PostContext], answers: list[Answer | None], now: datetime, *, wait: bool
+) -> list[Answer]:
+    """Stores those that have no answer yet. Of each client id in this list one is stored, and the others repeat it."""
+    firsts: dict[tuple[object, str], int] = {}
+    wanted = []
+    for n, new in enumerate(messages):
+        if answers[n] is None and (new.client_id is None or firsts.setdefault(_key(new), n) == n):
+            wanted.append(n)
+    for n, answer in zip(wanted, _store([(messages[n], contexts[n]) for n in wanted], now, wait=wait), strict=True):
+        answers[n] = answer
     return [answer or _repeat(new, answers[firsts[_key(new)]]) for new, answer in zip(messages, answers, strict=True)]
 
 
-def _add_members(answers: list[Answer | None], contexts: list[PostContext], now: datetime) -> None:
+def _add_members(answers: list[Answer], contexts: list[PostContext], now: datetime) -> None:
     """Who writes in a public room is a member of it from then on. Where that fails, their next message does it."""
     newcomers = [
         (answer.room_id, answer.author_id)
@@ -133,6 +215,22 @@ def _blocked(messages: list[NewMessage], contexts: list[PostContext]) -> set[tup
     return storage.blocked_authors(direct) if direct else set()
 
 
+def _decided(
+    messages: list[NewMessage], contexts: list[PostContext], refusals: Refusals, now: datetime
+) -> list[Answer | None]:
+    """The answers to those that are not to be stored now."""
+    blocked = _blocked(messages, contexts)
+    return [
+        _known(new, context, now, blocked) or refusal or _slow(new, context)
+        for new, context, refusal in zip(messages, contexts, refusals, strict=False)
+    ]
+
+
+def _slow(new: NewMessage, context: PostContext) -> Answer | None:
+    access = context.access
+    return _Slow() if access and access.slow_mode_s and is_slowed(access, MODERATES if new.moderates else ()) else None
+
+
 def _known(new: NewMessage, context: PostContext, now: datetime, blocked: set[tuple[int, Any]]) -> Answer | None:
     """The answer to a message that is not to be stored."""
     if context.repeated is not None:
@@ -156,7 +254,8 @@ def _repeat(new: NewMessage, first: Answer | None) -> Answer:
 def _store(accepted: list[tuple[NewMessage, PostContext]], now: datetime, *, wait: bool) -> list[Answer]:
     if not accepted:
         return []
-    places: list[Placed | None] = storage.dialect().store([new for new, _ in accepted], now, wait=wait)
+    versions = [context.access.access_version if context.access else 0 for _, context in accepted]
+    places: list[Placed | None] = storage.dialect().store([new for new, _ in accepted], versions, now, wait=wait)
     return [
         Held() if place is None or context.access is None else _stored(new, context.access, place, now)
         for (new, context), place in zip(accepted, places, strict=True)

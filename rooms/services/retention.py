@@ -6,10 +6,10 @@ No seq is used again, and the room remembers which changes resuming clients can 
 from collections.abc import Iterator
 
 from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import F, Max, OuterRef, Subquery
 from django.db.models.functions import Greatest
 
-from rooms.models import Message, Room
+from rooms.models import BulkDeletion, Message, Room
 
 ROWS = 500  # in one transaction: the room's writers wait for some milliseconds at most
 
@@ -52,4 +52,7 @@ def _prune_some(room_id: int, after: int, before: int) -> tuple[int, int]:
     rows = older.filter(seq__lte=seqs[-1])
     changed = rows.aggregate(last=Max("changed_seq"))["last"]
     Room.objects.filter(pk=room_id).update(pruned_seq=Greatest(F("pruned_seq"), changed))
+    pruned = Room.objects.filter(pk=OuterRef("room")).values("pruned_seq")
+    unneeded = BulkDeletion.objects.filter(room_id=room_id, changed_seq__lte=Subquery(pruned))
+    unneeded.delete()  # nobody resumes from there
     return seqs[-1], rows.delete()[1].get(Message._meta.label, 0)  # noqa: SLF001 - Django documents _meta as public

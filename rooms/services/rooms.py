@@ -1,4 +1,4 @@
-"""Rooms: created, joined, closed, removed."""
+"""Rooms: created, joined, removed."""
 
 from collections.abc import Callable, Iterable
 from datetime import timedelta
@@ -134,15 +134,6 @@ def room_names(*, room_ids: Iterable[int]) -> dict[int, str]:
 def heads(*, room_ids: Iterable[int]) -> dict[int, int]:
     """The last seq of each of these rooms that is not removed."""
     return dict(Room.objects.filter(pk__in=room_ids, removed_at=None).values_list("pk", "last_seq"))
-
-
-def close_room(*, room_id: int) -> None:
-    """From now on the room can only be read."""
-    Room.objects.filter(pk=room_id, closed_at=None).update(closed_at=timezone.now())
-
-
-def reopen_room(*, room_id: int) -> None:
-    Room.objects.filter(pk=room_id).update(closed_at=None)
 
 
 def renew_epochs() -> int:

@@ -16,7 +16,7 @@ from channels.consumer import AsyncConsumer
 from django.utils import timezone
 
 from monitoring import metrics, request_ids
-from rooms import callers, hooks
+from rooms import hooks
 from rooms.closes import OVERLOADED, SIGN_IN_TIMEOUT, TOO_BIG
 from rooms.conf import conf
 from rooms.errors import AuthRequired, BadFrame, ChatError, Internal, RateLimited, TooLarge, Unavailable
@@ -111,7 +111,7 @@ class ChatConsumer(AsyncConsumer):
         if token := handshake.bearer(headers):
             await session.authenticate(self.node, self.connection, token)
         elif (key := handshake.session_key(headers)) and handshake.is_allowed_origin(headers):
-            await session.sign_in_by(self.node, self.connection, callers.by_session, key)
+            await session.sign_in_by_session(self.node, self.connection, key)
 
     async def _serve(self, receive: Receive) -> int:
         """Handles one frame after the other until the socket closes; answers with the close code."""

@@ -44,6 +44,7 @@ async def join(
     limit = conf.CHAT_MAX_ROOMS_PER_CONNECTION
     if 0 < limit <= len(connection.rooms) and name not in connection.rooms:
         raise Forbidden(f"One connection can be in {limit} rooms at most")
+    changes = node.rights.changes
     for _ in range(TRIES):
         user_id = connection.identity.user_id
         may_create = partial(node.rates.spend, "new-rooms", user_id)
@@ -58,6 +59,8 @@ async def join(
         if shown is None:
             await leave(node, connection, name)
         elif connection.rooms.get(name) is room:  # else a re-check took the room away meanwhile
+            if node.rights.changes != changes:  # after the room was read, and before a re-check would have found it
+                node.rights.recheck(connection)
             return room, count, shown
     raise Unavailable("The room keeps disappearing")
 

@@ -10,12 +10,13 @@ from django.utils import timezone
 
 from rooms import access, callers, database, guesses
 from rooms.callers import Identity
-from rooms.closes import AUTH_FAILED, BANNED, SIGNED_OUT, TOKEN_EXPIRED, TOO_MANY_TRIES, Close
+from rooms.closes import AUTH_FAILED, BANNED, KICKED, SIGNED_OUT, TOKEN_EXPIRED, TOO_MANY_TRIES, Close
 from rooms.errors import (
     AuthExpired,
     AuthRequired,
     Banned,
     ChatError,
+    Disconnected,
     Forbidden,
     NoSuchRoom,
     RateLimited,
@@ -32,10 +33,12 @@ from rooms.protocol.frames.session import AuthExpiring, AuthFailed, AuthSuccess,
 from rooms.sockets import admission, membership
 from rooms.sockets.admission import NotAdmitted
 from rooms.sockets.answers import error_frame
+from rooms.storage import access_by_id
 
 log = structlog.get_logger(__name__)
 EXPIRY_WARNING_S = 60.0
 MIN_RECHECK_S = 0.05  # between two readings of a session that is about to end
+PUT_OUT = "You were removed from this room"
 RECHECK_RETRY_S = 1.0  # while the database is away
 
 
@@ -48,6 +51,9 @@ async def authenticate(node: Node, connection: Connection, token: str, command_i
         code = error.code if error.code == "auth-expired" else None
         connection.send(AuthFailed(id=command_id, message=error.message, code=code))
         connection.close(AUTH_FAILED)
+    except Banned as error:
+        connection.send(AuthFailed(id=command_id, message=error.message, code=error.code))
+        connection.close(BANNED)
     except RateLimited as error:
         connection.send(error_frame(error, command_id))
         connection.close(TOO_MANY_TRIES)
@@ -56,6 +62,15 @@ async def authenticate(node: Node, connection: Connection, token: str, command_i
 def _by_token(token: str, *, address: str, is_known: bool) -> Identity:
     with guesses.token(address=address, door="socket", is_known=is_known):
         return callers.by_token(token)
+
+
+async def sign_in_by_session(node: Node, connection: Connection, session_key: str) -> None:
+    """Signs in by a cookie; who is banned is told why, and closed."""
+    try:
+        await sign_in_by(node, connection, callers.by_session, session_key)
+    except Banned as error:
+        connection.send(error_frame(error))
+        connection.close(BANNED)
 
 
 async def sign_in_by(
@@ -136,6 +151,8 @@ async def recheck(node: Node, connection: Connection) -> None:
             log.warning("connection.recheck_put_off", user=connection.identity.user_id)
             await asyncio.sleep(RECHECK_RETRY_S)
         except ChatError as error:
+            if isinstance(error, Banned | Disconnected):
+                connection.send(error_frame(error))
             connection.close(_why(error))
         else:
             return
@@ -144,6 +161,8 @@ async def recheck(node: Node, connection: Connection) -> None:
 def _why(error: ChatError) -> Close:
     if isinstance(error, AuthExpired):
         return TOKEN_EXPIRED
+    if isinstance(error, Disconnected):
+        return KICKED
     return BANNED if isinstance(error, Banned) else SIGNED_OUT
 
 
@@ -165,16 +184,23 @@ async def _recheck(node: Node, connection: Connection) -> None:
 
 async def _recheck_room(node: Node, connection: Connection, name: str) -> None:
     room = connection.rooms.get(name)
+    if room is None:
+        return
     error: ChatError = NoSuchRoom()  # where another room has the name now
     try:
         today = await database.call(access.room, connection.identity.user_id, name)
-        if room is not None and today.room_id == room.room_id:
+        if today.room_id == room.room_id and today.kicked_at == room.kicked_at:
             if today.visible_from_seq > room.visible_from_seq and connection.rooms.get(name) is room:
                 membership.limit(node, connection, today)
             return
-    except (Banned, NoSuchRoom, Refused) as refusal:
+        if today.room_id == room.room_id:
+            error = Forbidden(PUT_OUT)
+    except (Banned, Refused) as refusal:
         error = refusal
-    if room is None or connection.rooms.get(name) is not room:
+    except NoSuchRoom as refusal:
+        state = await database.call(access_by_id, user_id=connection.identity.user_id, room_id=room.room_id)
+        error = Forbidden(PUT_OUT) if state is not None and state.kicked_at != room.kicked_at else refusal
+    if connection.rooms.get(name) is not room:
         return
     await membership.leave(node, connection, name)
     connection.send(error_frame(error))

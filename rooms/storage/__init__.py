@@ -9,6 +9,7 @@ from django.db import connection
 
 from rooms.storage import postgres, sqlite
 from rooms.storage.blocks import blocked_authors
+from rooms.storage.deletions import bulk_deletions, message_ids
 from rooms.storage.members import add_members
 from rooms.storage.reads import (
     access_by_id,
@@ -22,6 +23,7 @@ from rooms.storage.reads import (
     rooms_by_name,
 )
 from rooms.storage.rows import (
+    BulkDeleted,
     NewMessage,
     Placed,
     PostContext,
@@ -29,13 +31,16 @@ from rooms.storage.rows import (
     RoomAccess,
     RoomEntry,
     RoomHead,
+    SignInState,
     StoredMessage,
 )
+from rooms.storage.sign_ins import sign_in_state
 
 __all__ = [
-    "NewMessage", "Placed", "PostContext", "Repeated", "RoomAccess", "RoomEntry", "RoomHead", "StoredMessage",
-    "access_by_id", "access_by_name", "add_members", "blocked_authors", "changes", "dialect", "entry_by_id",
-    "entry_by_name", "message", "page", "room_head", "rooms_by_name",
+    "BulkDeleted", "NewMessage", "Placed", "PostContext", "Repeated", "RoomAccess", "RoomEntry", "RoomHead",
+    "SignInState", "StoredMessage", "access_by_id", "access_by_name", "add_members", "blocked_authors",
+    "bulk_deletions", "changes", "dialect", "entry_by_id", "entry_by_name", "message", "message_ids", "page",
+    "room_head", "rooms_by_name", "sign_in_state",
 ]  # fmt: skip
 
 

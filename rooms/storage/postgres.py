@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from django.db import connection, transaction
 
 from rooms import people
-from rooms.models import Membership, Message, Room
+from rooms.models import Membership, Message, Room, ServerBan
 from rooms.storage import reads
 from rooms.storage.rows import (
     ACCESS_SOURCES,
@@ -33,6 +33,7 @@ from rooms.storage.rows import (
     name,
     named,
     read,
+    table,
 )
 
 
@@ -54,16 +55,22 @@ LOOKUP = f"""
 REPEATED = f"{reads.MESSAGES} WHERE {reads.MESSAGE_ID} = ANY(%s)"
 ID, LAST_SEQ = name(Room, "id"), name(Room, "last_seq")
 OPEN = f"{name(Room, 'closed_at')} IS NULL AND {name(Room, 'removed_at')} IS NULL"
+# PostgreSQL compares a room that was changed since the statement began again, once it has the lock: so nothing is
+# stored by rights that were changed after `lookup`. A ban from the chat changes no room, and is looked for.
+UNCHANGED = f"{name(Room, 'access_version')} = version"
+BANNED = f"SELECT room FROM new JOIN {table(ServerBan)} ON {name(ServerBan, 'user')} = author WHERE until > now()"
 FIELDS = ("room", "seq", "changed_seq", "kind", "author", "content", "client_id", "created_at")
 PLACED = columns(Placed, {"room_id": name(Message, "room"), "seq": name(Message, "seq"), "id": name(Message, "id")})
 STORE = f"""
-    WITH new(room, kind, author, content, client, n) AS (
-        SELECT * FROM unnest(%s::bigint[], %s::text[], %s::{{key}}[], %s::text[], %s::text[]) WITH ORDINALITY
+    WITH new(room, version, kind, author, content, client, n) AS (
+        SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::text[], %s::{{key}}[], %s::text[], %s::text[])
+        WITH ORDINALITY
     ),
-    wanted AS (SELECT room, count(*) AS messages FROM new GROUP BY room),
+    wanted AS (SELECT room, min(version) AS version, count(*) AS messages FROM new GROUP BY room),
     locked AS (
-        SELECT {ID} AS id FROM {ROOM} WHERE {OPEN} AND {ID} IN (SELECT room FROM new)
-        ORDER BY {ID} FOR NO KEY UPDATE {{skip}}
+        SELECT {ID} AS id FROM {ROOM} JOIN wanted ON {ID} = room
+        WHERE {OPEN} AND {UNCHANGED} AND {ID} NOT IN ({BANNED})
+        ORDER BY {ID} FOR NO KEY UPDATE OF {ROOM} {{skip}}
     ),
     heads AS (
         UPDATE {ROOM} SET {LAST_SEQ} = {LAST_SEQ} + messages FROM wanted
@@ -112,14 +119,18 @@ def lookup(messages: list[NewMessage]) -> list[PostContext]:
     return [PostContext(row, repeated.get(row.repeated or 0) if row else None) for row in found]
 
 
-def store(messages: list[NewMessage], moment: datetime, *, wait: bool) -> list[Placed | None]:
-    """Stores messages; None for those whose room was closed or removed a moment ago.
+def store(messages: list[NewMessage], versions: list[int], moment: datetime, *, wait: bool) -> list[Placed | None]:
+    """Stores messages; None for those of a room that was closed or removed since `lookup`, or where it was changed who
+    may write: `versions` has the `access_version` that each message was allowed by.
 
     Without `wait` None also for those whose room is locked by another transaction.
     Rooms are locked in key order, and client ids inserted in one order, so that two lists never wait for each other.
     Raises IntegrityError when another process has just stored one of the client ids.
     """
-    rows = [(new.room_id, new.kind, new.author_id, new.content, new.client_id) for new in messages]
+    rows = [
+        (new.room_id, version, new.kind, new.author_id, new.content, new.client_id)
+        for new, version in zip(messages, versions, strict=True)
+    ]
     statement = statements().wait if wait else statements().skip
     places: defaultdict[int, list[Placed]] = defaultdict(list)
     for placed in _execute(Placed, statement, [*_columns(rows), moment]):

@@ -54,6 +54,7 @@ class StoredMessage(Row, frozen=True):
     created_at: datetime
     edited_at: datetime | None = None
     deleted_at: datetime | None = None
+    deleted_by_id: UserKey | None = None
     avatar: str | None = None
 
 
@@ -86,6 +87,7 @@ class RoomAccess(Row, frozen=True):
     locked: bool = False
     ban_reason: str = ""
     visible_from_seq: int = 0  # what is older is hidden from this user
+    access_version: int = 0  # of the room: raised with every change of who may write there
 
 
 class RoomEntry(RoomAccess, frozen=True):
@@ -113,6 +115,23 @@ class RoomHead(Row, frozen=True):
     last_seq: int
     pruned_seq: int
     epoch: str
+
+
+class SignInState(Row, frozen=True):
+    """A user's ban from the chat, and how often all their connections were ended."""
+
+    banned_until: datetime | None
+    ban_reason: str
+    disconnects: int
+
+
+class BulkDeleted(Row, frozen=True):
+    """A change that erased all messages of a user, or, without a user, those of a JSON list of ids."""
+
+    changed_seq: int
+    user_key: str
+    message_ids: str
+    by_id: UserKey | None
 
 
 class Placed(Row, frozen=True):
@@ -205,6 +224,7 @@ MESSAGE_SOURCES = {
     "room_id": column(Message, "room"),
     "room_name": column(Room, "name"),
     "author_id": column(Message, "author"),
+    "deleted_by_id": column(Message, "deleted_by"),
     "username": USERNAME,
     "avatar": "NULL",
 }
@@ -229,6 +249,7 @@ ACCESS_SOURCES = {
     "locked": column(Room, "locked"),
     "ban_reason": f"COALESCE({column(Membership, 'ban_reason')}, '')",
     "visible_from_seq": f"COALESCE({column(Membership, 'visible_from_seq')}, 0)",
+    "access_version": column(Room, "access_version"),
 }
 ENTRY_SOURCES = (
     ACCESS_SOURCES

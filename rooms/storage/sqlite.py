@@ -82,7 +82,7 @@ def lookup(messages: list[NewMessage]) -> list[PostContext]:
     return contexts
 
 
-def store(messages: list[NewMessage], moment: datetime, *, wait: bool) -> list[Placed | None]:  # noqa: ARG001 - `posting` has waited
+def store(messages: list[NewMessage], versions: list[int], moment: datetime, *, wait: bool) -> list[Placed | None]:  # noqa: ARG001 - `posting` has waited, and nothing has changed
     """Stores messages; None for those whose room was closed or removed a moment ago."""
     at = connection.ops.adapt_datetimefield_value(moment)
     placed: list[Placed | None] = []

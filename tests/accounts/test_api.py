@@ -240,9 +240,9 @@ def test_me_is_the_caller_with_todays_roles(alice: User) -> None:
     assert me(token).json() == {"id": str(alice.pk), "username": "alice", "roles": ["user", "moderator", "admin"]}
 
 
-def test_me_takes_three_queries(alice: User, django_assert_num_queries: Any) -> None:
+def test_me_takes_four_queries(alice: User, django_assert_num_queries: Any) -> None:
     token = services.open_sign_in(user=alice).access
-    with django_assert_num_queries(3):  # the user with the sign-in, the user's permissions and the groups'
+    with django_assert_num_queries(4):  # the user with the sign-in, the ban, the user's permissions and the groups'
         me(token)
 
 

@@ -266,8 +266,8 @@ def test_every_engine_gives_the_sessions_user(engine: str, alice: User, django_a
     client = Client()
     client.force_login(alice)
     assert client.get("/api/me").status_code == 200
-    # the session, its end, the user, whether it was ended, the user's permissions and the groups'
-    with django_assert_num_queries({"db": 6, "cached_db": 5}.get(engine, 4)):
+    # the session, its end, the user, whether it was ended, the permissions of user and groups, whether they are banned
+    with django_assert_num_queries({"db": 7, "cached_db": 6}.get(engine, 5)):
         identity = callers.by_session(cookie_of(client))
     assert identity is not None
     assert identity.user_id == alice.pk

@@ -16,7 +16,7 @@ from tests.simulation.machine import Machine
 from tests.simulation.network import Line
 
 Frame = dict[str, Any]
-CHANGES = {"chat-message", "room-message", "message-edited", "message-deleted"}
+CHANGES = {"chat-message", "room-message", "message-edited", "message-deleted", "messages-deleted"}
 ABOUT_PEOPLE = {"user-joined", "user-left", "room-members"}
 ACCEPTS = ["", "heads", "message-batch", "compressed,heads", "compressed,message-batch"]
 RETRYABLE = {"unavailable", "not-in-room"}
@@ -30,15 +30,27 @@ class Log:
     epoch: str | None = None
     floor: int = 0
     texts: dict[int, str | None] = field(default_factory=dict)
+    written: dict[int, tuple[str, str]] = field(default_factory=dict)  # author and id of each message
 
     def apply(self, change: Frame) -> None:
-        if change["seq"] >= self.floor:
+        if change["type"] == "messages-deleted":
+            self._delete(change)
+        elif change["seq"] >= self.floor:
             self.texts[change["seq"]] = change.get("content")
+            if "user" in change:
+                self.written[change["seq"]] = (change["user"]["id"], change["messageId"])
         self.position = max(self.position, change["changedSeq"])
+
+    def _delete(self, change: Frame) -> None:
+        author, ids = change.get("user", {}).get("id"), change.get("messageIds", ())
+        for seq, (user_id, message_id) in self.written.items():
+            if message_id in ids or (user_id == author and seq < change["changedSeq"]):
+                self.texts[seq] = None
 
     def replace(self, page: list[Frame], head: int) -> None:
         """A page in place of all that was known before."""
         self.texts.clear()
+        self.written.clear()
         self.floor = page[0]["seq"] if page else 0
         self.position = head
         for message in page:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from rooms.models import Message, Room
+from rooms.models import BulkDeletion, Message, Room
 from tests.simulation.client import Client
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ def _texts(room: Room) -> dict[int, str | None]:
 
 
 def _holes(room: Room, seqs: list[int], changes: set[int]) -> Iterator[str]:
-    if sorted([*seqs, *changes]) != list(range(1, room.last_seq + 1)):
+    bulk = BulkDeletion.objects.filter(room=room).values_list("changed_seq", flat=True)
+    if sorted([*seqs, *changes, *bulk]) != list(range(1, room.last_seq + 1)):
         yield f"{room} stands at {room.last_seq} with messages at {seqs} and changes at {sorted(changes)}"
 
 

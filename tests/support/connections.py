@@ -25,7 +25,10 @@ def identity_of(user: User, *, expires_at: float | None = None) -> Identity:
         today = User.objects.filter(pk=user.pk).first()
         return identity_of(today, expires_at=expires_at) if today and today.stamp() == proof else None
 
-    return Identity(user.pk, user.username, callers.roles(user), expires_at, read=read, proof=user.stamp())
+    disconnects = callers.check_ban(user.pk)
+    return Identity(
+        user.pk, user.username, callers.roles(user), expires_at, disconnects=disconnects, read=read, proof=user.stamp()
+    )
 
 
 class Client:

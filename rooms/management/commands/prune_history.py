@@ -1,4 +1,4 @@
-"""Deletes the oldest messages of rooms that hold more than CHAT_HISTORY_LIMIT, and reports older than CHAT_REPORT_DAYS.
+"""Deletes the oldest messages of rooms that hold more than CHAT_HISTORY_LIMIT, old reports and audit entries.
 
 May run beside serving processes.
 """
@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from rooms.conf import conf
 from rooms.models import Room
-from rooms.services import reports, retention
+from rooms.services import audit, reports, retention
 
 
 class Command(BaseCommand):
@@ -29,6 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, room: str | None, dry_run: bool, pause_ms: int, **options: Any) -> None:
         if room is None:
             self._prune_reports(dry_run, pause_ms / 1000)
+            self._prune_audit(dry_run)
         self._prune_messages(room, dry_run, pause_ms / 1000)
 
     def _prune_reports(self, dry_run: bool, pause_s: float) -> None:
@@ -39,6 +40,11 @@ class Command(BaseCommand):
         if count:
             done = "would be deleted" if dry_run else "deleted"
             self.stdout.write(f"Reports {done}: {count}, settled more than {days} days ago.")
+
+    def _prune_audit(self, dry_run: bool) -> None:
+        days = conf.CHAT_AUDIT_DAYS
+        if days and not dry_run and (count := audit.prune(days=days)):
+            self.stdout.write(f"Entries of the audit log deleted: {count}, older than {days} days.")
 
     def _prune_messages(self, room: str | None, dry_run: bool, pause_s: float) -> None:
         keep = conf.CHAT_HISTORY_LIMIT

@@ -3,9 +3,11 @@
 from rooms.protocol.commands import (
     announcements,
     blocks,
+    deletions,
     history,
     invitations,
     members,
+    moderation,
     posting,
     presence,
     reports,
@@ -16,6 +18,19 @@ from rooms.protocol.commands.base import Command
 
 COMMANDS: tuple[type[Command], ...] = tuple(
     command
-    for module in (session, rooms, members, invitations, posting, history, presence, reports, blocks, announcements)
+    for module in (
+        session,
+        rooms,
+        members,
+        invitations,
+        posting,
+        deletions,
+        moderation,
+        history,
+        presence,
+        reports,
+        blocks,
+        announcements,
+    )
     for command in module.COMMANDS
 )

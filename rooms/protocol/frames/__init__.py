@@ -4,9 +4,11 @@ from rooms.protocol.frames import (
     announcements,
     blocks,
     changes,
+    deletions,
     history,
     invitations,
     members,
+    moderation,
     people,
     posting,
     presence,
@@ -15,5 +17,8 @@ from rooms.protocol.frames import (
 )
 from rooms.protocol.frames.base import Frame
 
-SUBJECTS = (session, rooms, members, invitations, presence, people, posting, changes, history, blocks, announcements)
+SUBJECTS = (
+    session, rooms, members, invitations, presence, people, posting, changes, deletions, moderation, history, blocks,
+    announcements,
+)  # fmt: skip
 FRAMES: tuple[type[Frame], ...] = tuple(frame for module in SUBJECTS for frame in module.FRAMES)

@@ -1,6 +1,6 @@
 """Messages edited and deleted."""
 
-from rooms.protocol.frames.base import Frame
+from rooms.protocol.frames.base import Frame, UserRef
 from rooms.protocol.frames.posting import Message
 
 
@@ -9,12 +9,13 @@ class MessageEdited(Message, tag="message-edited"):
 
 
 class MessageDeleted(Frame, tag="message-deleted"):
-    """A message was deleted. `changedSeq` is the room's seq of this change."""
+    """A message was deleted, by its author or a moderator. `changedSeq` is the room's seq of this change."""
 
     room_id: str
     message_id: str
     seq: int
     changed_seq: int
+    by: UserRef | None = None
 
 
 FRAMES: tuple[type[Frame], ...] = (MessageEdited, MessageDeleted)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from rooms.protocol.frames.base import Frame
 from rooms.protocol.frames.changes import MessageDeleted, MessageEdited
+from rooms.protocol.frames.deletions import MessagesDeleted
 from rooms.protocol.frames.posting import ChatMessage, RoomMessage
 
 
@@ -14,7 +15,7 @@ class MessageHistory(Frame, tag="message-history"):
     """
 
     room_id: str
-    messages: Sequence[ChatMessage | RoomMessage | MessageEdited | MessageDeleted]
+    messages: Sequence[ChatMessage | RoomMessage | MessageEdited | MessageDeleted | MessagesDeleted]
 
 
 class MessageBatch(Frame, tag="message-batch"):
@@ -24,7 +25,7 @@ class MessageBatch(Frame, tag="message-batch"):
     """
 
     room_id: str
-    messages: list[ChatMessage | RoomMessage | MessageEdited | MessageDeleted]
+    messages: list[ChatMessage | RoomMessage | MessageEdited | MessageDeleted | MessagesDeleted]
     timestamp: str
 
 

@@ -27,6 +27,21 @@ class WholeRoom(RoomRef, frozen=True, omit_defaults=True):
     link: str | None = None
 
 
+class RoomInfo(msgspec.Struct, rename="camel", frozen=True):
+    """A room without what differs by reader or moment: neither `role` and `level`, nor how many people are there."""
+
+    id: str
+    title: str
+    topic: str
+    kind: str
+    head_seq: int
+    slow_mode_s: int
+    locked: bool
+    closed: bool
+    history: str
+    created_at: str
+
+
 class RoomCreated(Frame, tag="room-created"):
     """Answers `create-room`."""
 
@@ -39,7 +54,8 @@ class RoomJoined(Frame, tag="room-joined"):
 
     The history that follows is complete up to `headSeq`. After a `join-room` with `after`, `recovered` says whether it
     has all that changed since; else it is the newest page, as for a newcomer. `epoch` changes when the room was made
-    again or the database restored.
+    again or the database restored. What follows is absent where there is nothing to say: the reader's `role` here,
+    until when they are muted, the seconds of slow mode, and whether the room is locked or closed.
     """
 
     room_id: str
@@ -47,6 +63,11 @@ class RoomJoined(Frame, tag="room-joined"):
     head_seq: int
     epoch: str
     recovered: bool | None = None
+    role: str | None = None
+    muted_until: str | None = None
+    slow_mode_s: int | None = None
+    locked: bool | None = None
+    closed: bool | None = None
 
 
 class RoomLeft(Frame, tag="room-left"):

@@ -55,12 +55,16 @@ class Compressed(Frame, tag="compressed"):
 
 
 class Ack(Frame, tag="ack"):
-    """The command with this `id` was carried out. A message is stored, with this `seq`."""
+    """The command with this `id` was carried out. A message is stored, with this `seq`; a change of one has taken the
+    room's `changedSeq`. `count` is how many messages were deleted.
+    """
 
     room_id: str | None = None
     seq: int | None = None
     message_id: str | None = None
     timestamp: str | None = None
+    changed_seq: int | None = None
+    count: int | None = None
 
 
 class Error(Frame, tag="error"):

@@ -12,9 +12,11 @@ from rooms.protocol.commands.base import Command
 from rooms.sockets.commands import (
     announcements,
     blocks,
+    deletions,
     history,
     invitations,
     members,
+    moderation,
     posting,
     presence,
     reports,
@@ -25,6 +27,19 @@ from rooms.sockets.commands import (
 Handler = Callable[[Node, Connection, Any], Awaitable[None] | None]
 HANDLERS: dict[type[Command], Handler] = {
     command: handle
-    for module in (session, rooms, members, invitations, posting, history, presence, reports, blocks, announcements)
+    for module in (
+        session,
+        rooms,
+        members,
+        invitations,
+        posting,
+        deletions,
+        moderation,
+        history,
+        presence,
+        reports,
+        blocks,
+        announcements,
+    )
     for command, handle in module.HANDLERS.items()
 }

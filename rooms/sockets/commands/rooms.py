@@ -7,6 +7,7 @@ from rooms.live.node import Node
 from rooms.protocol.commands.rooms import ROOMS_MAX, CreateRoom, GetRooms, JoinRoom, LeaveRoom
 from rooms.protocol.frames.rooms import RoomCreated, RoomJoined, RoomLeft, RoomRef, RoomsList
 from rooms.services import rooms
+from rooms.services.moderation import lasting
 from rooms.sockets import membership
 
 
@@ -17,7 +18,18 @@ async def create_room(_node: Node, connection: Connection, command: CreateRoom) 
 
 async def join_room(node: Node, connection: Connection, command: JoinRoom) -> None:
     room, count, shown = await membership.join(node, connection, command.name, command.after, command.epoch)
-    joined = RoomJoined(id=command.id, room_id=room.name, member_count=count, head_seq=shown.head, epoch=shown.epoch)
+    joined = RoomJoined(
+        id=command.id,
+        room_id=room.name,
+        member_count=count,
+        head_seq=shown.head,
+        epoch=shown.epoch,
+        role=room.role,
+        muted_until=lasting(room.muted_until),
+        slow_mode_s=room.slow_mode_s or None,
+        locked=room.locked or None,
+        closed=room.closed or None,
+    )
     if command.after is not None:
         joined.recovered = shown.recovered
     connection.send(joined)

@@ -143,6 +143,13 @@ export class MessageLog {
     if (entry) this.#remove(entry);
   }
 
+  /** Removes messages by their ids, or all of a user that were there before this change. */
+  deleteMany({ user, messageIds, changedSeq }) {
+    const ids = new Set(messageIds);
+    const isGone = (entry) => (user ? entry.authorId === user.id && entry.seq < changedSeq : ids.has(entry.messageId));
+    for (const entry of [...this.#entries]) if (isGone(entry)) this.#remove(entry);
+  }
+
   /** Drops the oldest entries if there are too many; true when it did. */
   trim() {
     if (this.#entries.length <= KEPT) return false;

@@ -137,6 +137,7 @@ export class SharedChat extends EventTarget {
     on("room-message", (room, message) => this.#received(room, message));
     on("message-edited", (room, frame) => room.logs.forEach((log) => log.edit(frame)));
     on("message-deleted", (room, { messageId }) => room.logs.forEach((log) => log.delete(messageId)));
+    on("messages-deleted", (room, frame) => room.logs.forEach((log) => log.deleteMany(frame)));
     on("room-reset", (room) => room.logs.forEach((log) => log.clear()));
     on("user-joined", (room, frame) => this.#cameOrWent(room, frame, "joined"));
     on("user-left", (room, frame) => this.#cameOrWent(room, frame, "left"));

@@ -17,6 +17,7 @@ from tests.support.factories import make_message, make_room, make_user
 
 pytestmark = pytest.mark.django_db
 ROOMS = "/admin/chat_rooms/room/"
+SETTINGS = {"history": "all", "slow_mode_s": "0"}  # fields of the form that have a value at first
 Staff = Callable[..., Client]
 Act = Callable[..., str]
 
@@ -74,7 +75,7 @@ def test_the_list_leads_to_the_messages_of_each_room(moderator: Client) -> None:
 
 # --- Creating and changing --------------------------------------------------------------------------------------------
 def test_a_room_is_created_as_everywhere_else_with_its_creator_as_owner(moderator: Client) -> None:
-    moderator.post(f"{ROOMS}add/", {"name": "e\u0301tage", "title": "Up", "kind": "private"})
+    moderator.post(f"{ROOMS}add/", {"name": "e\u0301tage", "title": "Up", "kind": "private", **SETTINGS})
     room = Room.objects.get(name="étage")
     assert (room.title, room.kind) == ("Up", "private")
     assert room.memberships.get().role == Membership.Role.OWNER
@@ -98,14 +99,14 @@ def test_saving_a_room_does_not_turn_back_its_seq(moderator: Client, monkeypatch
     opened = Room.objects.get(pk=room.pk)
     make_message(room, author)
     monkeypatch.setattr("rooms.admin.rooms.RoomAdmin.get_object", lambda *_args, **_kwargs: opened)
-    moderator.post(f"{ROOMS}{room.pk}/change/", {"title": "New"})
+    moderator.post(f"{ROOMS}{room.pk}/change/", {"title": "New", **SETTINGS})
     room.refresh_from_db()
     assert (room.title, room.last_seq) == ("New", 1)
 
 
 def test_a_room_keeps_its_name_and_kind(moderator: Client) -> None:
     room = make_room("garden")
-    moderator.post(f"{ROOMS}{room.pk}/change/", {"name": "other", "kind": "private", "title": ""})
+    moderator.post(f"{ROOMS}{room.pk}/change/", {"name": "other", "kind": "private", "title": "", **SETTINGS})
     room.refresh_from_db()
     assert (room.name, room.kind) == ("garden", "public")
 
@@ -185,7 +186,7 @@ def test_a_confirmed_removal_leaves_the_messages_to_the_serving_processes(
 
 def test_the_name_of_a_removed_room_is_free_again(moderator: Client, act: Act) -> None:
     act(moderator, ROOMS, "remove", make_room("garden"), confirmed="yes")
-    moderator.post(f"{ROOMS}add/", {"name": "garden", "kind": "public"})
+    moderator.post(f"{ROOMS}add/", {"name": "garden", "kind": "public", **SETTINGS})
     assert Room.objects.get(name="garden").removed_at is None
 
 

@@ -16,7 +16,7 @@ from rooms.api import messages
 from rooms.live.events import Event
 from rooms.models import Membership, Message, Room
 from rooms.services.changes import message_frame
-from rooms.services.rooms import close_room
+from rooms.services.room_settings import set_closed
 from tests.support.api import post, refused
 from tests.support.factories import make_message, make_room, make_user
 from tests.support.rooms import frames
@@ -62,12 +62,12 @@ def test_a_seq_outside_its_rule_is_refused(api: Client, room: Room, query: str) 
 
 
 @pytest.mark.parametrize("count", [0, 1, 20])
-def test_a_page_of_messages_takes_five_queries(
+def test_a_page_of_messages_takes_six_queries(
     api: Client, room: Room, count: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for _ in range(count):
         make_message(room, make_user())
-    with django_assert_num_queries(5):  # session, user, device, room, messages with their authors
+    with django_assert_num_queries(6):  # session, user, device, ban, room, messages with their authors
         assert len(seqs(api, "")) == count
 
 
@@ -134,7 +134,7 @@ def test_a_user_who_may_not_post_is_refused(api: Client, alice: User, room: Room
     assert refused(response, 403, "muted")
     assert 0 < response.json()["retryAfterMs"] <= 60_000
     membership.delete()
-    close_room(room_id=room.pk)
+    set_closed(room_id=room.pk)
     assert refused(post(api, "/api/rooms/lobby/messages", {"content": "Hello"}), 403, "forbidden")
     assert api.get("/api/rooms/lobby").json()["closed"] is True
 

@@ -83,29 +83,29 @@ def test_a_page_holds_at_most_200(api: Client) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 20])
-def test_a_page_of_rooms_takes_four_queries(
+def test_a_page_of_rooms_takes_five_queries(
     api: Client, alice: User, count: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for number in range(count):
         Membership.objects.create(room=make_room(f"room-{number}", created_by=make_user()), user=alice)
-    with django_assert_num_queries(4):  # session, user, device, rooms
+    with django_assert_num_queries(5):  # session, user, device, ban, rooms
         assert len(api.get("/api/rooms").json()["rooms"]) == count
 
 
-def test_one_room_takes_four_queries(
+def test_one_room_takes_five_queries(
     api: Client, alice: User, room: Room, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     Membership.objects.create(room=room, user=alice)
     make_message(room, alice)
-    with django_assert_num_queries(4):  # session, user, device, room
+    with django_assert_num_queries(5):  # session, user, device, ban, room
         assert api.get("/api/rooms/lobby").json()["lastSeq"] == 1
 
 
-def test_with_a_token_one_room_takes_two_queries(
+def test_with_a_token_one_room_takes_three_queries(
     alice: User, room: Room, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     token = tokens.issue_access(user_id=alice.pk, username="alice", roles=(), stamp=alice.stamp())
-    with django_assert_num_queries(2):  # user with sign-in, room
+    with django_assert_num_queries(3):  # user with sign-in, ban, room
         assert Client().get("/api/rooms/lobby", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 

@@ -21,7 +21,7 @@ from rooms.live import node
 from rooms.models import Membership, Message, Room
 from rooms.services import posting
 from rooms.services.moderation import mute
-from rooms.services.rooms import close_room
+from rooms.services.room_settings import set_closed
 from rooms.sockets import session
 from tests.support.factories import make_message, make_room, make_user
 from tests.support.machine import eventually
@@ -368,7 +368,7 @@ async def test_a_muted_user_is_refused_with_how_long_it_lasts(alices: Caller, al
 
 
 async def test_a_closed_room_can_only_be_read(alices: Caller, room: Room) -> None:
-    await in_thread(close_room, room_id=room.pk)
+    await in_thread(set_closed, room_id=room.pk)
     answer = await alices.post({"content": "Hello"})
     assert (answer.status, answer.code) == (403, "forbidden")
     assert (await alices.get()).status == 200

@@ -15,13 +15,15 @@ from rooms.protocol.frames.announcements import AdminMessage, Chat, Notification
 from rooms.protocol.frames.base import Frame, UserRef
 from rooms.protocol.frames.blocks import Blocks
 from rooms.protocol.frames.changes import MessageDeleted, MessageEdited
+from rooms.protocol.frames.deletions import MessagesDeleted
 from rooms.protocol.frames.history import Heads, MessageBatch, MessageHistory
 from rooms.protocol.frames.invitations import Invitation
 from rooms.protocol.frames.members import Member, Members, RoomAdded, RoomOpened, RoomRemoved
+from rooms.protocol.frames.moderation import MemberUpdated, RoomUpdated
 from rooms.protocol.frames.people import UserUpdated
 from rooms.protocol.frames.posting import ChatMessage, RoomMessage
 from rooms.protocol.frames.presence import OnlineUser, OnlineUsers, RoomMembers, UserJoined, UserLeft
-from rooms.protocol.frames.rooms import RoomCreated, RoomJoined, RoomLeft, RoomRef, RoomsList, WholeRoom
+from rooms.protocol.frames.rooms import RoomCreated, RoomInfo, RoomJoined, RoomLeft, RoomRef, RoomsList, WholeRoom
 from rooms.protocol.frames.session import (
     Ack,
     AuthExpiring,
@@ -82,6 +84,48 @@ GOLDEN: list[tuple[Frame, str]] = [
     (
         RoomJoined(room_id="r", member_count=2, recovered=False, head_seq=0, epoch="e"),
         '{"type":"room-joined","roomId":"r","memberCount":2,"recovered":false,"headSeq":0,"epoch":"e"}',
+    ),
+    (
+        MemberUpdated(room_id="r", user=UserRef("1", "alice")),
+        '{"type":"member-updated","roomId":"r","user":{"id":"1","username":"alice"}}',
+    ),
+    (
+        MemberUpdated(room_id="r", user=UserRef("1", "alice"), role="member", muted_until=NOW, kicked=True),
+        (
+            '{"type":"member-updated","roomId":"r","user":{"id":"1","username":"alice"},"role":"member",'
+            f'"mutedUntil":"{NOW}","kicked":true}}'
+        ),
+    ),
+    (
+        RoomUpdated(
+            room=RoomInfo(
+                id="r",
+                title="R",
+                topic="",
+                kind="public",
+                head_seq=3,
+                slow_mode_s=0,
+                locked=False,
+                closed=False,
+                history="all",
+                created_at=NOW,
+            )
+        ),
+        (
+            '{"type":"room-updated","room":{"id":"r","title":"R","topic":"","kind":"public","headSeq":3,"slowModeS":0,'
+            f'"locked":false,"closed":false,"history":"all","createdAt":"{NOW}"}}}}'
+        ),
+    ),
+    (
+        MessagesDeleted(room_id="r", changed_seq=4, user=UserRef("1", "alice"), by=UserRef("2", "bob")),
+        (
+            '{"type":"messages-deleted","roomId":"r","changedSeq":4,"user":{"id":"1","username":"alice"},'
+            '"by":{"id":"2","username":"bob"}}'
+        ),
+    ),
+    (
+        MessagesDeleted(room_id="r", changed_seq=4, message_ids=["7", "8"]),
+        '{"type":"messages-deleted","roomId":"r","changedSeq":4,"messageIds":["7","8"]}',
     ),
     (RoomLeft(room_id="r"), '{"type":"room-left","roomId":"r"}'),
     (

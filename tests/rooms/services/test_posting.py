@@ -30,7 +30,8 @@ from rooms.protocol.rules import timestamp
 from rooms.services import posting, publishing
 from rooms.services.changes import delete_message, edit_message, message_frame
 from rooms.services.posting import new_messages, post_message, post_messages, store_messages
-from rooms.services.rooms import close_room, remove_room
+from rooms.services.room_settings import set_closed
+from rooms.services.rooms import remove_room
 from rooms.storage import Repeated, StoredMessage
 from tests.support.factories import make_room, make_user
 from tests.support.machine import wait_until
@@ -387,7 +388,7 @@ def test_without_waiting_the_messages_of_a_locked_room_are_held_and_the_others_s
 
 
 @on_postgres
-@pytest.mark.parametrize("change", [close_room, remove_room, lambda *, room_id: Room.objects.get(pk=room_id).delete()])
+@pytest.mark.parametrize("change", [set_closed, remove_room, lambda *, room_id: Room.objects.get(pk=room_id).delete()])
 def test_a_room_that_is_closed_or_removed_while_a_list_waits_for_it_stores_nothing(
     run: Run, world: World, writers: Writers, change: Any
 ) -> None:

@@ -18,8 +18,8 @@ from rooms.models import Membership, Message, Room
 from rooms.services import rooms
 from rooms.services.history import snapshot
 from rooms.services.posting import post_messages
+from rooms.services.room_settings import set_closed
 from rooms.services.rooms import (
-    close_room,
     create_room,
     enter_room,
     heads,
@@ -28,7 +28,6 @@ from rooms.services.rooms import (
     remove_unused,
     removed_rooms,
     renew_epochs,
-    reopen_room,
     room_names,
     unused_rooms,
 )
@@ -206,16 +205,16 @@ def test_a_private_room_that_is_created_while_somebody_enters_the_name_stays_hid
 # --- Closed -----------------------------------------------------------------------------------------------------------
 def test_a_closed_room_can_be_read_and_opened_again(run: Run, world: World) -> None:
     run(post_messages, [world.new()])
-    run(close_room, room_id=world.room.pk)
+    run(set_closed, room_id=world.room.pk)
     closed_at = run(Room.objects.get, pk=world.room.pk).closed_at
-    run(close_room, room_id=world.room.pk)
+    run(set_closed, room_id=world.room.pk)
     assert run(Room.objects.get, pk=world.room.pk).closed_at == closed_at, "closed once"
     room = run(enter_room, user_id=world.alice.pk, name="lobby")
     assert room.closed
     assert len(msgspec.json.decode(run(snapshot, room=room).history.payload)["messages"]) == 1
     [refused] = run(post_messages, [world.new()])
     assert isinstance(refused, Forbidden)
-    run(reopen_room, room_id=world.room.pk)
+    run(set_closed, room_id=world.room.pk, on=False)
     [answer] = run(post_messages, [world.new()])
     assert answer.seq == 2
 

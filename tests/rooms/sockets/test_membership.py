@@ -223,7 +223,7 @@ async def test_a_ban_during_a_join_leaves_nobody_in_the_room(
     await database.call(post_message, room_id=hall.pk, author_id=alice.connection.identity.user_id, content="hi")
     await eventually(lambda: alice.got("chat-message"))
     assert bob.got("chat-message") == []
-    assert alice.kinds == ["user-joined", "user-left", "chat-message"]
+    assert alice.kinds == ["user-joined", "member-updated", "user-left", "chat-message"]
 
 
 async def test_a_join_after_a_seq_of_another_epoch_does_not_resume(

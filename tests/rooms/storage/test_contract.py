@@ -35,7 +35,7 @@ def access_fields(row: RoomAccess | None) -> tuple[Any, ...]:
 
 def store(*messages: NewMessage, moment: datetime = MOMENT, wait: bool = True) -> list[Placed | None]:
     with storage.dialect().posting():
-        placed: list[Placed | None] = storage.dialect().store(list(messages), moment, wait=wait)
+        placed: list[Placed | None] = storage.dialect().store(list(messages), [0] * len(messages), moment, wait=wait)
     return placed
 
 

@@ -23,7 +23,7 @@ def lookup() -> None:
 
 def store(*, wait: bool = True) -> None:
     with storage.dialect().posting():
-        storage.dialect().store(NEW, MOMENT, wait=wait)
+        storage.dialect().store(NEW, [0, 0, 0], MOMENT, wait=wait)
 
 
 # Each function of rooms.storage, in every form that makes another statement.
@@ -45,6 +45,8 @@ READS: dict[str, list[Callable[[], object]]] = {
         lambda: storage.page(room_id=1, limit=50, after=1, before=10),
         lambda: storage.page(room_id=1, limit=50, before=10, above=5),
     ],
+    "bulk_deletions": [lambda: storage.bulk_deletions(room_id=1, after=1, up_to=9)],
+    "sign_in_state": [lambda: storage.sign_in_state(user_id=1)],
     "room_head": [lambda: storage.room_head(room_id=1)],
     "rooms_by_name": [
         lambda: storage.rooms_by_name(user_id=1, after="", limit=None),
@@ -55,7 +57,7 @@ READS: dict[str, list[Callable[[], object]]] = {
 
 def test_every_function_of_storage_is_explained_here() -> None:
     functions = {name for name in storage.__all__ if name.islower()}
-    assert functions == set(READS) | {"dialect", "add_members"}
+    assert functions == set(READS) | {"dialect", "add_members", "message_ids"}
 
 
 @pytest.mark.parametrize("name", READS)

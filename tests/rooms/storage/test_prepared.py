@@ -13,7 +13,7 @@ from tests.support.rooms import Run, World
 def test_statements_of_posting_are_prepared_by_the_server(run: Run, world: World) -> None:
     def prepared() -> int:
         for _ in range(4):
-            storage.dialect().store([NewMessage(world.room.pk, world.alice.pk, "hi")], timezone.now(), wait=True)
+            storage.dialect().store([NewMessage(world.room.pk, world.alice.pk, "hi")], [0], timezone.now(), wait=True)
         with connection.cursor() as cursor:
             cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE %s", ["%WITH ORDINALITY%"])
             return int(cursor.fetchone()[0])

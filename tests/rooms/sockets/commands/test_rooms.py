@@ -43,6 +43,7 @@ async def test_a_join_is_answered_with_the_room_and_its_newest_page(
     joined, history = alice.frames
     assert joined == {
         "type": "room-joined", "id": "1", "roomId": "hall", "memberCount": 2, "headSeq": 1, "epoch": hall.epoch,
+        "role": "member",
     }  # fmt: skip
     assert [message["content"] for message in history["messages"]] == ["before"]
 
