@@ -35,10 +35,10 @@ def test_a_token_is_what_follows_the_scheme(header: str | None, token: str | Non
 
 
 @pytest.mark.django_db
-def test_a_token_gives_its_user_in_one_query_and_the_caller(django_assert_num_queries: Any) -> None:
+def test_a_token_gives_its_user_in_two_queries_and_the_caller(django_assert_num_queries: Any) -> None:
     alice = make_user("alice")
     request = request_with(f"Bearer {services.open_sign_in(user=alice).access}")
-    with django_assert_num_queries(1):
+    with django_assert_num_queries(2):  # the user with the sign-in, whether they are banned
         found = BearerAuthentication().authenticate(request)
     assert found is not None
     user, caller = found
