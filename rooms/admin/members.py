@@ -10,12 +10,12 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
-from rooms import callers, storage
+from rooms import callers
 from rooms.admin.list_filters import IsSetFilter
 from rooms.admin.visibility import visible
 from rooms.errors import Conflict
 from rooms.models import Membership, Room
-from rooms.services import members, moderation
+from rooms.services import moderation
 
 User: Any = get_user_model()
 
@@ -62,9 +62,6 @@ class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
     def save_model(self, request: HttpRequest, obj: Membership, form: "ModelForm[Membership]", change: bool) -> None:
         values = {name: form.cleaned_data[name] for name in form.changed_data if name not in ("room", "user")}
         actor = callers.actor(request.user, "admin")
-        room = storage.access_by_id(user_id=obj.user_id, room_id=obj.room_id)
-        if not change and room is not None and obj.role != Membership.Role.NONE:
-            members.add_member(actor=actor, room=room, user_id=obj.user_id)
         obj.pk = moderation.set_membership(room_id=obj.room_id, user_id=obj.user_id, actor=actor, **values).pk
 
     def has_delete_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
@@ -73,7 +70,7 @@ class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
         actor = callers.actor(request.user, "admin")
-        moderation.remove_member(room_id=obj.room_id, user_id=obj.user_id, actor=actor)
+        moderation.delete_membership(room_id=obj.room_id, user_id=obj.user_id, actor=actor)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
         for membership in queryset:

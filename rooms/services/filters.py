@@ -5,7 +5,7 @@ reading is KEPT_S old. Nobody is exempt.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from time import monotonic
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from rooms.live import control
 from rooms.live.control import FiltersChanged
 from rooms.models import FilterPhrase, Message
 from rooms.phrases import Phrases
-from rooms.services.moderation import mute
+from rooms.services.moderation import mute_authors
 from rooms.services.publishing import publish_after_commit
 from rooms.services.reports import report_by_filter
 from rooms.storage import NewMessage, StoredMessage
@@ -39,6 +39,9 @@ class Verdict(NamedTuple):
 
     def refusal(self) -> ChatError | None:
         return None if self.action is Action.REPORT else Filtered()
+
+    def muted_until(self) -> datetime:
+        return timezone.now() + timedelta(minutes=self.mute_minutes)
 
 
 class Filters:
@@ -97,13 +100,15 @@ def act(messages: Sequence[NewMessage], answers: Sequence[Any], found: Sequence[
 
     Part of the transaction in which these are stored.
     """
+    mutes: dict[tuple[int, Any], datetime | None] = {}
     for new, answer, verdict in zip(messages, answers, found, strict=True):
         if verdict is None:
             continue
         if isinstance(answer, Filtered) and verdict.action is Action.MUTE:
-            _mute(new.room_id, new.author_id, verdict)
+            mutes[new.room_id, new.author_id] = verdict.muted_until()
         elif type(answer) is StoredMessage:
             report_by_filter(message=answer, phrase=verdict.phrase)
+    mute_authors(mutes)
 
 
 def refuse_edit(*, message_id: int, verdict: Verdict) -> None:
@@ -112,7 +117,7 @@ def refuse_edit(*, message_id: int, verdict: Verdict) -> None:
     if message is None:
         return
     if verdict.action is Action.MUTE and message["author_id"] is not None:
-        _mute(message["room_id"], message["author_id"], verdict)
+        mute_authors({(message["room_id"], message["author_id"]): verdict.muted_until()})
     raise Filtered
 
 
@@ -121,11 +126,6 @@ def set_phrase(phrase: FilterPhrase) -> None:
     with transaction.atomic():
         phrase.save()
         _announce()
-
-
-def _mute(room_id: int, user_id: Any, verdict: Verdict) -> None:
-    until = timezone.now() + timedelta(minutes=verdict.mute_minutes)
-    mute(room_id=room_id, user_id=user_id, until=until)
 
 
 def is_full() -> bool:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from rooms import access, people, storage
@@ -28,7 +28,6 @@ from rooms.protocol.rules import timestamp
 from rooms.services import audit
 from rooms.services.publishing import publish_after_commit
 from rooms.services.rights import announce
-from rooms.services.rooms import ONLY_PRIVATE
 from rooms.storage import RoomAccess
 
 NONE, OWNER = Membership.Role.NONE, Membership.Role.OWNER
@@ -138,28 +137,31 @@ def end_membership(*, room_id: int, user_id: Any) -> bool:
         if membership is None:
             return False
         if membership.role == OWNER:
-            require_another_owner(room_id=room_id, user_id=user_id)
+            _require_another_owner(room_id=room_id, user_id=user_id)
         found.update(role=NONE)
+        Room.objects.filter(pk=room_id).update(access_version=F("access_version") + 1)
         announce([user_id])
         frame = encode(RoomRemoved(room_id=room.name)).decode()
         publish_after_commit(lambda: [control.event(Notification(str(user_id), frame, "rooms"))])
     return True
 
 
-def require_another_owner(*, room_id: int, user_id: Any) -> None:
+def set_role(*, room_id: int, user_id: Any, role: str) -> None:
+    """Changes the role of a member; raises Conflict for the last owner. The room's row must be locked."""
+    membership = Membership.objects.filter(room_id=room_id, user_id=user_id)
+    if role != OWNER and membership.filter(role=OWNER).exists():
+        _require_another_owner(room_id=room_id, user_id=user_id)
+    membership.update(role=role)
+
+
+def has_another_owner(*, room_id: int, user_id: Any) -> bool:
+    return Membership.objects.filter(room_id=room_id, role=OWNER).exclude(user_id=user_id).exists()
+
+
+def _require_another_owner(*, room_id: int, user_id: Any) -> None:
     """Raises Conflict when the room has no other owner than this one; its row must be locked."""
-    if not Membership.objects.filter(room_id=room_id, role=OWNER).exclude(user_id=user_id).exists():
+    if not has_another_owner(room_id=room_id, user_id=user_id):
         raise Conflict("A room keeps its last owner")
-
-
-def set_history(*, actor: Actor, name: str, history: str) -> RoomAccess:
-    """Decides what new members see of what was written before they came; raises Conflict where everybody may read."""
-    room = access.authorize(actor, name, Action.SET_HISTORY)
-    if history == Room.History.JOINED and room.kind != Room.Kind.PRIVATE:
-        raise Conflict(ONLY_PRIVATE)
-    Room.objects.filter(pk=room.room_id).update(history=history)
-    audit.record(actor, "set-history", room=room, history=history)
-    return room
 
 
 def _locked(room_id: int) -> Room:

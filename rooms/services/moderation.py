@@ -4,7 +4,7 @@ Each change takes the room's lock, is noted, and acts on open connections after 
 through `moderate`, which knows who may; the other functions are for what has decided that already.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,7 +16,7 @@ from django.utils import timezone
 from rooms import access, people, storage
 from rooms.access import Action, rank
 from rooms.callers import Actor, roles
-from rooms.errors import BadFrame, Conflict, Forbidden, NoSuchUser
+from rooms.errors import BadFrame, Forbidden, NoSuchUser
 from rooms.live import control, topics
 from rooms.live.control import Notification
 from rooms.live.events import Event
@@ -25,7 +25,7 @@ from rooms.protocol.codec import encode
 from rooms.protocol.frames.base import UserRef
 from rooms.protocol.frames.moderation import MemberUpdated
 from rooms.protocol.rules import timestamp
-from rooms.services import audit
+from rooms.services import audit, members
 from rooms.services.publishing import publish_after_commit
 from rooms.services.rights import announce
 from rooms.storage import RoomAccess
@@ -115,14 +115,11 @@ def act(
         before = storage.access_by_id(user_id=user_id, room_id=room_id)
         if before is None or before.username is None or (action == "remove" and before.role is None):
             raise NoSuchUser
-        values = CHANGES[action](until, role, reason)
-        _keep_an_owner(before, values.get("role", before.role))
-        _write(room_id, user_id, {"role": Membership.Role.NONE}, values)
+        _change(before, user_id, CHANGES[action](until, role, reason), kicked=action == "kick")
         details = {"role": role, "before": before.role} if role else {}
         if action in ("mute", "ban"):
             details["until"] = timestamp(until)
         audit.record(actor, action, room=before, target_id=user_id, reason=reason, **details)
-        _publish(room_id, user_id, removed=action == "remove", kicked=action == "kick")
 
 
 Change = Callable[[datetime, str | None, str], dict[str, Any]]
@@ -137,36 +134,35 @@ CHANGES: dict[str, Change] = {
 }
 
 
-def _keep_an_owner(before: RoomAccess, role: str | None) -> None:
-    """Raises Conflict when the room would lose its last owner."""
-    is_owner = before.role == Membership.Role.OWNER
-    if is_owner and role != Membership.Role.OWNER and _owners(before.room_id) == 1:
-        raise Conflict("A room keeps its last owner")
-
-
 def is_last_owner(membership: Membership) -> bool:
     stored = Membership.objects.filter(pk=membership.pk, role=Membership.Role.OWNER)
-    return stored.exists() and _owners(membership.room_id) == 1
-
-
-def _owners(room_id: int) -> int:
-    return Membership.objects.filter(room_id=room_id, role=Membership.Role.OWNER).count()
+    return stored.exists() and not members.has_another_owner(room_id=membership.room_id, user_id=membership.user_id)
 
 
 # --- By the code that has decided -------------------------------------------------------------------------------------
 def ban(*, room_id: int, user_id: Any, until: datetime | None, reason: str = "") -> None:
     """Keeps a user out of a room until then; with None lets them in again. Not in the audit log."""
-    _set(room_id, user_id, {"role": Membership.Role.NONE}, {"banned_until": until, "ban_reason": reason[:500]})
+    with transaction.atomic():
+        _lock(room_id)
+        _restrict(room_id, user_id, {"banned_until": until, "ban_reason": reason[:500]})
+        announce([user_id])
 
 
 def mute(*, room_id: int, user_id: Any, until: datetime | None) -> None:
-    """Lets a user only read until then; with None lets them write again. Not in the audit log.
+    """Lets a user only read until then; with None lets them write again. Not in the audit log."""
+    mute_authors({(room_id, user_id): until})
 
-    Waits for no room's lock: the word filter mutes in the transaction that stores messages.
+
+def mute_authors(ends: Mapping[tuple[int, Any], datetime | None]) -> None:
+    """The same for several rooms and users.
+
+    Locks no room: the word filter mutes in the transaction that stores messages. The rows are written in one order, so
+    that two of these never wait for each other.
     """
     with transaction.atomic():
-        _write(room_id, user_id, {"role": Membership.Role.NONE}, {"muted_until": until})
-        _publish(room_id, user_id)
+        for (room_id, user_id), until in sorted(ends.items(), key=lambda end: (end[0][0], str(end[0][1]))):
+            _restrict(room_id, user_id, {"muted_until": until})
+        announce(user_id for _, user_id in ends)
 
 
 def set_membership(*, room_id: int, user_id: Any, actor: Actor | None = None, **values: Any) -> Membership:
@@ -177,57 +173,65 @@ def set_membership(*, room_id: int, user_id: Any, actor: Actor | None = None, **
     with transaction.atomic():
         _lock(room_id)
         before = storage.access_by_id(user_id=user_id, room_id=room_id)
-        if before is not None:
-            _keep_an_owner(before, values.get("role", before.role))
+        if before is None:
+            raise NoSuchUser
         if actor is not None:
             details = {field: str(value) for field, value in values.items() if value is not None}
             audit.record(actor, "membership", room=before, target_id=user_id, **details)
-        return _set(room_id, user_id, {}, values)
+        is_known = Membership.objects.filter(room_id=room_id, user_id=user_id).exists()
+        return _change(before, user_id, values if is_known else {"role": Membership.Role.MEMBER, **values})
 
 
-def remove_member(*, room_id: int, user_id: Any, actor: Actor | None = None) -> None:
-    """Deletes a membership and all that was decided about its user here. Raises Conflict."""
+def delete_membership(*, room_id: int, user_id: Any, actor: Actor) -> None:
+    """Ends a membership, and deletes all that was decided about its user here. Raises Conflict."""
     with transaction.atomic():
         _lock(room_id)
         before = storage.access_by_id(user_id=user_id, room_id=room_id)
-        if before is not None:
-            _keep_an_owner(before, None)
-        if actor is not None:
-            audit.record(actor, "remove", room=before, target_id=user_id)
+        if before is None:
+            return
+        audit.record(actor, "remove", room=before, target_id=user_id)
+        _change(before, user_id, CHANGES["remove"](FOREVER, None, ""))
         Membership.objects.filter(room_id=room_id, user_id=user_id).delete()
-        _publish(room_id, user_id, removed=True)
-
-
-def _set(room_id: int, user_id: Any, created: dict[str, Any], values: dict[str, Any]) -> Membership:
-    with transaction.atomic():
-        _lock(room_id)
-        membership = _write(room_id, user_id, created, values)
-        _publish(room_id, user_id)
-    return membership
 
 
 def _lock(room_id: int) -> None:
-    """Locks the room's row, and has the write queues decide anew about what they have not stored."""
+    """Locks the room's row, and has the write queues decide again about what they have not stored."""
     Room.objects.filter(pk=room_id).update(access_version=F("access_version") + 1)
 
 
-def _write(room_id: int, user_id: Any, created: dict[str, Any], values: dict[str, Any]) -> Membership:
-    """`created` are fields of a row that is made now."""
+def _change(before: RoomAccess, user_id: Any, values: dict[str, Any], *, kicked: bool = False) -> Membership:
+    """Writes what a membership is from now on; whoever becomes a member or ends being one does it as by `members`."""
+    room_id, role = before.room_id, values.pop("role", None)
+    is_removed = role == Membership.Role.NONE and members.end_membership(room_id=room_id, user_id=user_id)
+    if role not in (None, Membership.Role.NONE):
+        members.make_member(room_id=room_id, user_id=user_id)
+        members.set_role(room_id=room_id, user_id=user_id, role=role)
+    membership = _restrict(room_id, user_id, values, removed=is_removed, kicked=kicked)
+    if not is_removed:  # which is announced
+        announce([user_id])
+    return membership
+
+
+def _restrict(
+    room_id: int, user_id: Any, values: dict[str, Any], *, removed: bool = False, kicked: bool = False
+) -> Membership:
+    """Who is no member gets a row that says only this."""
+    created = {"role": Membership.Role.NONE, **values}
     membership, _ = Membership.objects.update_or_create(
-        room_id=room_id, user_id=user_id, defaults=values, create_defaults={**created, **values}
+        room_id=room_id, user_id=user_id, defaults=values, create_defaults=created
     )
+    state = storage.access_by_id(user_id=user_id, room_id=room_id)
+    if state is not None:
+        _publish(state, user_id, removed=removed, kicked=kicked)
     return membership
 
 
 # --- Who hears of it --------------------------------------------------------------------------------------------------
-def _publish(room_id: int, user_id: Any, *, removed: bool = False, kicked: bool = False) -> None:
-    """Tells the room and the person's own connections, and has these checked again."""
-    state = storage.access_by_id(user_id=user_id, room_id=room_id)
-    if state is not None:
-        frame = encode(member_frame(state, user_id, removed=removed, kicked=kicked))
-        notice = Notification(str(user_id), frame.decode(), besides=room_id)
-        publish_after_commit(lambda: [control.event(notice), Event(topics.of_room(room_id), frame)])
-    announce([user_id])
+def _publish(state: RoomAccess, user_id: Any, *, removed: bool, kicked: bool) -> None:
+    """Sends to the room, and to those of the person's own connections that are not in it."""
+    frame = encode(member_frame(state, user_id, removed=removed, kicked=kicked))
+    notice = Notification(str(user_id), frame.decode(), besides=state.room_id)
+    publish_after_commit(lambda: [control.event(notice), Event(topics.of_room(state.room_id), frame)])
 
 
 def member_frame(state: RoomAccess, user_id: Any, *, removed: bool = False, kicked: bool = False) -> MemberUpdated:

@@ -13,7 +13,7 @@ from rooms.access import Action
 from rooms.callers import Actor
 from rooms.errors import ChatError, Conflict, NoSuchRoom
 from rooms.models import Membership, Room
-from rooms.services import history, invitations, members, rooms
+from rooms.services import history, invitations, members, room_settings, rooms
 from tests.support.factories import make_room
 from tests.support.rooms import from_now
 
@@ -45,7 +45,7 @@ SERVICES: dict[str, Callable[[Actor, str], object]] = {
     "unfollow": lambda actor, name: members.unfollow(actor=actor, name=name),
     "invite": lambda actor, name: members.invite(actor=actor, name=name, username="carol"),
     "members": lambda actor, name: members.members(actor=actor, name=name),
-    "set_history": lambda actor, name: members.set_history(actor=actor, name=name, history="all"),
+    "update_room": lambda actor, name: room_settings.update_room(actor=actor, name=name, history="all"),
     "create_invitation": lambda actor, name: invitations.create(actor=actor, name=name),
     "invitations": lambda actor, name: invitations.open_invitations(actor=actor, name=name),
     "revoke": lambda actor, name: invitations.revoke(actor=actor, name=name, invitation_id=1),

@@ -73,8 +73,9 @@ def test_who_is_made_a_member_here_sees_no_more_than_one_who_is_invited(moderato
     moderator.post(f"{MEMBERSHIPS}add/", form)
     found = Membership.objects.get()
     assert (found.role, found.visible_from_seq) == ("moderator", 7)
-    entry = AuditEntry.objects.get(action="invite")
+    entry = AuditEntry.objects.get(action="membership")
     assert (entry.door, entry.target_name, entry.room_name) == ("admin", "bob", "garden")
+    assert entry.details == {"role": "moderator"}
 
 
 def test_a_membership_keeps_its_room_and_its_user(moderator: Client, membership: Membership) -> None:

@@ -1,5 +1,7 @@
 """The word filter: what becomes of a message and of an edit, and how a process learns of a changed phrase."""
 
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,9 +14,10 @@ from rooms.live.events import Event
 from rooms.models import FilterPhrase, Membership, Message, Report
 from rooms.services import filters
 from rooms.services.changes import delete_message, edit_message
+from rooms.services.moderation import mute_authors
 from rooms.services.posting import post_message, post_messages
 from rooms.storage import StoredMessage
-from tests.support.rooms import Run, World
+from tests.support.rooms import Run, World, Writers, at_once, from_now
 
 on_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)  # where the database makes no difference
 
@@ -66,6 +69,22 @@ def test_a_muting_phrase_refuses_the_message_and_all_that_follow(run: Run, world
         run(post, world, content="hi")
     assert 290_000 < (error.value.retry_after_ms or 0) <= 300_000
     assert contents(run) == []
+
+
+@pytest.mark.parametrize("url", ["postgres"], indirect=True)  # where only several writers at once show it
+def test_writers_who_mute_the_same_people_never_wait_for_each_other(run: Run, world: World, writers: Writers) -> None:
+    ends = {
+        (room.pk, user.pk): from_now(1) for room in (world.room, world.private) for user in (world.alice, world.bob)
+    }
+    orders = [ends, dict(reversed(ends.items()))]
+
+    def mute(order: dict[tuple[int, Any], datetime]) -> None:
+        writer = writers()
+        for _ in range(20):
+            writer.run(mute_authors, order)
+
+    at_once(*(partial(mute, order) for order in orders))
+    assert run(Membership.objects.filter(role="none", muted_until__gt=timezone.now()).count) == 3
 
 
 def test_an_edit_is_checked_as_a_message_is(run: Run, world: World, phrase: Any) -> None:

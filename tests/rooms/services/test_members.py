@@ -23,10 +23,10 @@ from rooms.services.members import (
     make_member,
     member_frames,
     members,
-    set_history,
     unfollow,
 )
 from rooms.services.posting import post_messages
+from rooms.services.room_settings import update_room
 from rooms.services.rooms import create_room, remove_room
 from tests.support.factories import make_room, make_user
 from tests.support.rooms import Run, World, Writers, at_once, begins_to_wait, from_now, restrict, uncommitted
@@ -337,13 +337,13 @@ def test_a_message_on_its_way_is_before_the_membership_or_after_it(run: Run, wor
 @on_sqlite
 def test_only_an_owner_decides_what_new_members_see_and_only_in_a_private_room(run: Run, world: World) -> None:
     with pytest.raises(Forbidden):
-        run(set_history, actor=by(world.alice), name="private", history="joined")
+        run(update_room, actor=by(world.alice), name="private", history="joined")
     run(restrict, world.private, world.alice, role="owner")
     run(restrict, world.room, world.alice, role="owner")
-    run(set_history, actor=by(world.alice), name="private", history="joined")
+    run(update_room, actor=by(world.alice), name="private", history="joined")
     assert run(Room.objects.get, pk=world.private.pk).history == "joined"
     with pytest.raises(Conflict):
-        run(set_history, actor=by(world.alice), name="lobby", history="joined")
+        run(update_room, actor=by(world.alice), name="lobby", history="joined")
     with pytest.raises(Conflict):
         run(create_room, user_id=world.alice.pk, name="open", history="joined")
     assert (

@@ -6,9 +6,10 @@ import pytest
 from django.db import transaction
 
 from rooms import access
+from rooms.callers import CODE
 from rooms.errors import Banned, Muted
 from rooms.models import Membership, RightsChange, Room
-from rooms.services.moderation import ban, mute, remove_member, set_membership
+from rooms.services.moderation import act, ban, delete_membership, mute, set_membership
 from rooms.services.posting import post_message
 from tests.support.factories import make_room
 from tests.support.rooms import from_now
@@ -55,9 +56,26 @@ def test_a_membership_opens_a_private_room_until_it_is_removed(
     private = make_room("private", kind=Room.Kind.PRIVATE)
     set_membership(room_id=private.pk, user_id=people.bob.pk)
     assert access.find_room(people.bob.pk, "private").role == Membership.Role.MEMBER
-    remove_member(room_id=private.pk, user_id=people.bob.pk)
+    delete_membership(room_id=private.pk, user_id=people.bob.pk, actor=CODE)
     assert access.visible_rooms(people.bob.pk) == []
     assert announced == [[str(people.bob.pk)]] * 2
+
+
+def test_a_role_for_somebody_who_was_removed_opens_nothing_they_missed(people: SimpleNamespace) -> None:
+    private = make_room("private", kind=Room.Kind.PRIVATE, history=Room.History.JOINED)
+    set_membership(room_id=private.pk, user_id=people.bob.pk)
+    act(actor=CODE, room_id=private.pk, user_id=people.bob.pk, action="remove")
+    Room.objects.update(last_seq=7)
+    act(actor=CODE, room_id=private.pk, user_id=people.bob.pk, action="role", role="moderator")
+    found = Membership.objects.get()
+    assert (found.role, found.visible_from_seq) == ("moderator", 7)
+
+
+def test_what_restricts_somebody_makes_no_member_of_them(room: Room, people: SimpleNamespace) -> None:
+    mute(room_id=room.pk, user_id=people.bob.pk, until=from_now(1))
+    set_membership(room_id=room.pk, user_id=people.bob.pk, banned_until=from_now(1))
+    act(actor=CODE, room_id=room.pk, user_id=people.bob.pk, action="kick")
+    assert Membership.objects.get().role == "none"
 
 
 def test_a_change_is_announced_after_its_commit_and_noted_in_it(

@@ -102,8 +102,9 @@ async def test_a_removed_member_of_a_private_room_is_put_out_with_a_clear_text(
 ) -> None:
     await database.call(restrict, moderated, people.bob, role="member")
     await database.call(lambda: Room.objects.update(kind=Room.Kind.PRIVATE))
+    bob.connection.accepts |= {"rooms"}
     await moderate(alice, "remove")
-    await eventually(lambda: bob.got("room-left"))
+    await eventually(lambda: bob.got("room-left") and bob.got("room-removed"))
     assert bob.got("error")[0]["message"] == "You were removed from this room"
     assert (await database.call(lambda: Membership.objects.get(user=people.bob))).role == "none"
 
