@@ -60,6 +60,7 @@ LOWEST: Mapping[Action, Rank] = {
     Action.SET_HISTORY: Rank.OWNER,
     Action.CLOSE: Rank.OWNER,
 }
+OPEN_KINDS = (Room.Kind.PUBLIC.value, Room.Kind.OBJECT.value)  # in which one need not be a member
 OF_ROLE = {None: Rank.VISITOR, "member": Rank.MEMBER, "moderator": Rank.MODERATOR, "owner": Rank.OWNER}
 
 
@@ -74,7 +75,7 @@ def refusal(
     access: RoomAccess | None, action: Action, now: datetime, site_roles: Collection[str] = ()
 ) -> ChatError | None:
     """What refuses this action at this moment; None: it is allowed."""
-    if access is None or (access.role is None and access.kind not in (Room.Kind.PUBLIC, Room.Kind.OBJECT)):
+    if access is None or (access.role is None and access.kind not in OPEN_KINDS):
         return NoSuchRoom()
     if not access.active or _is_future(access.server_banned_until, now):
         return Banned()

@@ -41,7 +41,6 @@ NEEDS = {
     "remove": Action.REMOVE,
     "role": Action.SET_ROLE,
 }
-ANYBODY = (Room.Kind.PUBLIC, Room.Kind.OBJECT)  # kinds of rooms in which one need not be a member
 
 
 def moderate(
@@ -76,8 +75,8 @@ def moderate(
 def known_target(room: RoomAccess, user_id: Any) -> RoomAccess:
     """The room as another person has it. NoSuchUser: there is no such person, or none that those in it know of."""
     found = storage.access_by_id(user_id=user_id, room_id=room.room_id) if user_id is not None else None
-    is_known = room.kind in ANYBODY or Membership.objects.filter(room_id=room.room_id, user_id=user_id).exists()
-    if found is None or not is_known:
+    rows = Membership.objects.filter(room_id=room.room_id, user_id=user_id)
+    if found is None or not (room.kind in access.OPEN_KINDS or rows.exists()):
         raise NoSuchUser
     return found
 

@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 TRIES = 3  # of a list that meets the same client id from another process; the second try finds what that one stored
 Answer = StoredMessage | ChatError
 MODERATES = ("moderator",)
-PUBLIC = Room.Kind.PUBLIC.value
+PUBLIC, DIRECT = Room.Kind.PUBLIC.value, Room.Kind.DIRECT.value
 RESTRICTIONS = Banned | Muted | Locked | SlowMode
 Refusals = Iterable[ChatError | None]
 Verdicts = list[Verdict | None] | None
@@ -76,9 +76,10 @@ def store_messages(messages: list[NewMessage], *, wait: bool = True) -> list[Ans
     """
     found = filters.verdicts(new.content for new in messages)
     answers = _tried(_store_messages, messages, found, wait=wait)
-    _again(_store_slow, messages, found, answers, _Slow, wait=wait)
-    if wait:  # rights have just changed there: what was decided by the old ones is decided again
-        _again(_store_messages, messages, found, answers, Held, wait=True)
+    if any(isinstance(answer, Held) for answer in answers):
+        _again(_store_slow, messages, found, answers, _Slow, wait=wait)
+        if wait:  # rights have just changed there: what was decided by the old ones is decided again
+            _again(_store_messages, messages, found, answers, Held, wait=True)
     return answers
 
 
@@ -210,7 +211,7 @@ def _blocked(messages: list[NewMessage], contexts: list[PostContext]) -> set[tup
     direct = {
         (new.room_id, new.author_id)
         for new, context in zip(messages, contexts, strict=True)
-        if context.access is not None and context.access.kind == Room.Kind.DIRECT and not new.moderates
+        if context.access is not None and context.access.kind == DIRECT and not new.moderates
     }
     return storage.blocked_authors(direct) if direct else set()
 
