@@ -708,9 +708,17 @@ class Migration(migrations.Migration):
             model_name="message",
             index=models.Index(fields=["room", "changed_seq"], name="room_changes"),
         ),
+        migrations.AddIndex(
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("deleted_at__isnull", False)), fields=["room", "seq"], name="deleted_messages"
+            ),
+        ),
         migrations.AddConstraint(
             model_name="message",
-            constraint=models.UniqueConstraint(fields=("room", "seq"), name="one_message_per_room_and_seq"),
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("deleted_at", None)), fields=("room", "seq"), name="one_message_per_room_and_seq"
+            ),
         ),
         migrations.AddConstraint(
             model_name="message",

@@ -51,13 +51,19 @@ class Message(models.Model):
         verbose_name = _("message")
         verbose_name_plural = _("messages")
         constraints = [
-            models.UniqueConstraint(fields=["room", "seq"], name="one_message_per_room_and_seq"),
+            # Deleted messages are in an index of their own: a page is read without passing thousands of them.
+            models.UniqueConstraint(
+                fields=["room", "seq"], condition=Q(deleted_at=None), name="one_message_per_room_and_seq"
+            ),
             models.UniqueConstraint(fields=["author", "client_id"], name="one_message_per_author_and_client_id"),
             models.CheckConstraint(
                 condition=Q(changed_seq__gte=models.F("seq")), name="message_changes_after_it_is_made"
             ),
         ]
-        indexes = [models.Index(fields=["room", "changed_seq"], name="room_changes")]
+        indexes = [
+            models.Index(fields=["room", "changed_seq"], name="room_changes"),
+            models.Index(fields=["room", "seq"], condition=Q(deleted_at__isnull=False), name="deleted_messages"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.room} #{self.seq}"

@@ -189,8 +189,8 @@ def purge(*, room_id: int) -> bool:
         room = rooms.filter(pk=room_id).first()
         if room is None:
             return False
-        oldest = Message.objects.filter(room_id=room_id).order_by("seq").values_list("pk", flat=True)[:ROWS_AT_ONCE]
-        if keys := list(oldest):
+        messages = Message.objects.filter(room_id=room_id).order_by("changed_seq")
+        if keys := list(messages.values_list("pk", flat=True)[:ROWS_AT_ONCE]):
             Message.objects.filter(pk__in=keys).delete()
             return True
         room.delete()

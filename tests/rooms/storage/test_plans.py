@@ -68,6 +68,12 @@ def test_a_read_uses_indexes_and_does_not_sort(run: Run, world: World, name: str
         assert not [step for plan in plans for step in (*whole_tables(plan), *sorts(plan))]
 
 
+def test_a_page_passes_no_deleted_messages(run: Run, world: World) -> None:
+    for read in READS["page"]:
+        [plan] = run(explained, read)
+        assert [step for step in plan if "one_message_per_room_and_seq" in step], "which is of those not deleted"
+
+
 def test_looking_up_new_messages_uses_indexes(run: Run, world: World) -> None:
     run(store)  # so that the client ids are found
     plans = run(explained, lookup)
@@ -150,7 +156,7 @@ def _explained_by_postgres(use: Callable[[], object]) -> list[list[str]]:
 
 
 def _steps(plan: dict[str, Any]) -> list[str]:
-    step = f"{plan['Node Type']} {plan.get('Relation Name', '')}"
+    step = f"{plan['Node Type']} {plan.get('Index Name', '')} {plan.get('Relation Name', '')}"
     return [step, *(inner for part in plan.get("Plans", []) for inner in _steps(part))]
 
 
