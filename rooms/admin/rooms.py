@@ -39,6 +39,13 @@ class RoomForm(ModelForm):  # type: ignore[type-arg]  # not generic when it runs
             raise ValidationError(_("This name is taken: another room's looks like it."))
         return name
 
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        kind = self.instance.kind if self.instance.pk else values.get("kind")
+        if values.get("history") == Room.History.JOINED and kind != Room.Kind.PRIVATE:
+            self.add_error("history", _("Only a private room can hide what was written before."))
+        return values
+
 
 class RoomList(ChangeList):
     """A page of rooms, with how many people are in each: one query of presence for all its rows."""

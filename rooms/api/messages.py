@@ -74,7 +74,7 @@ class MessagesView(View):
             author_id=user_id,
             content=new.content,
             client_id=new.client_id,
-            roles=callers.roles(request.user) if room.slow_mode_s or room.locked else (),
+            roles=callers.roles(request.user),
         )
         return rest.answer(message_frame(message), status_of(message))
 

@@ -13,6 +13,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ("chat_accounts", "0001_initial"),
         ("contenttypes", "0002_remove_content_type_name"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -653,6 +654,13 @@ class Migration(migrations.Migration):
             model_name="room",
             constraint=models.CheckConstraint(
                 condition=models.Q(("slow_mode_s__lte", 21600)), name="slow_mode_is_six_hours_at_most"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="room",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("history", "all"), ("kind", "private"), _connector="OR"),
+                name="only_a_private_room_hides_its_past",
             ),
         ),
         migrations.AddConstraint(

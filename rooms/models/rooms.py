@@ -103,6 +103,10 @@ class Room(models.Model):
             ),
             models.CheckConstraint(condition=Q(history__in=["all", "joined"]), name="room_history_is_known"),
             models.CheckConstraint(condition=Q(slow_mode_s__lte=21_600), name="slow_mode_is_six_hours_at_most"),
+            models.CheckConstraint(
+                condition=Q(history="all") | Q(kind="private"),
+                name="only_a_private_room_hides_its_past",
+            ),
             models.UniqueConstraint(fields=["content_type", "object_key"], name="one_room_per_object"),
         ]
 

@@ -184,6 +184,13 @@ def test_a_confirmed_removal_leaves_the_messages_to_the_serving_processes(
     assert (entry.object_repr, entry.action_flag) == ("garden", DELETION)
 
 
+def test_only_a_private_room_hides_what_was_written_before(moderator: Client) -> None:
+    room = make_room("garden")
+    page = moderator.post(f"{ROOMS}{room.pk}/change/", {**SETTINGS, "history": "joined"}).content.decode()
+    assert "Only a private room can hide what was written before." in page
+    assert Room.objects.get().history == "all"
+
+
 def test_the_name_of_a_removed_room_is_free_again(moderator: Client, act: Act) -> None:
     act(moderator, ROOMS, "remove", make_room("garden"), confirmed="yes")
     moderator.post(f"{ROOMS}add/", {"name": "garden", "kind": "public", **SETTINGS})
