@@ -28,7 +28,7 @@ class NewestMessages(ChangeList):
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Message]:
         rows, order = Message.objects.all(), "pk"
         if room_id := _room_id(request):
-            rows, order = rows.filter(room=room_id), "seq"
+            rows, order = rows.filter(room=room_id), "changed_seq"
         older = rows.order_by(f"-{order}").values_list(order, flat=True)[LISTED_MESSAGES:][:1]
         if edge := older.first():
             rows = rows.filter(**{f"{order}__gt": edge})
@@ -63,8 +63,8 @@ class MessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic w
         return NewestMessages
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
-        """By the index that bounds the list: within a room that is the one of its seqs."""
-        return ("-seq",) if _room_id(request) else ("-pk",)
+        """By the index that bounds the list: within a room that is the one of its changes."""
+        return ("-changed_seq",) if _room_id(request) else ("-pk",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

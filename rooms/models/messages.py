@@ -17,7 +17,7 @@ class Message(models.Model):
         ROOM = "room-message", _("room-message")
 
     id = models.BigAutoField(primary_key=True)
-    # No index of their own for `room` and `author`: the constraints below begin with them, and each costs every insert.
+    # No index of their own for `room` and `author`: those below begin with them, and each costs every insert.
     room = models.ForeignKey(
         Room, on_delete=models.CASCADE, related_name="messages", db_index=False, verbose_name=_("room")
     )
