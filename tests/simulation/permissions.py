@@ -303,7 +303,9 @@ def _member_changes(
 def _may_set_role(person: str, before: State, room: str, target: str, role: str) -> bool:
     is_new = room not in before.rooms or room in before.transient
     if person == target:
-        return is_new or role == "none" or (role == "member" and before.member(room, person).role == "none")
+        own = before.member(room, person).role
+        is_lower = before.may_read(room, person) and RANKS[role] < RANKS[own]
+        return is_new or is_lower or role == "none" or (role == "member" and own == "none")
     if not before.may_read(room, person):
         return False
     mine, theirs = before.rank(room, person), before.rank(room, target)
