@@ -112,12 +112,12 @@ async def test_people_are_blocked_from_the_list_and_nobody_blocks_themselves(
     await expect(alice.locator(".content")).to_have_text("Hello")
 
 
-async def test_one_s_own_message_offers_nothing_to_report(enter: Enter) -> None:
+async def test_one_s_own_message_offers_to_delete_it_and_nothing_to_report(enter: Enter) -> None:
     alice = await enter("alice", "/rooms/general/")
     await in_room(alice)
     await say(alice, "Hello")
     await expect(alice.locator(".unsent")).to_have_count(0)
-    await expect(alice.locator(".actions-toggle")).to_have_count(0)
+    await expect((await open_actions(alice)).get_by_role("button")).to_have_text(["Delete"])
 
 
 async def test_the_element_on_a_page_of_another_project_reports_and_blocks(

@@ -107,6 +107,16 @@ client.on("room-removed", ({ roomId }) => {
   paintSoon();
   refresh(SPREAD_MS);
 });
+client.on("member-updated", (frame) => {
+  const room = known.get(frame.roomId);
+  if (room && frame.user.id === me.id) known.set(frame.roomId, { ...room, role: frame.role });
+  paint(); // before the list of members, which goes by one's own role
+  members.updated(frame);
+});
+client.on("room-updated", ({ room }) => {
+  if (known.has(room.id)) known.set(room.id, { ...known.get(room.id), ...room });
+  paintSoon();
+});
 client.on("room-joined", () => {
   refresh(SPREAD_MS);
   paint();
@@ -141,7 +151,9 @@ const listedRooms = new PolledList(async () => {
     after = page.next;
   }
   known = new Map(listed.map((room) => [room.id, room]));
-  for (const { id, memberCount } of listed) if (rooms.has(id)) rooms.get(id).memberCount = memberCount;
+  for (const { id, memberCount, title, topic } of listed) {
+    if (rooms.has(id)) Object.assign(rooms.get(id), { memberCount, title, topic });
+  }
   if (current) chat.paint(current);
   roomList.show({ rooms: listed, mine: rooms, current: current?.name ?? null });
   paint();

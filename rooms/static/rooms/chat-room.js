@@ -11,6 +11,7 @@ import { conversationFrame } from "./conversation-frame.js";
 import { Conversation } from "./conversation.js";
 import { make } from "./dom.js";
 import { SharedChat } from "./shared-chat.js";
+import { Writing } from "./writing.js";
 
 const THEMES = new Set(["light", "dark"]);
 
@@ -22,6 +23,7 @@ class ChatRoom extends HTMLElement {
   #configuration = null;
   #conversation = null;
   #composer = null;
+  #writing = null;
   #room = null; // the JoinedRoom that is shown
   #styled = Promise.resolve();
 
@@ -82,9 +84,10 @@ class ChatRoom extends HTMLElement {
     this.#running?.abort();
     this.#running = null;
     this.#conversation?.show(null);
+    this.#writing?.show(null);
     this.#chat?.forget(this.#conversation);
     this.#chat?.close();
-    this.#chat = this.#conversation = this.#composer = this.#room = null;
+    this.#chat = this.#conversation = this.#composer = this.#writing = this.#room = null;
     this.#root.replaceChildren();
   }
 
@@ -95,8 +98,14 @@ class ChatRoom extends HTMLElement {
     const frame = conversationFrame(this.#configuration);
     this.#fill(frame, urls.style);
     const byId = (id) => this.#root.getElementById(id);
-    this.#conversation = new Conversation({ byId, say, onOlder: (room, log) => this.#chat.loadOlder(room, log) });
+    this.#conversation = new Conversation({
+      byId,
+      say,
+      onOlder: (room, log) => this.#chat.loadOlder(room, log),
+      onPaint: (room) => this.#writing.show(room),
+    });
     this.#composer = new Composer({ byId, configuration: this.#configuration, onSend: (content) => this.#post(content) });
+    this.#writing = new Writing({ byId, configuration: this.#configuration, composer: this.#composer });
     byId("strip").querySelector("a").href = signInAddress(urls.signIn);
   }
 

@@ -10,6 +10,8 @@ export class Composer {
   #input;
   #room = null;
   #onSend;
+  #isBarred = false; // one may not write here now
+  #isHeld = false; // one may, but not send yet
 
   /** `byId(id)` finds its elements; `onSend(content)` is called with what is to be sent. */
   constructor({ byId, configuration, onSend }) {
@@ -53,8 +55,16 @@ export class Composer {
     this.focus();
   }
 
+  /** With `isBarred` nothing can be written, with `isHeld` not sent yet; the draft stays. */
+  permit({ isBarred, isHeld }) {
+    [this.#isBarred, this.#isHeld] = [isBarred, isHeld];
+    this.#input.disabled = isBarred;
+    this.#byId("send").disabled = !this.#isSendable(this.#input.value);
+  }
+
   #isSendable(content) {
     const { maxContentChars } = this.#configuration;
+    if (this.#isBarred || this.#isHeld) return false;
     return content.trim() !== "" && !(maxContentChars && [...content].length > maxContentChars);
   }
 

@@ -43,6 +43,7 @@ function composer(say) {
   return make(
     "form",
     { class: "composer", id: "composer", part: "composer" },
+    make("p", { class: "composer-state", id: "composer-state", role: "status", hidden: true }),
     make("label", { class: "visually-hidden", for: "composer-input", id: "composer-label" }),
     make("textarea", { id: "composer-input", rows: "1", dir: "auto", enterkeyhint: "send", ...describedBy }),
     make(

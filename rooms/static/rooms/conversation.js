@@ -9,15 +9,21 @@ export class Conversation {
   #byId;
   #say;
   #onOlder;
+  #onPaint;
   #log;
   #beginning;
   #room = null;
   #label = "";
+  #link = null;
   #following = true;
   #missed = 0;
 
-  /** `byId(id)` finds its elements; `onOlder(room, log)` resolves to whether an older page came. */
-  constructor({ byId, say, onOlder }) {
+  /**
+   * `byId(id)` finds its elements; `onOlder(room, log)` resolves to whether an older page came; `onPaint(room)` is called
+   * when the room that is shown has changed.
+   */
+  constructor({ byId, say, onOlder, onPaint }) {
+    this.#onPaint = onPaint;
     this.#byId = byId;
     this.#say = say;
     this.#onOlder = onOlder;
@@ -33,8 +39,8 @@ export class Conversation {
     if (this.#room) this.#shown.scrollTop = this.#following ? null : this.#log.scrollTop;
     this.#room = room;
     this.#label = label;
+    this.#link = link;
     if (!room) return this.#log.replaceChildren();
-    this.#byId("room-title").replaceChildren(link ? make("a", { href: link }, label) : label);
     this.#log.replaceChildren(this.#beginning, this.#shown.element);
     this.#following = this.#shown.scrollTop === null;
     this.#missed = 0;
@@ -48,10 +54,13 @@ export class Conversation {
   paint(room) {
     if (room !== this.#room) return;
     const byId = this.#byId;
-    byId("room-members").textContent = room.memberCount ? this.#say("membersHere", { count: room.memberCount }) : "";
+    this.#paintTitle(room);
+    const count = room.memberCount ? this.#say("membersHere", { count: room.memberCount }) : "";
+    byId("room-members").textContent = [count, room.topic].filter(Boolean).join(" · ");
     byId("refusal").hidden = !room.refusal;
     byId("refusal").textContent = room.refusal;
     byId("composer").hidden = Boolean(room.refusal);
+    this.#onPaint(room);
     this.#paintBeginning();
     const jump = byId("jump");
     jump.hidden = this.#following;
@@ -117,6 +126,14 @@ export class Conversation {
     this.#log.scrollTop = this.#following ? this.#log.scrollHeight : this.#log.scrollHeight - fromEnd;
     this.paint(room);
     if (arrived) this.#fill();
+  }
+
+  /** A room without a label of the page's own has its title, if it has one. */
+  #paintTitle({ name, title }) {
+    const text = (this.#label === name && title) || this.#label;
+    const place = this.#byId("room-title");
+    if (place.textContent === text && (place.querySelector("a")?.href ?? null) === this.#link) return;
+    place.replaceChildren(this.#link ? make("a", { href: this.#link }, text) : text);
   }
 
   #paintBeginning() {

@@ -20,3 +20,22 @@ export function openNotice(near, { title, text, close }) {
   const dialog = openDialog(near, title, make("p", {}, text), button);
   button.addEventListener("click", () => dialog.close());
 }
+
+/** Asks before something that cannot be taken back; `run()` does it, and a refusal is shown. */
+export function openQuestion(near, { title, text, yes, no, sayError, run }) {
+  const status = make("p", { class: "dialog-status", role: "status" });
+  const confirm = make("button", { type: "button", class: "button danger" }, yes);
+  const cancel = make("button", { type: "button", class: "quiet-button" }, no);
+  const dialog = openDialog(near, title, make("p", {}, text), status, make("div", { class: "dialog-buttons" }, cancel, confirm));
+  cancel.addEventListener("click", () => dialog.close());
+  confirm.addEventListener("click", async () => {
+    confirm.disabled = true;
+    try {
+      await run();
+      dialog.close();
+    } catch (error) {
+      status.textContent = sayError(error);
+      confirm.disabled = false;
+    }
+  });
+}

@@ -1,6 +1,7 @@
 /** What is known of one room that is joined, or about to be; each view of it has a log of its own. */
 
 import { MessageLog } from "./message-log.js";
+import { rankOf } from "./ranks.js";
 
 export class JoinedRoom {
   logs = new Map(); // view → MessageLog
@@ -10,11 +11,18 @@ export class JoinedRoom {
   memberCount = 0;
   unread = 0;
   refusal = ""; // why it cannot be entered
+  role = null; // my own, in it
+  mutedUntil = null; // an ISO time: until when I only read
+  slowUntilMs = 0; // when slow mode lets me write again
+  locked = false;
+  closed = false;
+  title = "";
+  topic = "";
   #configuration;
   #tools;
   #hasHistory = false;
 
-  /** `tools` are {actions, blocks} of the chat. */
+  /** `tools` are {actions, blocks, client} of the chat. */
   constructor(name, configuration, tools) {
     this.name = name;
     this.#tools = tools;
@@ -23,6 +31,16 @@ export class JoinedRoom {
 
   get hasUnsent() {
     return [...this.logs.values()].some((log) => log.hasUnsent);
+  }
+
+  /** What I may do here. */
+  get rank() {
+    return rankOf(this.role, this.#tools.client.user?.roles);
+  }
+
+  /** Takes over what a frame says of the room. */
+  update({ title = this.title, topic = this.topic, locked = false, closed = false }) {
+    Object.assign(this, { title, topic, locked, closed });
   }
 
   /** The log of a view; a new one gets the history that comes with joining, or has to fetch it when that was before. */
@@ -36,10 +54,11 @@ export class JoinedRoom {
   }
 
   /** Joined, or joined again: who left meanwhile is unknown, so the people start with myself. */
-  entered(memberCount) {
+  entered(joined) {
     const { me } = this.#configuration;
-    this.joined = true;
-    this.memberCount = memberCount;
+    const { memberCount, role = null, mutedUntil = null } = joined;
+    Object.assign(this, { joined: true, memberCount, role, mutedUntil });
+    this.update(joined);
     this.people = new Map([[me.id, me]]);
   }
 

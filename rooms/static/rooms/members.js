@@ -1,12 +1,14 @@
 /** Who belongs to the open room, one's own membership, and inviting others: a section of the list of people. */
 
 import { paintAvatar } from "./avatar.js";
-import { byId, me, piece, say, sayError, urls } from "./page.js";
+import { mayModerate, openModeration } from "./moderation.js";
+import { byId, configuration, me, piece, say, sayError, urls } from "./page.js";
+import { MODERATOR, VISITOR, rankOf } from "./ranks.js";
+import { openRoomSettings } from "./room-settings.js";
 
 const PAGE = 50;
 const ROLES = { owner: "roleOwner", moderator: "roleModerator", none: "roleNone" };
 const INVITING = new Set(["public", "private"]);
-const MODERATING = new Set(["owner", "moderator"]);
 
 export class Members {
   #client;
@@ -23,6 +25,9 @@ export class Members {
       this.#invite(byId("invite-name").value.trim());
     });
     byId("invite-link").addEventListener("click", () => this.#makeLink());
+    byId("room-settings").addEventListener("click", ({ currentTarget }) => {
+      openRoomSettings(currentTarget, this.#room, { client, configuration, rank: this.#rank });
+    });
   }
 
   /** Shows the members of a room, or with null none; `room` is the room whole, if it is known. */
@@ -35,6 +40,22 @@ export class Members {
     if (!room) return;
     this.#paintControls(room);
     if (isOther || isChanged) this.reload();
+  }
+
+  /** Somebody's role or restrictions in a room have changed. */
+  updated({ roomId, user, ...state }) {
+    if (roomId !== this.#name) return;
+    const before = this.#find(user);
+    if (!before) return this.#rank >= MODERATOR ? this.reload() : undefined; // to others who is no member is nobody
+    if (!state.role && !(state.bannedUntil && this.#rank >= MODERATOR)) return before.remove();
+    const hadFocus = before.contains(document.activeElement);
+    const item = this.#item({ user, ...state, role: state.role ?? "none", online: before.dataset.online === "true" });
+    before.replaceWith(item);
+    if (hadFocus) item.querySelector("button:not([hidden])")?.focus();
+  }
+
+  get #rank() {
+    return this.#room ? rankOf(this.#room.role, this.#client.user?.roles) : VISITOR;
   }
 
   /** Fetches the first page again. */
@@ -55,7 +76,8 @@ export class Members {
     byId("follow").hidden = kind === "direct";
     byId("follow").textContent = say(role ? "unfollow" : "follow");
     byId("invite").hidden = !role || !INVITING.has(kind);
-    byId("invite-link").hidden = !MODERATING.has(role) || !INVITING.has(kind);
+    byId("invite-link").hidden = this.#rank < MODERATOR || !INVITING.has(kind);
+    byId("room-settings").hidden = this.#rank < MODERATOR || kind === "direct";
   }
 
   async #load() {
@@ -63,7 +85,7 @@ export class Members {
     const page = await this.#send("get-members", { limit: PAGE, ...(after === null ? {} : { after }) });
     if (!page || name !== this.#name || after !== this.#next) return;
     const list = byId("members-list");
-    const items = page.members.map(memberItem);
+    const items = page.members.map((member) => this.#item(member));
     if (after === null) list.replaceChildren(...items);
     else list.append(...items);
     this.#next = page.next ?? null;
@@ -110,14 +132,31 @@ export class Members {
     byId("members-note").hidden = !text;
     byId("members-note").textContent = text;
   }
-}
 
-function memberItem({ user, role, online }) {
-  const item = piece("member");
-  item.dataset.user = user.id;
-  item.dataset.online = String(online);
-  paintAvatar(item.querySelector(".avatar"), user);
-  item.querySelector(".person-name").textContent = user.id === me.id ? say("you", { name: user.username }) : user.username;
-  item.querySelector(".member-role").textContent = ROLES[role] ? say(ROLES[role]) : "";
-  return item;
+  #find({ id }) {
+    return [...byId("members-list").children].find((item) => item.dataset.user === id);
+  }
+
+  #item(member) {
+    const { user, role, online, mutedUntil } = member;
+    const item = piece("member");
+    item.dataset.user = user.id;
+    item.dataset.online = String(online);
+    paintAvatar(item.querySelector(".avatar"), user);
+    item.querySelector(".person-name").textContent = user.id === me.id ? say("you", { name: user.username }) : user.username;
+    const states = [ROLES[role], mutedUntil && "mutedMember"].filter(Boolean);
+    item.querySelector(".member-role").textContent = states.map((key) => say(key)).join(", ");
+    const button = item.querySelector("button");
+    button.hidden = !mayModerate(this.#rank, member, me) || this.#room.kind === "direct";
+    button.ariaLabel = button.title = say("moderateTitle", { name: user.username });
+    button.addEventListener("click", () => this.#moderate(member));
+    return item;
+  }
+
+  #moderate(member) {
+    const context = { client: this.#client, configuration, roomId: this.#name, rank: this.#rank };
+    const dialog = openModeration(byId("members-list"), member, context);
+    // The item is another one when the member has changed.
+    dialog.addEventListener("close", () => this.#find(member.user)?.querySelector("button:not([hidden])")?.focus());
+  }
 }

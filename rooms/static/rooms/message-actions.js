@@ -7,10 +7,11 @@
  */
 
 import { blockAction } from "./blocks.js";
+import { deletionAction } from "./deletions.js";
 import { make } from "./dom.js";
 import { reportAction } from "./reports.js";
 
-const ACTIONS = [reportAction, blockAction];
+const ACTIONS = [reportAction, blockAction, deletionAction];
 
 export class MessageActions {
   #say;

@@ -89,10 +89,23 @@ export class SharedChat extends EventTarget {
     const send = () =>
       this.client.send("chat-message", { roomId: room.name, content, clientId }).then(
         (ack) => log.acknowledge(clientId, ack),
-        (error) => log.fail(clientId, this.#configuration.sayError(error)),
+        (error) => this.#notPosted(room, log, clientId, error),
       );
     log.addUnsent({ clientId, content, onRetry: send, onDiscard: () => view.paint(room) });
     send();
+  }
+
+  /** The message waits in the log to be sent again; what kept it away may be a state of the room. */
+  #notPosted(room, log, clientId, error) {
+    log.fail(clientId, this.#configuration.sayError(error));
+    if (error.code !== "slow-mode") return;
+    room.slowUntilMs = Date.now() + error.retryAfterMs;
+    this.paint(room);
+  }
+
+  #setRole(room, role) {
+    room.role = role ?? null;
+    this.paint(room);
   }
 
   /** Adds the page before the log's oldest message, or the newest one to an empty log; false when it did not come. */
@@ -114,12 +127,20 @@ export class SharedChat extends EventTarget {
   }
 
   /** Its views show why, and holding the room again tries again. */
-  #refuse(room, error) {
+  #refuse(room, error, { wasIn = false } = {}) {
     if (this.rooms.get(room.name) === room) this.rooms.delete(room.name);
-    const { say, sayError } = this.#configuration;
-    room.refusal = error.code === "conflict" ? say("nameTaken") : sayError(error);
+    room.refusal = this.#sayRefusal(error, wasIn);
     this.paint(room);
     this.dispatchEvent(new CustomEvent("refused", { detail: { room, error } }));
+  }
+
+  #sayRefusal(error, wasIn) {
+    const { say, sayError } = this.#configuration;
+    if (error.code === "conflict") return say("nameTaken");
+    if (error.code === "forbidden" && wasIn) return say("putOut");
+    // Only the text of the error has the moderator's reason, behind the first colon.
+    const reason = error.code === "banned" && error.message?.match(/^[^:]*: (.+)$/s)?.[1];
+    return reason ? say("bannedBecause", { reason }) : sayError(error);
   }
 
   /** Has the views of a room brought up to date. */
@@ -142,9 +163,26 @@ export class SharedChat extends EventTarget {
     on("user-joined", (room, frame) => this.#cameOrWent(room, frame, "joined"));
     on("user-left", (room, frame) => this.#cameOrWent(room, frame, "left"));
     this.client.on("user-updated", (frame) => this.#renamed(frame));
-    on("room-lost", (room, frame) => this.#refuse(room, frame));
-    on("room-joined", (room, { memberCount }) => {
-      room.entered(memberCount);
+    on("room-lost", (room, frame) => this.#refuse(room, frame, { wasIn: true }));
+    on("member-updated", (room, { user, role = null, mutedUntil = null }) => {
+      if (user.id !== this.#configuration.me.id) return;
+      Object.assign(room, { role, mutedUntil });
+      this.paint(room);
+    });
+    on("room-removed", (room) => this.#setRole(room, null));
+    const ofRoom = (type, handle) =>
+      this.client.on(type, (frame) => {
+        const room = this.rooms.get(frame.room.id);
+        if (room) handle(room, frame.room);
+      });
+    ofRoom("room-added", (room, { role }) => this.#setRole(room, role));
+    ofRoom("room-updated", (room, settings) => {
+      room.update(settings);
+      if (!settings.slowModeS) room.slowUntilMs = 0;
+      this.paint(room);
+    });
+    on("room-joined", (room, frame) => {
+      room.entered(frame);
       this.paint(room);
     });
     on("room-members", (room, { memberCount }) => {

@@ -30,6 +30,11 @@ export class Times {
     return (isThisYear ? this.#dayOfThisYear : this.#dayOfAnyYear).format(date);
   }
 
+  /** The hour of a day near now, else the day too. */
+  sayMoment(date) {
+    return isSameDay(date, new Date()) ? this.#time.format(date) : this.#moment.format(date);
+  }
+
   /** Shows a moment in a <time> element: the hour, and all of it on demand. */
   paint(element, date) {
     element.dateTime = date.toISOString();
