@@ -12,7 +12,7 @@ from django.utils import timezone
 from rooms import hooks, objects, storage
 from rooms.callers import Actor
 from rooms.conf import conf
-from rooms.errors import Banned, ChatError, Forbidden, Locked, Muted, NoSuchRoom, SlowMode
+from rooms.errors import Banned, ChatError, Closed, Forbidden, Locked, Muted, NoSuchRoom, SlowMode
 from rooms.models import Room
 from rooms.protocol.rules import room_name
 from rooms.storage import RoomAccess, RoomEntry
@@ -93,7 +93,7 @@ def _is_future(moment: datetime | None, now: datetime) -> bool:
 
 def _may_not_post(access: RoomAccess, now: datetime, site_roles: Collection[str]) -> ChatError | None:
     if access.closed:
-        return Forbidden("This room is closed")
+        return Closed()
     if access.muted_until is not None and access.muted_until > now:
         return Muted(retry_after_ms=ceil((access.muted_until - now).total_seconds() * 1000))
     if not (access.locked or access.slow_mode_s) or rank(access.role, site_roles) >= Rank.MODERATOR:

@@ -71,7 +71,7 @@ class Refused(Forbidden):
 class Filtered(Refused):
     """The message has a phrase that the site's moderators do not allow."""
 
-    text = "This message has words that are not allowed here"
+    code, text = "filtered", "This message has words that are not allowed here"
 
 
 class Disconnected(Forbidden):
@@ -108,6 +108,12 @@ class SlowMode(ChatError):
     """A member may write once in the seconds that the room sets; the message can be sent again after `retryAfterMs`."""
 
     code, status, retryable, text = "slow-mode", 429, True, "This room is in slow mode"
+
+
+class Closed(Forbidden):
+    """The room is closed: it can only be read."""
+
+    code, text = "closed", "This room is closed"
 
 
 class Locked(ChatError):

@@ -81,7 +81,7 @@ async def test_a_closed_room_can_only_be_read_until_it_is_reopened(
         await enter(client, room)
         room_id = server.database.run(lambda: Room.objects.get(name=room).pk)
         await _post(server, admin, "room/", {"action": "close", "_selected_action": room_id})
-        assert (await client.call("chat-message", roomId=room, content="Hello"))["code"] == "forbidden"
+        assert (await client.call("chat-message", roomId=room, content="Hello"))["code"] == "closed"
         await _post(server, admin, "room/", {"action": "reopen", "_selected_action": room_id})
         assert (await client.call("chat-message", roomId=room, content="Hello"))["type"] == "ack"
 

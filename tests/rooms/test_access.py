@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from rooms import access
 from rooms.access import Action, refusal
-from rooms.errors import BadFrame, Banned, ChatError, Forbidden, Muted, NoSuchRoom
+from rooms.errors import BadFrame, Banned, ChatError, Closed, Muted, NoSuchRoom
 from rooms.models import Membership, Room
 from rooms.storage import RoomAccess
 from tests.support.factories import make_room, make_user
@@ -50,11 +50,11 @@ OPEN = RoomAccess(
         ({"banned_until": NOW}, None, None),
         ({"banned_until": EARLIER}, None, None),
         ({"kind": "private", "role": "member", "banned_until": LATER}, Banned, Banned),
-        ({"closed": True}, None, Forbidden),
+        ({"closed": True}, None, Closed),
         ({"muted_until": LATER}, None, Muted),
         ({"muted_until": NOW}, None, None),
         ({"muted_until": EARLIER}, None, None),
-        ({"muted_until": LATER, "closed": True}, None, Forbidden),
+        ({"muted_until": LATER, "closed": True}, None, Closed),
         ({"banned_until": LATER, "muted_until": LATER, "closed": True}, Banned, Banned),
     ],
     ids=str,

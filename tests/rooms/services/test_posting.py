@@ -15,8 +15,8 @@ from rooms.errors import (
     BadFrame,
     Banned,
     ChatError,
+    Closed,
     Conflict,
-    Forbidden,
     Muted,
     NoSuchRoom,
     TooLarge,
@@ -144,7 +144,7 @@ def test_each_message_is_refused_for_its_own_reason_and_the_others_are_stored(
     ]
     first, *refused, last = run(post_messages, batch)
     assert [type(answer) for answer in refused] == [
-        NoSuchRoom, NoSuchRoom, Banned, Banned, Forbidden, Banned, NoSuchRoom, Muted,
+        NoSuchRoom, NoSuchRoom, Banned, Banned, Closed, Banned, NoSuchRoom, Muted,
     ]  # fmt: skip
     assert (first.seq, last.seq) == (1, 2), "a refused message takes no seq"
     assert [frame["content"] for frame in frames(published)] == ["one", "two"]
@@ -398,7 +398,7 @@ def test_a_room_that_is_closed_or_removed_while_a_list_waits_for_it_stores_nothi
             wait_until(lambda: waiting_for_locks(run) == 1, what="the list waits for the room")
         [answer] = posting.result(20)
     assert isinstance(answer, Unavailable)
-    assert run(post_messages, [world.new()])[0].code in {"forbidden", "no-such-room"}
+    assert run(post_messages, [world.new()])[0].code in {"closed", "no-such-room"}
     assert run(Message.objects.count) == 0
 
 

@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from rooms import access
-from rooms.errors import BadFrame, Banned, Conflict, Forbidden, NoSuchRoom
+from rooms.errors import BadFrame, Banned, Closed, Conflict, NoSuchRoom
 from rooms.live import control, topics
 from rooms.live.control import RoomChanged
 from rooms.live.events import Event
@@ -213,7 +213,7 @@ def test_a_closed_room_can_be_read_and_opened_again(run: Run, world: World) -> N
     assert room.closed
     assert len(msgspec.json.decode(run(snapshot, room=room).history.payload)["messages"]) == 1
     [refused] = run(post_messages, [world.new()])
-    assert isinstance(refused, Forbidden)
+    assert isinstance(refused, Closed)
     run(set_closed, room_id=world.room.pk, on=False)
     [answer] = run(post_messages, [world.new()])
     assert answer.seq == 2
