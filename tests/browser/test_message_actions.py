@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
+from django.utils import timezone
 from playwright.async_api import Locator, Page, expect
 
 from rooms.models import Block, Message, Report
@@ -102,7 +103,7 @@ async def test_people_are_blocked_from_the_list_and_nobody_blocks_themselves(
     alice, bob = await enter("alice", "/rooms/general/"), await enter("bob", "/rooms/general/")
     await in_room(bob)
     people = alice.locator("#here-list")
-    await expect(people.get_by_role("button")).to_have_count(1)
+    await expect(people.get_by_role("button", name="Block")).to_have_count(1)
     await people.get_by_role("button", name="Block bob").press("Enter")
     await expect(people.get_by_role("button", name="Unblock bob")).to_be_focused()
     assert uvicorn_server.database.run(lambda: Block.objects.get().blocked.username) == "bob"
@@ -110,6 +111,30 @@ async def test_people_are_blocked_from_the_list_and_nobody_blocks_themselves(
     await expect(alice.locator(".fold")).to_have_count(1)
     await people.get_by_role("button", name="Unblock bob").press("Enter")
     await expect(alice.locator(".content")).to_have_text("Hello")
+
+
+async def test_a_person_is_reported_from_the_list_for_the_room_or_in_general(
+    enter: Enter, uvicorn_server: ServerProcess
+) -> None:
+    alice, bob = await enter("alice", "/rooms/general/"), await enter("bob", "/rooms/general/")
+    await in_room(bob)
+    for place, reason in (("#here-list", "rude"), ("#online-list", "an impostor")):
+        report = alice.locator(place).get_by_role("button", name="Report")
+        await expect(report).to_have_count(1)
+        await report.press("Enter")
+        dialog = alice.get_by_role("dialog", name="Report bob")
+        await dialog.get_by_label("What should the moderators know?").fill(reason)
+        await dialog.get_by_role("button", name="Report").press("Enter")
+        await expect(dialog.get_by_role("status")).to_have_text("Thank you. The moderators have been informed.")
+        await say(bob, reason)
+        await dialog.get_by_role("button", name="Close").press("Enter")
+        await expect(report).to_be_focused()
+        uvicorn_server.database.run(Report.objects.update, state=Report.State.RESOLVED, settled_at=timezone.now())
+    rows = Report.objects.order_by("pk").values_list("kind", "reported_name", "room_name", "reason")
+    assert uvicorn_server.database.run(lambda: list(rows)) == [
+        ("user", "bob", "general", "rude"),
+        ("user", "bob", "", "an impostor"),
+    ]
 
 
 async def test_one_s_own_message_offers_to_delete_it_and_nothing_to_report(enter: Enter) -> None:

@@ -25,7 +25,7 @@ const conversation = byId("conversation");
 let current = null;
 
 const roomList = new RoomList({ onOpen: openRoom, onCreate: createRoom });
-const people = new People(chat.blocks);
+const people = new People(chat);
 const members = new Members(client);
 let known = new Map(); // name → room, whole, as the server listed it
 const connectionState = new ConnectionState({
@@ -109,8 +109,10 @@ client.on("room-removed", ({ roomId }) => {
 });
 client.on("member-updated", (frame) => {
   const room = known.get(frame.roomId);
-  if (room && frame.user.id === me.id) known.set(frame.roomId, { ...room, role: frame.role });
-  paint(); // before the list of members, which goes by one's own role
+  if (room && frame.user.id === me.id) {
+    known.set(frame.roomId, { ...room, role: frame.role });
+    paint(); // before the list of members, which goes by one's own role
+  }
   members.updated(frame);
 });
 client.on("room-updated", ({ room }) => {

@@ -58,7 +58,7 @@ export class Composer {
   /** With `isBarred` nothing can be written, with `isHeld` not sent yet; the draft stays. */
   permit({ isBarred, isHeld }) {
     [this.#isBarred, this.#isHeld] = [isBarred, isHeld];
-    this.#input.disabled = isBarred;
+    this.#input.readOnly = isBarred;
     this.#byId("send").disabled = !this.#isSendable(this.#input.value);
   }
 

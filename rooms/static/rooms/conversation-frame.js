@@ -39,7 +39,7 @@ function logFrame(say) {
 }
 
 function composer(say) {
-  const describedBy = { "aria-describedby": "composer-help composer-count" };
+  const describedBy = { "aria-describedby": "composer-state composer-help composer-count" };
   return make(
     "form",
     { class: "composer", id: "composer", part: "composer" },

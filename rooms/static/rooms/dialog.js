@@ -21,12 +21,13 @@ export function openNotice(near, { title, text, close }) {
   button.addEventListener("click", () => dialog.close());
 }
 
-/** Asks before something that cannot be taken back; `run()` does it, and a refusal is shown. */
-export function openQuestion(near, { title, text, yes, no, sayError, run }) {
+/** Asks before what cannot be taken back; `run()` does it, and a refusal is shown. */
+export function openQuestion(near, { say, sayError }, { title, text, yes, run }) {
   const status = make("p", { class: "dialog-status", role: "status" });
   const confirm = make("button", { type: "button", class: "button danger" }, yes);
-  const cancel = make("button", { type: "button", class: "quiet-button" }, no);
-  const dialog = openDialog(near, title, make("p", {}, text), status, make("div", { class: "dialog-buttons" }, cancel, confirm));
+  const cancel = make("button", { type: "button", class: "quiet-button" }, say("cancel"));
+  const buttons = make("div", { class: "dialog-buttons" }, cancel, confirm);
+  const dialog = openDialog(near, title, make("p", {}, text), status, buttons);
   cancel.addEventListener("click", () => dialog.close());
   confirm.addEventListener("click", async () => {
     confirm.disabled = true;
@@ -38,4 +39,5 @@ export function openQuestion(near, { title, text, yes, no, sayError, run }) {
       confirm.disabled = false;
     }
   });
+  return dialog;
 }

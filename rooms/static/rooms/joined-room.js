@@ -12,8 +12,10 @@ export class JoinedRoom {
   unread = 0;
   refusal = ""; // why it cannot be entered
   role = null; // my own, in it
-  mutedUntil = null; // an ISO time: until when I only read
+  mutedUntilMs = 0; // until when I only read
+  bannedUntilMs = 0;
   slowUntilMs = 0; // when slow mode lets me write again
+  slowModeS = 0;
   locked = false;
   closed = false;
   title = "";
@@ -39,8 +41,28 @@ export class JoinedRoom {
   }
 
   /** Takes over what a frame says of the room. */
-  update({ title = this.title, topic = this.topic, locked = false, closed = false }) {
-    Object.assign(this, { title, topic, locked, closed });
+  update({ title = this.title, topic = this.topic, slowModeS = 0, locked = false, closed = false }) {
+    Object.assign(this, { title, topic, slowModeS, locked, closed });
+    this.slowUntilMs = Math.min(this.slowUntilMs, Date.now() + slowModeS * 1000);
+  }
+
+  /** Takes over what a frame says of me in the room. */
+  updateMe({ role = null, mutedUntil, bannedUntil }) {
+    const [mutedUntilMs, bannedUntilMs] = [mutedUntil, bannedUntil].map((time) => (time ? Date.parse(time) : 0));
+    Object.assign(this, { role, mutedUntilMs, bannedUntilMs });
+  }
+
+  /** My message was stored: in slow mode the next one has to wait. */
+  posted() {
+    this.slowUntilMs = Date.now() + this.slowModeS * 1000;
+  }
+
+  /** My message was refused: for a state of the room, maybe, that no frame has brought. */
+  refused({ code, retryAfterMs = 0 }) {
+    const untilMs = Date.now() + retryAfterMs;
+    if (code === "slow-mode") this.slowUntilMs = untilMs;
+    else if (code === "muted") this.mutedUntilMs = untilMs;
+    else if (code === "locked" || code === "closed") this[code] = true;
   }
 
   /** The log of a view; a new one gets the history that comes with joining, or has to fetch it when that was before. */
@@ -56,8 +78,8 @@ export class JoinedRoom {
   /** Joined, or joined again: who left meanwhile is unknown, so the people start with myself. */
   entered(joined) {
     const { me } = this.#configuration;
-    const { memberCount, role = null, mutedUntil = null } = joined;
-    Object.assign(this, { joined: true, memberCount, role, mutedUntil });
+    Object.assign(this, { joined: true, memberCount: joined.memberCount });
+    this.updateMe(joined);
     this.update(joined);
     this.people = new Map([[me.id, me]]);
   }

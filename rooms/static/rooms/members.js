@@ -42,14 +42,14 @@ export class Members {
     if (isOther || isChanged) this.reload();
   }
 
-  /** Somebody's role or restrictions in a room have changed. */
-  updated({ roomId, user, ...state }) {
-    if (roomId !== this.#name) return;
-    const before = this.#find(user);
-    if (!before) return this.#rank >= MODERATOR ? this.reload() : undefined; // to others who is no member is nobody
-    if (!state.role && !(state.bannedUntil && this.#rank >= MODERATOR)) return before.remove();
+  /** Somebody's role or restrictions in a room have changed; who is not on the pages fetched so far may follow there. */
+  updated({ roomId, user, role = "none", ...state }) {
+    const before = roomId === this.#name ? this.#find(user) : null;
+    const isListed = role !== "none" || (state.bannedUntil && this.#rank >= MODERATOR);
+    if (!before) return roomId === this.#name && isListed && this.#next === null ? this.reload() : undefined;
+    if (!isListed) return before.remove();
     const hadFocus = before.contains(document.activeElement);
-    const item = this.#item({ user, ...state, role: state.role ?? "none", online: before.dataset.online === "true" });
+    const item = this.#item({ user, role, ...state });
     before.replaceWith(item);
     if (hadFocus) item.querySelector("button:not([hidden])")?.focus();
   }
@@ -138,13 +138,12 @@ export class Members {
   }
 
   #item(member) {
-    const { user, role, online, mutedUntil } = member;
+    const { user, role, mutedUntil } = member;
     const item = piece("member");
     item.dataset.user = user.id;
-    item.dataset.online = String(online);
     paintAvatar(item.querySelector(".avatar"), user);
     item.querySelector(".person-name").textContent = user.id === me.id ? say("you", { name: user.username }) : user.username;
-    const states = [ROLES[role], mutedUntil && "mutedMember"].filter(Boolean);
+    const states = [ROLES[role], this.#rank >= MODERATOR && mutedUntil && "mutedMember"].filter(Boolean);
     item.querySelector(".member-role").textContent = states.map((key) => say(key)).join(", ");
     const button = item.querySelector("button");
     button.hidden = !mayModerate(this.#rank, member, me) || this.#room.kind === "direct";

@@ -1,18 +1,17 @@
-/** What a moderator does about a member of the open room: a dialog with what there is to do, and one question before deletions. */
+/** What a moderator does about a member of the open room: a dialog of what there is to do, and a question before what stays. */
 
 import { openDialog, openQuestion } from "./dialog.js";
 import { make } from "./dom.js";
 import { MODERATOR, OWNER, rankOf } from "./ranks.js";
 
 const [HOUR, DAY] = [60, 24 * 60]; // minutes
-const MUTES = { muteTenMinutes: 10, muteHour: HOUR, muteDay: DAY };
-const BANS = { banDay: DAY, banMonth: 30 * DAY };
+const MUTES = { muteTenMinutes: 10, muteHour: HOUR, muteDay: DAY, muteForever: undefined };
+const BANS = { banDay: DAY, banMonth: 30 * DAY, banForever: undefined };
 const ROLES = { member: "makeMember", moderator: "makeModerator", owner: "makeOwner" };
 const MAX_REASON_CHARS = 500;
 
 /** Whether one with this rank acts on a member: nobody does on themselves, nor on an equal or a higher rank. */
-export const mayModerate = (rank, { user, role }, me) =>
-  rank >= MODERATOR && user.id !== me.id && rankOf(role) < rank;
+export const mayModerate = (rank, { user, role }, me) => rank >= MODERATOR && user.id !== me.id && rankOf(role) < rank;
 
 /** Opens what there is to do about a member; `context` is {client, configuration, roomId, rank}. Answers the dialog. */
 export function openModeration(near, member, context) {
@@ -20,49 +19,42 @@ export function openModeration(near, member, context) {
 }
 
 class MemberDialog {
+  element;
   #near;
   #member;
   #context;
-  #dialog;
   #reason;
   #status = make("p", { class: "dialog-status", role: "status" });
 
   constructor(near, member, context) {
     [this.#near, this.#member, this.#context] = [near, member, context];
-    const close = this.#button("close", () => this.#dialog.close());
-    this.#dialog = openDialog(
-      near,
-      this.#say("moderateTitle", { name: member.user.username }),
-      ...this.#groups(),
-      this.#status,
-      make("div", { class: "dialog-buttons" }, close),
-    );
-  }
-
-  get element() {
-    return this.#dialog;
+    const title = this.#say("moderateTitle", { name: member.user.username });
+    const close = make("div", { class: "dialog-buttons" }, this.#button("close", () => this.element.close()));
+    this.element = openDialog(near, title, ...this.#groups(), this.#status, close);
   }
 
   #groups() {
     const { mutedUntil, bannedUntil, role } = this.#member;
-    const isMember = role !== undefined && role !== "none";
-    const groups = [this.#group("muting", mutedUntil ? [this.#act("unmute", { action: "unmute" })] : this.#mutes())];
-    if (isMember && this.#context.rank >= OWNER) groups.push(this.#group("role", this.#roles()));
-    groups.push(bannedUntil ? this.#group("banning", [this.#act("unban", { action: "unban" })]) : this.#bans());
-    const removal = this.#act("removeMember", { action: "remove" });
-    const kick = this.#act("kick", { action: "kick" });
-    const deletion = this.#button("deleteAll", () => this.#askToDelete());
-    groups.push(this.#group("removal", [kick, ...(isMember ? [removal] : []), deletion]));
-    return groups;
-  }
-
-  #mutes() {
-    return Object.entries(MUTES).map(([key, minutes]) => this.#act(key, { action: "mute", minutes }));
+    const isMember = role !== "none";
+    const mutes = Object.entries(MUTES).map(([key, minutes]) => this.#act(key, { action: "mute", minutes }));
+    const removal = [
+      this.#act("kick", { action: "kick" }),
+      ...(isMember ? [this.#act("removeMember", { action: "remove" })] : []),
+      this.#button("deleteAll", () => this.#askToDelete()),
+    ];
+    return [
+      this.#group("muting", mutedUntil ? [this.#act("unmute", { action: "unmute" })] : mutes),
+      ...(isMember && this.#context.rank >= OWNER ? [this.#group("role", this.#roles())] : []),
+      bannedUntil ? this.#group("banning", [this.#act("unban", { action: "unban" })]) : this.#bans(),
+      this.#group("removal", removal),
+    ];
   }
 
   #roles() {
     const others = Object.entries(ROLES).filter(([role]) => role !== this.#member.role);
-    return others.map(([role, key]) => this.#act(key, { action: "role", role }));
+    return others.map(([role, key]) =>
+      role === "owner" ? this.#button(key, () => this.#askToMakeOwner()) : this.#act(key, { action: "role", role }),
+    );
   }
 
   #bans() {
@@ -85,27 +77,30 @@ class MemberDialog {
 
   #act(key, fields) {
     return this.#button(key, async () => {
-      const reason = fields.action === "ban" ? { reason: this.#reason.value.trim() } : {};
       try {
-        await this.#send("moderate", { ...fields, ...reason });
-        this.#dialog.close();
+        await this.#send("moderate", fields.action === "ban" ? { ...fields, reason: this.#reason.value.trim() } : fields);
+        this.element.close();
       } catch (error) {
-        this.#status.textContent = error.code === "conflict" ? this.#say("lastOwner") : this.#context.configuration.sayError(error);
+        this.#status.textContent = this.#sayError(error);
       }
     });
   }
 
+  #askToMakeOwner() {
+    this.#ask("makeOwner", () => this.#send("moderate", { action: "role", role: "owner" }));
+  }
+
   #askToDelete() {
-    const name = this.#member.user.username;
-    this.#dialog.close(); // the focus is on what opened it, to which the question returns it
-    openQuestion(this.#near, {
-      title: this.#say("deleteAllTitle", { name }),
-      text: this.#say("deleteAllText"),
-      yes: this.#say("deleteAll"),
-      no: this.#say("cancel"),
-      sayError: this.#context.configuration.sayError,
-      run: () => this.#send("delete-messages", {}),
-    });
+    this.#ask("deleteAll", () => this.#send("delete-messages", {}));
+  }
+
+  /** The question of this key, in place of the dialog: its closing returns the focus, and so does that of the question. */
+  #ask(key, run) {
+    this.element.close();
+    const title = this.#say(`${key}Title`, { name: this.#member.user.username });
+    const { say } = this.#context.configuration;
+    const sayError = (error) => this.#sayError(error);
+    openQuestion(this.#near, { say, sayError }, { title, text: say(`${key}Text`), yes: say(key), run });
   }
 
   #send(type, fields) {
@@ -115,5 +110,9 @@ class MemberDialog {
 
   #say(key, values) {
     return this.#context.configuration.say(key, values);
+  }
+
+  #sayError(error) {
+    return error.code === "conflict" ? this.#say("lastOwner") : this.#context.configuration.sayError(error);
   }
 }

@@ -2,17 +2,19 @@
 
 import { paintAvatar } from "./avatar.js";
 import { byId, me, piece, say } from "./page.js";
+import { reportPerson } from "./reports.js";
 
 const SHOWN = 200;
-const painted = new WeakMap(); // list → what it shows, as a text
 const narrow = matchMedia("(max-width: 1099px)");
 
 export class People {
-  #blocks;
+  #chat;
   #online = [];
+  #items = new WeakMap(); // list → Map of its items by what they show
 
-  constructor(blocks) {
-    this.#blocks = blocks;
+  /** `chat` is the SharedChat. */
+  constructor(chat) {
+    this.#chat = chat;
     byId("people-toggle").addEventListener("click", () => this.#open(byId("app").dataset.people !== "open"));
     byId("people-close").addEventListener("click", () => this.#open(false));
     byId("people").addEventListener("keydown", (event) => event.key === "Escape" && this.#open(false));
@@ -23,7 +25,7 @@ export class People {
     byId("here-section").hidden = !room;
     if (!room) return;
     const unseen = Math.max(0, room.memberCount - room.people.size);
-    this.#paint(byId("here-list"), [...room.people.values()]);
+    this.#paint(byId("here-list"), [...room.people.values()], room.name);
     byId("here-note").hidden = unseen === 0;
     byId("here-note").textContent = say("othersHere", { count: unseen });
   }
@@ -36,7 +38,7 @@ export class People {
 
   /** Somebody was blocked, or is not any more. */
   showBlocked() {
-    const { users } = this.#blocks;
+    const { users } = this.#chat.blocks;
     byId("blocked-section").hidden = !users.length;
     this.#paint(byId("blocked-list"), users);
     this.#paint(byId("online-list"), this.#online);
@@ -46,15 +48,33 @@ export class People {
     this.#open(false);
   }
 
-  /** Only what has changed: a button that has the focus keeps it while messages arrive. */
-  #paint(list, users) {
-    const shown = users.slice(0, SHOWN);
-    const text = JSON.stringify(shown.map(({ id, username, avatar }) => [id, username, avatar, this.#blocks.has(id)]));
-    if (painted.get(list) === text) return;
-    painted.set(list, text);
-    const focused = [...list.children].findIndex((item) => item.contains(document.activeElement));
-    list.replaceChildren(...shown.map((user) => personItem(user, this.#blocks)));
-    if (focused >= 0) list.children[focused]?.querySelector("button:not([hidden])")?.focus();
+  /** Items stay where nothing of them has changed, so that a dialog can return the focus; `roomId` is where they are. */
+  #paint(list, users, roomId) {
+    const before = this.#items.get(list) ?? new Map();
+    const keyOf = ({ id, username, avatar }) => JSON.stringify([roomId, id, username, avatar, this.#chat.blocks.has(id)]);
+    const after = new Map(users.slice(0, SHOWN).map((user) => [keyOf(user), user]));
+    for (const [key, user] of after) after.set(key, before.get(key) ?? this.#item(user, roomId));
+    this.#items.set(list, after);
+    if ([...after.keys()].join() === [...before.keys()].join()) return;
+    const focused = document.activeElement;
+    const place = [...list.children].findIndex((item) => item.contains(focused));
+    list.replaceChildren(...after.values());
+    if (place >= 0) (focused.isConnected ? focused : list.children[place]?.querySelector(".block"))?.focus();
+  }
+
+  #item(user, roomId) {
+    const { blocks } = this.#chat;
+    const item = piece("person");
+    paintAvatar(item.querySelector(".avatar"), user);
+    item.querySelector(".person-name").textContent = user.id === me.id ? say("you", { name: user.username }) : user.username;
+    const [report, block] = item.querySelectorAll("button");
+    report.hidden = block.hidden = !blocks.concerns(user);
+    report.ariaLabel = report.title = say("reportPerson", { name: user.username });
+    report.addEventListener("click", () => reportPerson(report, user, roomId, this.#chat));
+    block.textContent = say(blocks.has(user.id) ? "unblockShort" : "blockShort");
+    block.ariaLabel = blocks.label(user);
+    block.addEventListener("click", () => blocks.toggle(user, block));
+    return item;
   }
 
   #open(isOpen) {
@@ -65,17 +85,4 @@ export class People {
     if (isOpen) byId("people-close").focus();
     else if (wasOpen) byId("people-toggle").focus();
   }
-}
-
-function personItem(user, blocks) {
-  const item = piece("person");
-  paintAvatar(item.querySelector(".avatar"), user);
-  item.querySelector(".person-name").textContent =
-    user.id === me.id ? say("you", { name: user.username }) : user.username;
-  const button = item.querySelector("button");
-  button.hidden = !blocks.concerns(user);
-  button.textContent = say(blocks.has(user.id) ? "unblockShort" : "blockShort");
-  button.ariaLabel = blocks.label(user);
-  button.addEventListener("click", () => blocks.toggle(user, button));
-  return item;
 }

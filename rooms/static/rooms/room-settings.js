@@ -5,18 +5,19 @@ import { make } from "./dom.js";
 import { OWNER } from "./ranks.js";
 
 const [MAX_TITLE_CHARS, MAX_TOPIC_CHARS] = [200, 250];
-const SLOW_MODES_S = [0, 5, 10, 30, 60, 300, 900, 3_600, 21_600];
+const [MINUTE, HOUR] = [60, 3_600]; // seconds
+const SLOW_MODES_S = [0, 5, 10, 30, MINUTE, 5 * MINUTE, 15 * MINUTE, HOUR, 6 * HOUR];
 
 /** `room` is the room whole; `context` is {client, configuration, rank}. */
 export function openRoomSettings(near, room, { client, configuration, rank }) {
   const { say, sayError } = configuration;
   const fields = fieldsOf(room, configuration, rank);
   const status = make("p", { class: "dialog-status", role: "status" });
-  const cancel = make("button", { type: "button", class: "quiet-button" }, say("cancel"));
-  const save = make("button", { class: "button" }, say("save"));
-  const buttons = make("div", { class: "dialog-buttons" }, cancel, save);
-  const close = make("button", { type: "button", class: "quiet-button start" }, say(room.closed ? "reopenRoom" : "closeRoom"));
-  if (rank >= OWNER) buttons.prepend(close);
+  const button = (key, attributes) => make("button", { type: "button", class: "quiet-button", ...attributes }, say(key));
+  const closeRoom = button(room.closed ? "reopenRoom" : "closeRoom", { class: "quiet-button start" });
+  const cancel = button("cancel");
+  const save = button("save", { type: "submit", class: "button" });
+  const buttons = make("div", { class: "dialog-buttons" }, ...(rank >= OWNER ? [closeRoom] : []), cancel, save);
   const form = make("form", {}, ...fields.map(({ element }) => element), status, buttons);
   const dialog = openDialog(near, say("roomSettings"), form);
   const attempt = async (type, values) => {
@@ -28,7 +29,7 @@ export function openRoomSettings(near, room, { client, configuration, rank }) {
     }
   };
   cancel.addEventListener("click", () => dialog.close());
-  close.addEventListener("click", () => attempt("close-room", { on: !room.closed }));
+  closeRoom.addEventListener("click", () => attempt("close-room", { on: !room.closed }));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const changed = fields.map(({ name, value }) => [name, value()]).filter(([name, value]) => value !== room[name]);
@@ -43,23 +44,27 @@ function fieldsOf(room, configuration, rank) {
   const fields = [
     textField("title", say("roomTitle"), room.title, MAX_TITLE_CHARS),
     textField("topic", say("roomTopic"), room.topic, MAX_TOPIC_CHARS),
-    choiceField("slowModeS", say("slowMode"), slowModes(room.slowModeS, configuration), room.slowModeS, Number),
+    choiceField("slowModeS", say("slowMode"), slowModes(room.slowModeS, configuration), room.slowModeS),
     lockField(say("lockRoom"), room.locked),
   ];
-  const histories = [["all", say("historyAll")], ["joined", say("historyJoined")]]; // prettier-ignore
-  if (rank >= OWNER && room.kind === "private") fields.push(choiceField("history", say("history"), histories, room.history, String));
+  if (rank >= OWNER && room.kind === "private") {
+    const histories = new Map([["all", say("historyAll")], ["joined", say("historyJoined")]]);
+    fields.push(choiceField("history", say("history"), histories, room.history));
+  }
   return fields;
 }
 
+/** The usual ones and the one that is set, with their texts. */
 function slowModes(current, { language, say }) {
   const shown = [...new Set([...SLOW_MODES_S, current])].sort((a, b) => a - b);
-  return shown.map((seconds) => [seconds, seconds ? sayDuration(seconds, language) : say("off")]);
+  return new Map(shown.map((seconds) => [seconds, seconds ? sayDuration(seconds, language) : say("off")]));
 }
 
 /** In the largest unit that leaves no rest. */
 function sayDuration(seconds, language) {
-  const [unit, value] = seconds % 3_600 === 0 ? ["hour", seconds / 3_600] : seconds % 60 === 0 ? ["minute", seconds / 60] : ["second", seconds];
-  return new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long" }).format(value);
+  const units = [["hour", HOUR], ["minute", MINUTE], ["second", 1]];
+  const [unit, length] = units.find(([, length]) => seconds % length === 0);
+  return new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long" }).format(seconds / length);
 }
 
 function textField(name, label, value, maxChars) {
@@ -67,10 +72,12 @@ function textField(name, label, value, maxChars) {
   return { name, element: labelled(label, input), value: () => input.value.trim() };
 }
 
-function choiceField(name, label, choices, current, read) {
-  const options = choices.map(([value, text]) => make("option", { value: String(value), selected: value === current }, text));
+/** `choices` are texts by their values. */
+function choiceField(name, label, choices, current) {
+  const values = [...choices.keys()];
+  const options = values.map((value) => make("option", { selected: value === current }, choices.get(value)));
   const select = make("select", { id: `settings-${name}` }, ...options);
-  return { name, element: labelled(label, select), value: () => read(select.value) };
+  return { name, element: labelled(label, select), value: () => values[select.selectedIndex] };
 }
 
 function lockField(label, locked) {

@@ -1,9 +1,10 @@
 /**
  * One connection, and the rooms that are shown through it: shared by all elements of a page and by the page's own code.
  *
- * A view is {added(room, {isMessage}), paint(room)}: it is called when something was added to its log, and when anything
- * else of the room has changed. A room stays joined as long as anybody holds it. When one cannot be entered, or not any
- * more, a `refused` event has the room and the error. A `blocks` event says that the reader has blocked others.
+ * A view is {added(room, {isMessage}), paint(room)}: it is called when something was added to its log or deleted from it,
+ * and when anything else of the room has changed. A room stays joined as long as anybody holds it. When one cannot be
+ * entered, or not any more, a `refused` event has the room and the error. A `blocks` event says that the reader has
+ * blocked others.
  */
 
 import { Blocks } from "./blocks.js";
@@ -88,24 +89,17 @@ export class SharedChat extends EventTarget {
     const clientId = newId();
     const send = () =>
       this.client.send("chat-message", { roomId: room.name, content, clientId }).then(
-        (ack) => log.acknowledge(clientId, ack),
-        (error) => this.#notPosted(room, log, clientId, error),
+        (ack) => {
+          log.acknowledge(clientId, ack);
+          this.#changed(room, () => room.posted());
+        },
+        (error) => {
+          log.fail(clientId, this.#configuration.sayError(error));
+          this.#changed(room, () => room.refused(error));
+        },
       );
     log.addUnsent({ clientId, content, onRetry: send, onDiscard: () => view.paint(room) });
     send();
-  }
-
-  /** The message waits in the log to be sent again; what kept it away may be a state of the room. */
-  #notPosted(room, log, clientId, error) {
-    log.fail(clientId, this.#configuration.sayError(error));
-    if (error.code !== "slow-mode") return;
-    room.slowUntilMs = Date.now() + error.retryAfterMs;
-    this.paint(room);
-  }
-
-  #setRole(room, role) {
-    room.role = role ?? null;
-    this.paint(room);
   }
 
   /** Adds the page before the log's oldest message, or the newest one to an empty log; false when it did not come. */
@@ -129,18 +123,20 @@ export class SharedChat extends EventTarget {
   /** Its views show why, and holding the room again tries again. */
   #refuse(room, error, { wasIn = false } = {}) {
     if (this.rooms.get(room.name) === room) this.rooms.delete(room.name);
-    room.refusal = this.#sayRefusal(error, wasIn);
+    room.refusal = this.#sayRefusal(error, room, wasIn);
     this.paint(room);
     this.dispatchEvent(new CustomEvent("refused", { detail: { room, error } }));
   }
 
-  #sayRefusal(error, wasIn) {
-    const { say, sayError } = this.#configuration;
+  #sayRefusal(error, { bannedUntilMs }, wasIn) {
+    const { say, sayError, times } = this.#configuration;
     if (error.code === "conflict") return say("nameTaken");
     if (error.code === "forbidden" && wasIn) return say("putOut");
-    // Only the text of the error has the moderator's reason, behind the first colon.
-    const reason = error.code === "banned" && error.message?.match(/^[^:]*: (.+)$/s)?.[1];
-    return reason ? say("bannedBecause", { reason }) : sayError(error);
+    if (error.code !== "banned") return sayError(error);
+    const time = times.sayEnd(bannedUntilMs);
+    const text = time ? say("bannedUntil", { time }) : sayError(error);
+    const [, reason] = error.message.match(/: (.+)$/s) ?? []; // the moderator's: no field of the error has it
+    return reason ? `${text}\n${say("reason", { reason })}` : text;
   }
 
   /** Has the views of a room brought up to date. */
@@ -151,49 +147,43 @@ export class SharedChat extends EventTarget {
   #listen() {
     const on = (type, handle) =>
       this.client.on(type, (frame) => {
-        const room = this.rooms.get(frame.roomId);
+        const room = this.rooms.get(frame.roomId ?? frame.room.id);
         if (room) handle(room, frame);
       });
     on("chat-message", (room, message) => this.#received(room, message));
     on("room-message", (room, message) => this.#received(room, message));
     on("message-edited", (room, frame) => room.logs.forEach((log) => log.edit(frame)));
-    on("message-deleted", (room, { messageId }) => room.logs.forEach((log) => log.delete(messageId)));
-    on("messages-deleted", (room, frame) => room.logs.forEach((log) => log.deleteMany(frame)));
+    on("message-deleted", (room, { messageId }) => this.#deleted(room, (log) => log.delete(messageId)));
+    on("messages-deleted", (room, frame) => this.#deleted(room, (log) => log.deleteMany(frame)));
     on("room-reset", (room) => room.logs.forEach((log) => log.clear()));
     on("user-joined", (room, frame) => this.#cameOrWent(room, frame, "joined"));
     on("user-left", (room, frame) => this.#cameOrWent(room, frame, "left"));
     this.client.on("user-updated", (frame) => this.#renamed(frame));
     on("room-lost", (room, frame) => this.#refuse(room, frame, { wasIn: true }));
-    on("member-updated", (room, { user, role = null, mutedUntil = null }) => {
-      if (user.id !== this.#configuration.me.id) return;
-      Object.assign(room, { role, mutedUntil });
-      this.paint(room);
+    on("member-updated", (room, { user, ...state }) => {
+      if (user.id === this.#configuration.me.id) this.#changed(room, () => room.updateMe(state));
     });
-    on("room-removed", (room) => this.#setRole(room, null));
-    const ofRoom = (type, handle) =>
-      this.client.on(type, (frame) => {
-        const room = this.rooms.get(frame.room.id);
-        if (room) handle(room, frame.room);
-      });
-    ofRoom("room-added", (room, { role }) => this.#setRole(room, role));
-    ofRoom("room-updated", (room, settings) => {
-      room.update(settings);
-      if (!settings.slowModeS) room.slowUntilMs = 0;
-      this.paint(room);
-    });
-    on("room-joined", (room, frame) => {
-      room.entered(frame);
-      this.paint(room);
-    });
-    on("room-members", (room, { memberCount }) => {
-      room.memberCount = memberCount;
-      this.paint(room);
-    });
+    on("room-added", (room, { room: { role = null } }) => this.#changed(room, () => (room.role = role)));
+    on("room-removed", (room) => this.#changed(room, () => (room.role = null)));
+    on("room-updated", (room, frame) => this.#changed(room, () => room.update(frame.room)));
+    on("room-joined", (room, frame) => this.#changed(room, () => room.entered(frame)));
+    on("room-members", (room, { memberCount }) => this.#changed(room, () => (room.memberCount = memberCount)));
     on("message-history", (room, { id, messages }) => {
       if (id) return; // an answer goes to who asked
       room.addHistory(messages);
       this.#added(room, { isMessage: false });
     });
+  }
+
+  #changed(room, change) {
+    change();
+    this.paint(room);
+  }
+
+  /** Where messages are gone older ones may come into sight. */
+  #deleted(room, remove) {
+    room.logs.forEach(remove);
+    this.#added(room, { isMessage: false });
   }
 
   #received(room, message) {

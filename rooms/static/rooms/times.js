@@ -1,5 +1,7 @@
 /** Times as the reader is used to them: the page's language, in the reader's own regional form where the browser names one. */
 
+const NEVER_MS = 100 * 366 * 86_400_000; // what is for ever ends in the year 9999
+
 const daysAgo = (date) => {
   const midnight = (value) => new Date(value).setHours(0, 0, 0, 0);
   return Math.round((midnight(Date.now()) - midnight(date)) / 86_400_000);
@@ -10,6 +12,7 @@ export const isSameDay = (a, b) => a.toDateString() === b.toDateString();
 export class Times {
   #say;
   #time;
+  #end;
   #moment;
   #dayOfThisYear;
   #dayOfAnyYear;
@@ -18,6 +21,7 @@ export class Times {
     const locale = navigator.languages.find((name) => name.split("-")[0] === language.split("-")[0]) ?? language;
     this.#say = say;
     this.#time = new Intl.DateTimeFormat(locale, { timeStyle: "short" });
+    this.#end = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
     this.#moment = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "medium" });
     this.#dayOfThisYear = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long" });
     this.#dayOfAnyYear = new Intl.DateTimeFormat(locale, { dateStyle: "full" });
@@ -30,9 +34,11 @@ export class Times {
     return (isThisYear ? this.#dayOfThisYear : this.#dayOfAnyYear).format(date);
   }
 
-  /** The hour of a day near now, else the day too. */
-  sayMoment(date) {
-    return isSameDay(date, new Date()) ? this.#time.format(date) : this.#moment.format(date);
+  /** When something ends: the hour, and the day unless it is today; empty for what has ended or never does. */
+  sayEnd(ms) {
+    const lastsMs = ms - Date.now();
+    if (lastsMs <= 0 || lastsMs > NEVER_MS) return "";
+    return (isSameDay(new Date(ms), new Date()) ? this.#time : this.#end).format(ms);
   }
 
   /** Shows a moment in a <time> element: the hour, and all of it on demand. */

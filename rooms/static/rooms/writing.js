@@ -2,16 +2,16 @@
 
 import { MODERATOR } from "./ranks.js";
 
-const TICK_MS = 1_000;
-const FOREVER_MS = 10 * 366 * 86_400_000; // as long as a mute that is not for ever can be
+const SECOND_MS = 1_000;
+const COUNTED_MS = 60_000; // the end of slow mode is counted down
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 export class Writing {
   #byId;
   #configuration;
   #composer;
-  #room = null;
   #timer;
+  #isHeld = false;
 
   constructor({ byId, configuration, composer }) {
     this.#byId = byId;
@@ -19,33 +19,38 @@ export class Writing {
     this.#composer = composer;
   }
 
-  /** Shows this room's state, and goes on when it ends; with null of none. */
+  /** Shows this room's state, and again when that ends; with null of none. */
   show(room) {
     clearTimeout(this.#timer);
-    this.#room = room;
     if (!room) return;
     const { text, isBarred = false, isHeld = false, nextMs } = this.#state(room);
     const place = this.#byId("composer-state");
     place.hidden = !text;
-    if (place.textContent !== text) place.textContent = text; // readers aloud say it once
+    place.ariaLive = this.#isHeld && isHeld ? "off" : "polite"; // a countdown is read aloud once
+    if (place.textContent !== text) place.textContent = text;
+    this.#isHeld = isHeld;
     this.#composer.permit({ isBarred, isHeld });
     if (nextMs) this.#timer = setTimeout(() => this.show(room), Math.min(nextMs, LONGEST_TIMER_MS));
   }
 
-  #state({ closed, locked, mutedUntil, slowUntilMs, rank }) {
-    const { say } = this.#configuration;
+  /** The first that keeps one from writing, in the server's order; `nextMs`: when there is something else to say. */
+  #state({ closed, locked, mutedUntilMs, slowUntilMs, rank }) {
+    const { say, times } = this.#configuration;
     if (closed) return { text: say("closedRoom"), isBarred: true };
-    const mutedMs = mutedUntil ? new Date(mutedUntil) - Date.now() : 0;
-    if (mutedMs > 0) return { text: this.#mutedText(mutedUntil, mutedMs), isBarred: true, nextMs: mutedMs };
+    const [mutedMs, slowMs] = [mutedUntilMs, slowUntilMs].map((untilMs) => untilMs - Date.now());
+    if (mutedMs > 0) {
+      const time = times.sayEnd(mutedUntilMs);
+      return { text: time ? say("mutedUntil", { time }) : say("mutedForever"), isBarred: true, nextMs: mutedMs };
+    }
     if (rank >= MODERATOR) return { text: "" };
     if (locked) return { text: say("lockedRoom"), isBarred: true };
-    const slowMs = slowUntilMs - Date.now();
-    if (slowMs <= 0) return { text: "" };
-    return { text: say("slowFor", { count: Math.ceil(slowMs / 1000) }), isHeld: true, nextMs: Math.min(slowMs, TICK_MS) };
+    return slowMs > 0 ? { isHeld: true, ...this.#slow(slowUntilMs, slowMs) } : { text: "" };
   }
 
-  #mutedText(until, lastsMs) {
+  #slow(untilMs, lastsMs) {
     const { say, times } = this.#configuration;
-    return lastsMs > FOREVER_MS ? say("mutedForever") : say("mutedUntil", { time: times.sayMoment(new Date(until)) });
+    if (lastsMs > COUNTED_MS) return { text: say("slowUntil", { time: times.sayEnd(untilMs) }), nextMs: lastsMs - COUNTED_MS };
+    const count = Math.ceil(lastsMs / SECOND_MS);
+    return { text: say("slowFor", { count }), nextMs: lastsMs - (count - 1) * SECOND_MS };
   }
 }
