@@ -88,6 +88,7 @@ async def test_who_is_banned_sees_why_and_comes_back_when_let_in(meet: Meet) -> 
         re.compile(r"You are banned here until .*\d:\d\d.*\.\s+Reason: Rule 3: no spam")
     )
     await expect(write(bob)).to_be_hidden()
+    await expect(alice.locator("#members-list .member-role")).to_have_text(["owner", "banned"])
     await (await moderate(alice)).get_by_role("button", name="Unban").click()
     await expect(dialog).to_have_count(0)
     await bob.reload()
@@ -95,6 +96,7 @@ async def test_who_is_banned_sees_why_and_comes_back_when_let_in(meet: Meet) -> 
     await expect(write(bob)).to_be_editable()
     await (await moderate(alice)).get_by_role("button", name="Ban indefinitely").click()
     await expect(bob.locator("#refusal")).to_have_text("You are banned here.")
+    await expect(bob.locator("#members-section")).to_be_hidden()
 
 
 async def test_who_is_put_out_is_informed_and_who_is_removed_is_no_member(
@@ -282,6 +284,9 @@ async def test_who_writes_what_the_filter_mutes_for_sees_why_and_until_when_in_t
     await expect(bob.locator(".failed .delivery-text")).to_have_text("未发送。此消息含有这里不允许的词语。")
     await expect(bob.locator("#composer-state")).to_have_text(re.compile(r"你在此被禁言，至 .*\d:\d\d.*。"))
     await expect(write(bob)).not_to_be_editable()
+    await bob.get_by_role("button", name="编辑").click()
+    await expect(bob.locator(".failed")).to_have_count(0)
+    await expect(write(bob)).to_have_value("Buy spam!")
 
 
 async def test_where_all_that_is_shown_was_deleted_older_messages_come(

@@ -130,7 +130,7 @@ client.on("user-updated", ({ user, deleted }) => {
 });
 chat.addEventListener("blocks", () => {
   people.showBlocked();
-  people.showRoom(current);
+  paint();
 });
 client.on("chat", ({ user, message }) => showBanner({ from: say("fromPerson", { name: user.username }), text: message }));
 client.on("admin-message", (frame) =>
@@ -186,8 +186,9 @@ function paintSoon() {
 function paint() {
   clearTimeout(paintTimer);
   paintTimer = null;
-  people.showRoom(current);
-  members.show(current?.name ?? null, current ? known.get(current.name) : null);
+  const entered = current?.refusal ? null : current;
+  people.showRoom(entered);
+  members.show(entered?.name ?? null, entered ? known.get(entered.name) : null);
   roomList.show({ mine: rooms, current: current?.name ?? null });
   remember(me, "rooms", [...rooms.keys()]);
   const unread = [...rooms.values()].reduce((sum, room) => sum + room.unread, 0);

@@ -103,6 +103,7 @@ class ChatRoom extends HTMLElement {
       say,
       onOlder: (room, log) => this.#chat.loadOlder(room, log),
       onPaint: (room) => this.#writing.show(room),
+      onTakeBack: (content) => this.#composer.takeBack(content),
     });
     this.#composer = new Composer({ byId, configuration: this.#configuration, onSend: (content) => this.#post(content) });
     this.#writing = new Writing({ byId, configuration: this.#configuration, composer: this.#composer });

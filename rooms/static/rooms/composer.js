@@ -42,6 +42,13 @@ export class Composer {
     this.#changed();
   }
 
+  /** Puts a text before the draft. */
+  takeBack(content) {
+    this.#input.value = [content, this.#input.value].filter(Boolean).join("\n");
+    this.#changed();
+    this.focus();
+  }
+
   focus() {
     this.#input.focus({ preventScroll: true });
   }

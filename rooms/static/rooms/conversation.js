@@ -10,6 +10,7 @@ export class Conversation {
   #say;
   #onOlder;
   #onPaint;
+  #onTakeBack;
   #log;
   #beginning;
   #room = null;
@@ -20,10 +21,11 @@ export class Conversation {
 
   /**
    * `byId(id)` finds its elements; `onOlder(room, log)` resolves to whether an older page came; `onPaint(room)` is called
-   * when the room that is shown has changed.
+   * when the room that is shown has changed, `onTakeBack(content)` with an unsent text that is to be edited.
    */
-  constructor({ byId, say, onOlder, onPaint }) {
+  constructor({ byId, say, onOlder, onPaint, onTakeBack }) {
     this.#onPaint = onPaint;
+    this.#onTakeBack = onTakeBack;
     this.#byId = byId;
     this.#say = say;
     this.#onOlder = onOlder;
@@ -76,6 +78,12 @@ export class Conversation {
     } else if (isMessage) this.#missed++;
     this.paint(room);
     this.#fill();
+  }
+
+  /** A text of this room's log goes back to the composer. */
+  takeBack(room, content) {
+    this.paint(room);
+    this.#onTakeBack(content);
   }
 
   /** Goes to the end, and stays there as more comes. */

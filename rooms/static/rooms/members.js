@@ -7,7 +7,7 @@ import { MODERATOR, VISITOR, rankOf } from "./ranks.js";
 import { openRoomSettings } from "./room-settings.js";
 
 const PAGE = 50;
-const ROLES = { owner: "roleOwner", moderator: "roleModerator", none: "roleNone" };
+const ROLES = { owner: "roleOwner", moderator: "roleModerator" };
 const INVITING = new Set(["public", "private"]);
 
 export class Members {
@@ -138,12 +138,13 @@ export class Members {
   }
 
   #item(member) {
-    const { user, role, mutedUntil } = member;
+    const { user, role, mutedUntil, bannedUntil } = member;
     const item = piece("member");
     item.dataset.user = user.id;
     paintAvatar(item.querySelector(".avatar"), user);
     item.querySelector(".person-name").textContent = user.id === me.id ? say("you", { name: user.username }) : user.username;
-    const states = [ROLES[role], this.#rank >= MODERATOR && mutedUntil && "mutedMember"].filter(Boolean);
+    const restrictions = [bannedUntil && "bannedMember", mutedUntil && "mutedMember"];
+    const states = [ROLES[role], ...(this.#rank >= MODERATOR ? restrictions : [])].filter(Boolean);
     item.querySelector(".member-role").textContent = states.map((key) => say(key)).join(", ");
     const button = item.querySelector("button");
     button.hidden = !mayModerate(this.#rank, member, me) || this.#room.kind === "direct";

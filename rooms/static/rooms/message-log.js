@@ -67,12 +67,14 @@ export class MessageLog {
   }
 
   /** Shows my own message before the server has it. */
-  addUnsent({ clientId, content, onRetry, onDiscard }) {
+  addUnsent({ clientId, content, onRetry, onEdit, onDiscard }) {
     const entry = this.#message({ user: this.#configuration.me, content, at: new Date() });
     Object.assign(entry, { order: Infinity, clientId, content });
     const retry = this.#button("retry", "tryAgain", () => (this.#wait(entry), onRetry()));
+    const edit = this.#button("edit", "edit", () => (this.#remove(entry), onEdit()));
     const discard = this.#button("discard", "discard", () => (this.#remove(entry), onDiscard()));
-    const delivery = make("p", { class: "delivery" }, make("span", { class: "delivery-text" }), " ", retry, " ", discard);
+    const choices = make("span", { class: "delivery-choices" }, retry, " ", edit, " ", discard);
+    const delivery = make("p", { class: "delivery" }, make("span", { class: "delivery-text" }), " ", choices);
     entry.element.querySelector(".said").append(delivery);
     this.#unsent.set(clientId, entry);
     this.#wait(entry);

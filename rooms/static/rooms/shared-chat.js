@@ -1,8 +1,8 @@
 /**
  * One connection, and the rooms that are shown through it: shared by all elements of a page and by the page's own code.
  *
- * A view is {added(room, {isMessage}), paint(room)}: it is called when something was added to its log or deleted from it,
- * and when anything else of the room has changed. A room stays joined as long as anybody holds it. When one cannot be
+ * A view is {added(room, {isMessage}), paint(room), takeBack(room, content)}: it is called when something was added to its
+ * log or deleted from it, when anything else of the room has changed, and with an unsent text to be edited. A room stays joined as long as anybody holds it. When one cannot be
  * entered, or not any more, a `refused` event has the room and the error. A `blocks` event says that the reader has
  * blocked others.
  */
@@ -98,7 +98,8 @@ export class SharedChat extends EventTarget {
           this.#changed(room, () => room.refused(error));
         },
       );
-    log.addUnsent({ clientId, content, onRetry: send, onDiscard: () => view.paint(room) });
+    const onEdit = () => view.takeBack(room, content);
+    log.addUnsent({ clientId, content, onRetry: send, onEdit, onDiscard: () => view.paint(room) });
     send();
   }
 
