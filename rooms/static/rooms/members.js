@@ -44,12 +44,17 @@ export class Members {
 
   /** Somebody's role or restrictions in a room have changed; who is not on the pages fetched so far may follow there. */
   updated({ roomId, user, role = "none", ...state }) {
-    const before = roomId === this.#name ? this.#find(user) : null;
+    if (roomId !== this.#name) return;
+    const before = this.#find(user);
     const isListed = role !== "none" || (state.bannedUntil && this.#rank >= MODERATOR);
-    if (!before) return roomId === this.#name && isListed && this.#next === null ? this.reload() : undefined;
-    if (!isListed) return before.remove();
+    if (before && isListed) this.#replace(before, { user, role, ...state });
+    else if (before) before.remove();
+    else if (isListed && this.#next === null) this.reload();
+  }
+
+  #replace(before, member) {
     const hadFocus = before.contains(document.activeElement);
-    const item = this.#item({ user, role, ...state });
+    const item = this.#item(member);
     before.replaceWith(item);
     if (hadFocus) item.querySelector("button:not([hidden])")?.focus();
   }

@@ -25,9 +25,11 @@ export class Writing {
     if (!room) return;
     const { text, isBarred = false, isHeld = false, nextMs } = this.#state(room);
     const place = this.#byId("composer-state");
-    place.hidden = !text;
-    place.ariaLive = this.#isHeld && isHeld ? "off" : "polite"; // a countdown is read aloud once
-    if (place.textContent !== text) place.textContent = text;
+    if (place.textContent !== text) {
+      place.hidden = !text;
+      place.ariaLive = this.#isHeld && isHeld ? "off" : "polite"; // a countdown is read aloud once
+      place.textContent = text;
+    }
     this.#isHeld = isHeld;
     this.#composer.permit({ isBarred, isHeld });
     if (nextMs) this.#timer = setTimeout(() => this.show(room), Math.min(nextMs, LONGEST_TIMER_MS));
