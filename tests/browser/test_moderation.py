@@ -301,6 +301,10 @@ async def test_where_all_that_is_shown_was_deleted_older_messages_come(
     await alice.get_by_role("dialog").get_by_role("button", name="Delete").click()
     for page in (alice, bob):
         await expect(page.locator(".content")).to_have_text(["of alice"])
+    await (await open_actions(alice)).get_by_role("button", name="Delete").click()
+    await alice.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    for page in (alice, bob):
+        await expect(page.locator("#beginning")).to_have_text("Nothing has been said here yet. Say hello!")
 
 
 def _write_much() -> None:
@@ -317,14 +321,18 @@ def _write_much() -> None:
 async def test_on_a_phone_the_dialogs_fit_the_screen(meet: Meet, scheme: str) -> None:
     alice, _ = await meet()
     await alice.emulate_media(color_scheme=scheme)
-    await alice.set_viewport_size({"width": 390, "height": 700})
+    await alice.set_viewport_size({"width": 360, "height": 700})
     await alice.locator("#people-toggle").click()
     for open_dialog in (moderate, settings):
         dialog = await open_dialog(alice)
         box = await dialog.bounding_box()
         assert box is not None
         assert box["x"] >= 0
-        assert box["x"] + box["width"] <= 390
+        assert box["x"] + box["width"] <= 360
         assert await dialog.evaluate("dialog => dialog.scrollWidth <= dialog.clientWidth")
+        for button in await dialog.get_by_role("button").all():
+            place = await button.bounding_box()
+            assert place is not None
+            assert place["x"] >= box["x"] + 16
         await dialog.press("Escape")
         await expect(dialog).to_have_count(0)
