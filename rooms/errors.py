@@ -14,6 +14,7 @@ class ChatError(Exception):
     status: ClassVar[int] = 500
     retryable: ClassVar[bool] = False
     text: ClassVar[str] = "Internal server error"
+    reason: ClassVar[str | None] = None  # where one code is for several refusals
 
     def __init__(self, message: str = "", *, retry_after_ms: int | None = None, bucket: str | None = None) -> None:
         """`bucket` names the rate that was too high."""
@@ -71,7 +72,7 @@ class Refused(Forbidden):
 class Filtered(Refused):
     """The message has a phrase that the site's moderators do not allow."""
 
-    code, text = "filtered", "This message has words that are not allowed here"
+    reason, text = "filtered", "This message has words that are not allowed here"
 
 
 class Disconnected(Forbidden):
@@ -113,7 +114,7 @@ class SlowMode(ChatError):
 class Closed(Forbidden):
     """The room is closed: it can only be read."""
 
-    code, text = "closed", "This room is closed"
+    reason, text = "closed", "This room is closed"
 
 
 class Locked(ChatError):

@@ -48,7 +48,9 @@ def refusal(exc: Exception) -> tuple[Refusal, int, dict[str, str]]:
     headers = {"WWW-Authenticate": "Bearer"} if error.status == 401 else {}
     if error.retry_after_ms is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after_ms / 1000))
-    answer = Refusal(error.message, error.code, error.retryable, error.retry_after_ms, error.bucket, _fields(exc))
+    answer = Refusal(
+        error.message, error.code, error.retryable, error.retry_after_ms, error.bucket, error.reason, _fields(exc)
+    )
     return answer, error.status, headers
 
 

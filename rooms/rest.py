@@ -20,7 +20,7 @@ class Refusal(msgspec.Struct, rename="camel", omit_defaults=True):
 
     The codes are those of the socket's `error` frame, and those of HTTP itself: `not-found`, `method-not-allowed`,
     `not-acceptable`, `unsupported-media-type`. `fields` says what is wrong with which field of a new account,
-    `bucket` which rate was exceeded.
+    `bucket` which rate was exceeded, `reason` that a room is `closed` or a text is `filtered`.
     """
 
     error: str
@@ -28,6 +28,7 @@ class Refusal(msgspec.Struct, rename="camel", omit_defaults=True):
     retryable: bool = False
     retry_after_ms: int | None = None
     bucket: str | None = None
+    reason: str | None = None
     fields: dict[str, list[str]] = {}
 
 

@@ -22,6 +22,7 @@ def error_frame(error: ChatError, command_id: str | None = None) -> Error:
         retryable=error.retryable,
         retry_after_ms=error.retry_after_ms,
         bucket=error.bucket,
+        reason=error.reason,
     )
 
 

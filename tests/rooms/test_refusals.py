@@ -26,7 +26,8 @@ def catalogue() -> list[type[errors.ChatError]]:
 def test_every_error_of_the_catalogue_is_told_with_its_code_and_status(kind: type[errors.ChatError]) -> None:
     response = rest_error(kind(), {})
     expected: dict[str, Any] = {"error": kind.text, "code": kind.code}
-    assert response.data == expected | ({"retryable": True} if kind.retryable else {})
+    expected |= ({"retryable": True} if kind.retryable else {}) | ({"reason": kind.reason} if kind.reason else {})
+    assert response.data == expected
     assert response.status_code == kind.status
 
 

@@ -70,7 +70,8 @@ class Ack(Frame, tag="ack"):
 class Error(Frame, tag="error"):
     """The command was refused; the connection stays open unless a close follows. Codes are listed below.
 
-    `bucket` names the rate that a `rate-limited` command exceeded.
+    `bucket` names the rate that a `rate-limited` command exceeded; `reason` says of a `forbidden` message that the room
+    is `closed` or the text is `filtered`.
     """
 
     message: str
@@ -78,6 +79,7 @@ class Error(Frame, tag="error"):
     retryable: bool
     retry_after_ms: int | None = None
     bucket: str | None = None
+    reason: str | None = None
 
 
 FRAMES: tuple[type[Frame], ...] = (

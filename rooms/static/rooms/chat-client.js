@@ -77,9 +77,9 @@ export function newId() {
 
 /** A command was refused, with the server's `code`, or failed: `connection-lost`, `disconnected`, `identity-changed`. */
 export class ChatError extends Error {
-  constructor({ code = "auth-required", message = code, retryable = false, retryAfterMs }) {
+  constructor({ code = "auth-required", message = code, retryable = false, retryAfterMs, reason }) {
     super(message);
-    Object.assign(this, { name: "ChatError", code, retryable, retryAfterMs });
+    Object.assign(this, { name: "ChatError", code, retryable, retryAfterMs, reason });
   }
 }
 

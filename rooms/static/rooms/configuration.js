@@ -31,8 +31,9 @@ export class Configuration {
     return text.replace(/\{(\w+)\}/g, (_, name) => isolated(values[name]));
   };
 
-  /** The text of an error, by its stable code. */
-  sayError = ({ code }) => this.#texts.errors[code] ?? this.#texts.errors.internal;
+  /** The text of an error, by its stable code, or by its reason where one code has several. */
+  sayError = ({ code, reason }) =>
+    this.#texts.errors[reason] ?? this.#texts.errors[code] ?? this.#texts.errors.internal;
 
   /** Why the server closed the connection for good. */
   sayClosed = (code) => this.#texts.closed[code] ?? this.#texts.closed.other;

@@ -58,11 +58,12 @@ export class JoinedRoom {
   }
 
   /** My message was refused: for a state of the room, maybe, that no frame has brought. */
-  refused({ code, retryAfterMs = 0 }) {
+  refused({ code, reason, retryAfterMs = 0 }) {
     const untilMs = Date.now() + retryAfterMs;
     if (code === "slow-mode") this.slowUntilMs = untilMs;
     else if (code === "muted") this.mutedUntilMs = untilMs;
-    else if (code === "locked" || code === "closed") this[code] = true;
+    else if (code === "locked") this.locked = true;
+    else if (reason === "closed") this.closed = true;
   }
 
   /** The log of a view; a new one gets the history that comes with joining, or has to fetch it when that was before. */

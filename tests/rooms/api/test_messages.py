@@ -135,7 +135,7 @@ def test_a_user_who_may_not_post_is_refused(api: Client, alice: User, room: Room
     assert 0 < response.json()["retryAfterMs"] <= 60_000
     membership.delete()
     set_closed(room_id=room.pk)
-    assert refused(post(api, "/api/rooms/lobby/messages", {"content": "Hello"}), 403, "closed")
+    assert refused(post(api, "/api/rooms/lobby/messages", {"content": "Hello"}), 403, "forbidden")
     assert api.get("/api/rooms/lobby").json()["closed"] is True
 
 

@@ -398,7 +398,7 @@ def test_a_room_that_is_closed_or_removed_while_a_list_waits_for_it_stores_nothi
             wait_until(lambda: waiting_for_locks(run) == 1, what="the list waits for the room")
         [answer] = posting.result(20)
     assert isinstance(answer, Unavailable)
-    assert run(post_messages, [world.new()])[0].code in {"closed", "no-such-room"}
+    assert run(post_messages, [world.new()])[0].code in {"forbidden", "no-such-room"}
     assert run(Message.objects.count) == 0
 
 
