@@ -101,6 +101,14 @@ def rate(name: str) -> str:
     return value
 
 
+def window(name: str) -> str:
+    """Seconds, or `always`."""
+    value = text(name, default="")
+    if wrong := conf.Window(None).problem(value):
+        raise ImproperlyConfigured(f"{name} {wrong}, not {value!r}.")
+    return value
+
+
 def choice(name: str, *, default: str, options: Sequence[str]) -> str:
     """One of these words, in whatever case."""
     value = text(name, default=default)
@@ -119,6 +127,8 @@ def _setting(name: str, setting: conf.Setting[Any]) -> Any:  # noqa: PLR0911 - a
     match setting:
         case conf.Number():
             return number(name, default=setting.default, minimum=setting.minimum, maximum=setting.maximum)
+        case conf.Window():
+            return window(name)
         case conf.RateLimit():
             return rate(name)
         case conf.Words():

@@ -10,19 +10,25 @@ if TYPE_CHECKING:
         aadd_member,
         aban,
         add_member,
+        adelete_message,
         adisconnect,
+        aedit_message,
         amoderate,
         anotify,
         apost_message,
+        areact,
         arecheck,
         aremove_member,
         aroom_for,
         aunban,
         ban,
+        delete_message,
         disconnect,
+        edit_message,
         moderate,
         notify,
         post_message,
+        react,
         recheck,
         remove_member,
         room_for,
@@ -30,9 +36,10 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "AuthExpired", "AuthRequired", "Caller", "ChatError", "Refused", "aadd_member", "aban", "add_member", "adisconnect",
-    "amoderate", "anotify", "apost_message", "arecheck", "aremove_member", "aroom_for", "aunban", "ban", "disconnect",
-    "moderate", "notify", "post_message", "recheck", "remove_member", "room_for", "unban",
+    "AuthExpired", "AuthRequired", "Caller", "ChatError", "Refused", "aadd_member", "aban", "add_member",
+    "adelete_message", "adisconnect", "aedit_message", "amoderate", "anotify", "apost_message", "areact", "arecheck",
+    "aremove_member", "aroom_for", "aunban", "ban", "delete_message", "disconnect", "edit_message", "moderate",
+    "notify", "post_message", "react", "recheck", "remove_member", "room_for", "unban",
 ]  # fmt: skip
 __version__ = "1.0.0"
 _MODULES = {"Caller": "callers", **dict.fromkeys(("AuthExpired", "AuthRequired", "ChatError", "Refused"), "errors")}

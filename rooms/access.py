@@ -27,11 +27,14 @@ class Rank(IntEnum):
 class Action(StrEnum):
     READ = "read"  # know of it, enter it, read it, see its members
     POST = "post"
+    REACT = "react"
+    EDIT = "edit"  # one's own message
     DELETE_OWN = "delete-own"  # one's own message
     FOLLOW = "follow"  # become a member
     REPORT = "report"
     INVITE = "invite"
     DELETE = "delete"  # messages of others
+    SEE_VERSIONS = "see-versions"  # what edited messages said before
     KICK = "kick"
     MUTE = "mute"
     BAN = "ban"
@@ -46,11 +49,14 @@ class Action(StrEnum):
 LOWEST: Mapping[Action, Rank] = {
     Action.READ: Rank.VISITOR,
     Action.POST: Rank.VISITOR,
+    Action.REACT: Rank.VISITOR,
+    Action.EDIT: Rank.VISITOR,
     Action.DELETE_OWN: Rank.VISITOR,
     Action.FOLLOW: Rank.VISITOR,
     Action.REPORT: Rank.VISITOR,
     Action.INVITE: Rank.MEMBER,
     Action.DELETE: Rank.MODERATOR,
+    Action.SEE_VERSIONS: Rank.MODERATOR,
     Action.KICK: Rank.MODERATOR,
     Action.MUTE: Rank.MODERATOR,
     Action.BAN: Rank.MODERATOR,
@@ -61,6 +67,7 @@ LOWEST: Mapping[Action, Rank] = {
     Action.CLOSE: Rank.OWNER,
 }
 OPEN_KINDS = (Room.Kind.PUBLIC.value, Room.Kind.OBJECT.value)  # in which one need not be a member
+WRITING = frozenset({Action.POST, Action.EDIT, Action.REACT})  # not in a closed room, and not by who is muted
 OF_ROLE = {None: Rank.VISITOR, "member": Rank.MEMBER, "moderator": Rank.MODERATOR, "owner": Rank.OWNER}
 
 
@@ -84,21 +91,25 @@ def refusal(
         return Banned(f"You are banned from this room{reason}")
     if LOWEST[action] > Rank.VISITOR and rank(access.role, site_roles) < LOWEST[action]:
         return Forbidden()
-    return _may_not_post(access, now, site_roles) if action is Action.POST else None
+    return _may_not_write(access, action, now, site_roles) if action in WRITING else None
 
 
 def _is_future(moment: datetime | None, now: datetime) -> bool:
     return moment is not None and moment > now
 
 
-def _may_not_post(access: RoomAccess, now: datetime, site_roles: Collection[str]) -> ChatError | None:
+def _may_not_write(access: RoomAccess, action: Action, now: datetime, site_roles: Collection[str]) -> ChatError | None:
     if access.closed:
         return Closed()
     if access.muted_until is not None and access.muted_until > now:
         return Muted(retry_after_ms=ceil((access.muted_until - now).total_seconds() * 1000))
+    if action is Action.REACT:
+        return None
     if not (access.locked or access.slow_mode_s) or rank(access.role, site_roles) >= Rank.MODERATOR:
         return None
-    return Locked() if access.locked else _too_soon(access, now)
+    if access.locked:
+        return Locked()
+    return _too_soon(access, now) if action is Action.POST else None
 
 
 def is_slowed(access: RoomAccess, site_roles: Collection[str]) -> bool:

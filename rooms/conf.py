@@ -55,6 +55,21 @@ class Number(Setting[int]):
         return f"must be a number from {self.minimum}" + ("" if self.maximum is None else f" to {self.maximum}")
 
 
+class Window(Setting[int | None]):
+    """Seconds in which something may be done; 0: never, `always`, empty or None: at any time."""
+
+    def read(self, value: Any) -> int | None:
+        return None if value in (None, "", "always") else int(value)
+
+    def problem(self, value: Any) -> str | None:
+        try:
+            return None if (self.read(value) or 0) >= 0 and not isinstance(value, bool | float) else self.rule
+        except (TypeError, ValueError):
+            return self.rule
+
+    rule = "must be a whole number of seconds, or always"
+
+
 class Text(Setting[str]):
     def __init__(self, default: str, pattern: str = r".*") -> None:
         super().__init__(default)
@@ -190,6 +205,9 @@ class Conf:
 
     # --- Messages and storage -----------------------------------------------------------------------------------------
     CHAT_MAX_CONTENT_CHARS = Number(4_000)  # about two printed pages
+    CHAT_EDIT_WINDOW_S = Window(86_400)  # after sending: a day later others have answered to what was said
+    CHAT_EDIT_HISTORY_DAYS = Number(90)  # `prune_history` deletes earlier versions of messages replaced longer ago
+    CHAT_REACTION_KINDS = Number(20)  # different emojis at one message: more than a line of them is not read
     CHAT_FILTER_PHRASES = Number(1_000)  # of the word filter; 0.02 ms for a message of a line
     CHAT_RESUME_MESSAGES = Number(1_000)  # a larger gap gets the newest page
     CHAT_HISTORY_LIMIT = Number(0)  # messages that `prune_history` leaves in a room

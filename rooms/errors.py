@@ -4,7 +4,7 @@ Raised anywhere below the entry points, rendered in two places: the consumer (an
 Knows nothing of frames, models or requests.
 """
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class ChatError(Exception):
@@ -16,10 +16,17 @@ class ChatError(Exception):
     text: ClassVar[str] = "Internal server error"
     reason: ClassVar[str | None] = None  # where one code is for several refusals
 
-    def __init__(self, message: str = "", *, retry_after_ms: int | None = None, bucket: str | None = None) -> None:
-        """`bucket` names the rate that was too high."""
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        retry_after_ms: int | None = None,
+        bucket: str | None = None,
+        current: Any = None,
+    ) -> None:
+        """`bucket` names the rate that was too high, `current` is the frame of what is stored instead."""
         self.message = message or self.text
-        self.retry_after_ms, self.bucket = retry_after_ms, bucket
+        self.retry_after_ms, self.bucket, self.current = retry_after_ms, bucket, current
         super().__init__(self.message)
 
 
@@ -135,6 +142,12 @@ class NoSuchMessage(ChatError):
     code, status, text = "no-such-message", 404, "No such message"
 
 
+class EditWindowOver(ChatError):
+    """The message is older than messages may be edited here."""
+
+    code, status, text = "edit-window-over", 403, "This message can no longer be edited"
+
+
 class NoSuchUser(ChatError):
     """No such person, or none that this command can be about."""
 
@@ -148,7 +161,7 @@ class InvalidInvitation(ChatError):
 
 
 class Conflict(ChatError):
-    """It contradicts what is stored: a `clientId` that another message has, a new name that looks like another's."""
+    """It contradicts what is stored: a `clientId` of another message, a name like another's, a text edited since."""
 
     code, status, text = "conflict", 409, "Conflict"
 

@@ -18,7 +18,7 @@ from rooms.live.control import Notification
 from rooms.models import Room
 from rooms.protocol.codec import encode
 from rooms.protocol.frames.announcements import Notification as NotificationFrame
-from rooms.services import members, moderation, posting, rights, rooms, server_bans
+from rooms.services import deletions, edits, members, moderation, posting, reactions, rights, rooms, server_bans
 from rooms.services.publishing import publish_after_commit
 from rooms.storage import RoomAccess, StoredMessage
 
@@ -31,16 +31,52 @@ def room_for(obj: Model, *, permission: str = "") -> Room:
     return rooms.room_for(obj, permission=permission)
 
 
-def post_message(room: Room | Model | str, user: Any, text: str, *, client_id: str | None = None) -> StoredMessage:
+def post_message(
+    room: Room | Model | str,
+    user: Any,
+    text: str,
+    *,
+    client_id: str | None = None,
+    reply_to: StoredMessage | None = None,
+) -> StoredMessage:
     """Posts in this user's name. `room` is a room, its name, or the object it belongs to.
 
     Raises NoSuchRoom, Banned, Muted, Forbidden, BadFrame, TooLarge as for a client (`rooms.errors`). A repeated
-    `client_id` posts nothing and answers the first message.
+    `client_id` posts nothing and answers the first message. `reply_to` is a message of this room that this one answers;
+    NoSuchMessage.
     """
     found = access.room(user.pk, _name(room))
     return posting.post_message(
-        room_id=found.room_id, author_id=user.pk, content=text, client_id=client_id, roles=callers.roles(user)
+        room_id=found.room_id,
+        author_id=user.pk,
+        content=text,
+        client_id=client_id,
+        reply_to=reply_to.id if reply_to is not None else None,
+        roles=callers.roles(user),
     )
+
+
+def edit_message(message: StoredMessage, user: Any, text: str) -> StoredMessage:
+    """Edits a message in the name of its author, by the rules for a client. The same text changes nothing.
+
+    Raises Forbidden, NoSuchMessage, EditWindowOver and what `post_message` raises.
+    """
+    actor, name = callers.actor(user, "code"), message.room_name
+    return edits.edit_message(actor=actor, name=name, message_id=str(message.id), content=text)
+
+
+def react(message: StoredMessage, user: Any, emoji: str, *, on: bool = True) -> None:
+    """Sets an emoji at a message in this user's name, or takes it away, by the rules for a client.
+
+    Raises BadFrame, NoSuchMessage, Muted, Conflict and so on.
+    """
+    actor, name = callers.actor(user, "code"), message.room_name
+    reactions.react(actor=actor, name=name, message_id=str(message.id), emoji=emoji, on=on)
+
+
+def delete_message(message: StoredMessage, *, by: Any = None, reason: str = "") -> bool:
+    """Deletes a message, as somebody or as the site's code, which know whether they may; False when it is deleted."""
+    return deletions.erase(actor=_actor(by), message=message, reason=reason)
 
 
 def add_member(room: Room | Model | str, user: Any) -> bool:
@@ -117,6 +153,9 @@ aadd_member = sync_to_async(add_member)
 aremove_member = sync_to_async(remove_member)
 aroom_for = sync_to_async(room_for)
 apost_message = sync_to_async(post_message)
+aedit_message = sync_to_async(edit_message)
+adelete_message = sync_to_async(delete_message)
+areact = sync_to_async(react)
 anotify = sync_to_async(notify)
 arecheck = sync_to_async(recheck)
 amoderate = sync_to_async(moderate)

@@ -49,7 +49,14 @@ def refusal(exc: Exception) -> tuple[Refusal, int, dict[str, str]]:
     if error.retry_after_ms is not None:
         headers["Retry-After"] = str(math.ceil(error.retry_after_ms / 1000))
     answer = Refusal(
-        error.message, error.code, error.retryable, error.retry_after_ms, error.bucket, error.reason, _fields(exc)
+        error.message,
+        error.code,
+        error.retryable,
+        error.retry_after_ms,
+        error.bucket,
+        error.reason,
+        _fields(exc),
+        error.current,
     )
     return answer, error.status, headers
 

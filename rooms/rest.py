@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from rooms.conf import conf
 from rooms.errors import BadFrame, BadJson, TooLarge
+from rooms.protocol.frames.changes import MessageEdited
 
 S = TypeVar("S", bound=msgspec.Struct)
 PAGE_MAX = 200
@@ -20,7 +21,8 @@ class Refusal(msgspec.Struct, rename="camel", omit_defaults=True):
 
     The codes are those of the socket's `error` frame, and those of HTTP itself: `not-found`, `method-not-allowed`,
     `not-acceptable`, `unsupported-media-type`. `fields` says what is wrong with which field of a new account,
-    `bucket` which rate was exceeded, `reason` that a room is `closed` or a text is `filtered`.
+    `bucket` which rate was exceeded, `reason` that a room is `closed` or a text is `filtered`, `current` is the message
+    as it is now, for an edit of a text that was edited meanwhile.
     """
 
     error: str
@@ -30,6 +32,7 @@ class Refusal(msgspec.Struct, rename="camel", omit_defaults=True):
     bucket: str | None = None
     reason: str | None = None
     fields: dict[str, list[str]] = {}
+    current: MessageEdited | None = None
 
 
 class JSONParser(BaseParser):

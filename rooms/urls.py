@@ -3,12 +3,15 @@
 from django.urls import include, path, re_path
 
 from rooms.api.blocks import BlocksView, BlockView
-from rooms.api.deletions import DeletionsView, MessageView
+from rooms.api.deletions import DeletionsView
+from rooms.api.edits import MessageView, VersionsView
 from rooms.api.invitations import AcceptView, InvitationsView, InvitationView
 from rooms.api.members import MembershipView, MembersView
 from rooms.api.messages import MessagesView
 from rooms.api.moderation import BansView, ClosingView, DisconnectView, ModerationView, SettingsView, UnbanView
 from rooms.api.presence import OnlineView
+from rooms.api.reactions import ReactionsView
+from rooms.api.replies import RepliesView
 from rooms.api.reports import MessageReportView, UserReportView
 from rooms.api.rooms import RoomsView, RoomView
 from rooms.refusals import not_found
@@ -34,6 +37,19 @@ api = [
         r"^rooms/(?P<name>[^/]+)/messages/(?P<message_id>[^/]+)/report/?$",
         MessageReportView.as_view(),
         name="api-report-message",
+    ),
+    re_path(
+        r"^rooms/(?P<name>[^/]+)/messages/(?P<message_id>[^/]+)/replies/?$", RepliesView.as_view(), name="api-replies"
+    ),
+    re_path(
+        r"^rooms/(?P<name>[^/]+)/messages/(?P<message_id>[^/]+)/reactions/?$",
+        ReactionsView.as_view(),
+        name="api-reactions",
+    ),
+    re_path(
+        r"^rooms/(?P<name>[^/]+)/messages/(?P<message_id>[^/]+)/versions/?$",
+        VersionsView.as_view(),
+        name="api-versions",
     ),
     re_path(r"^rooms/(?P<name>[^/]+)/messages/(?P<message_id>[^/]+)/?$", MessageView.as_view(), name="api-message"),
     re_path(r"^rooms/(?P<name>[^/]+)/deletions/?$", DeletionsView.as_view(), name="api-deletions"),

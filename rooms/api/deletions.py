@@ -36,7 +36,7 @@ class DeletedMessages(msgspec.Struct, rename="camel"):
     changed_seq: int
 
 
-class MessageView(View):
+class DeletionView(View):
     buckets = {"DELETE": "changes"}
 
     @extend_schema(responses=responses({200: DeletedMessage}, 400, 401, 403, 404), tags=["rooms"])

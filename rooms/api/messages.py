@@ -11,12 +11,14 @@ from rest_framework.response import Response
 from rooms import access, callers, rest
 from rooms.api import rates
 from rooms.api.base import View
+from rooms.errors import NoSuchMessage
 from rooms.openapi import parameters, responses
-from rooms.protocol.commands.base import Id, Seq
+from rooms.protocol.commands.base import Id, MessageId, Seq
 from rooms.protocol.commands.history import HISTORY_DEFAULT
 from rooms.protocol.frames.posting import ChatMessage, RoomMessage
 from rooms.services.changes import message_frame
 from rooms.services.history import page
+from rooms.services.messages import key
 from rooms.services.posting import post_message
 from rooms.storage import Repeated, StoredMessage
 
@@ -39,10 +41,14 @@ class MessagePage(msgspec.Struct):
 
 
 class PostMessage(msgspec.Struct, rename="camel"):
-    """`clientId` is the sender's own name for this message: sent again with the same one, nothing is stored."""
+    """`clientId` is the sender's own name for this message: sent again with the same one, nothing is stored.
+
+    `replyTo` is the `messageId` of a message that this one answers.
+    """
 
     content: str
     client_id: Id | None = None
+    reply_to: MessageId | None = None
 
 
 class MessagesView(View):
@@ -74,9 +80,17 @@ class MessagesView(View):
             author_id=user_id,
             content=new.content,
             client_id=new.client_id,
+            reply_to=reply_key(new.reply_to),
             roles=callers.roles(request.user),
         )
         return rest.answer(message_frame(message), status_of(message))
+
+
+def reply_key(message_id: str | None) -> int | None:
+    """The key of the message that a new one answers, if any; NoSuchMessage."""
+    if message_id is not None and key(message_id) is None:
+        raise NoSuchMessage
+    return key(message_id) if message_id is not None else None
 
 
 def status_of(message: StoredMessage) -> int:

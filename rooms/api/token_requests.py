@@ -14,7 +14,7 @@ import msgspec
 from rest_framework.exceptions import UnsupportedMediaType
 
 from rooms import access, database, hooks, hosts, rest
-from rooms.api.messages import MessagePage, MessagesQuery, PostMessage, status_of
+from rooms.api.messages import MessagePage, MessagesQuery, PostMessage, reply_key, status_of
 from rooms.api.rooms import RoomsQuery, entries, room_page
 from rooms.callers import Identity
 from rooms.conf import conf
@@ -89,12 +89,12 @@ async def _read_page(caller: Identity, scope: Scope, _receive: Receive, name: st
 async def _post(caller: Identity, scope: Scope, receive: Receive, name: str) -> tuple[int, msgspec.Struct]:
     user_id = caller.user_id
     new = rest.body(rest.decode(await _body(scope, receive)), PostMessage)
-    content = text_content(new.content)
+    content, reply_to = text_content(new.content), reply_key(new.reply_to)
     room = await database.call(access.room, user_id, name)
     session.running().rates.spend_message(user_id, room.room_id, new.client_id)
     content = text_content(await hooks.acheck_post(user_id, room.room_id, content))
     moderates = "moderator" in caller.roles
-    wanted = NewMessage(room.room_id, user_id, content, new.client_id, moderates=moderates)
+    wanted = NewMessage(room.room_id, user_id, content, new.client_id, reply_to=reply_to, moderates=moderates)
     message = await session.running().posted(wanted)
     return status_of(message), message_frame(message)
 

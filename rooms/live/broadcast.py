@@ -45,7 +45,7 @@ def broadcast(recipients: Collection[Recipient], frames: list[Encoded]) -> None:
 
 def broadcast_visible(recipients: Mapping[Recipient, int], changes: list[tuple[Event, Encoded]]) -> None:
     """Sends these changes to recipients who may not see messages up to a seq, each its own."""
-    if not any(event.of for event, _ in changes):
+    if not any(event.of or event.quotes for event, _ in changes):
         broadcast(recipients.keys(), [frame for _, frame in changes])
         return
     for recipient, above in recipients.items():
@@ -54,4 +54,6 @@ def broadcast_visible(recipients: Mapping[Recipient, int], changes: list[tuple[E
 
 def visible(event: Event, frame: Encoded, above: int) -> Encoded:
     """What somebody receives of an event who may not see messages up to the seq `above`."""
-    return Encoded(event.hidden) if 0 < event.of <= above else frame
+    if 0 < event.of <= above:
+        return Encoded(event.hidden)
+    return Encoded(event.unquoted) if 0 < event.quotes <= above else frame

@@ -10,7 +10,8 @@ class Event(msgspec.Struct, array_like=True, frozen=True):
     """One encoded frame for every connection of a topic, in this process and in the others.
 
     `seq` is the room's seq of the change, 0 for an ephemeral event; `skip` is a connection that gets none. `of` is the
-    seq of the older message that the event changes; who may not see that one is sent `hidden` instead.
+    seq of the older message that the event changes; who may not see that one is sent `hidden` instead. `quotes` is the
+    seq of one that the event quotes; who may not see that is sent `unquoted`.
     """
 
     topic: str
@@ -19,6 +20,8 @@ class Event(msgspec.Struct, array_like=True, frozen=True):
     skip: str = ""
     of: int = 0
     hidden: bytes = b""
+    quotes: int = 0
+    unquoted: bytes = b""
 
 
 class Encoded:

@@ -29,6 +29,7 @@ from rooms.live.events import Encoded, Event
 from rooms.live.hub import Hub
 from rooms.live.presence import Departure
 from rooms.live.rates_exchange import configured_exchange
+from rooms.live.reactions import ReactionQueue
 from rooms.live.repair import Repair
 from rooms.live.rights import POLL_S, Rights
 from rooms.live.sharded_presence import configured_presence, configured_ring
@@ -75,6 +76,7 @@ class Node:
             store_held=partial(database.store_held, store_messages),
             on_stored=self._broadcast_stored,
         )
+        self.reactions = ReactionQueue(self.bus, self._checkpoints.after_commit)
         self.snapshots = database.Shared()
         self.presence = configured_presence()
         self.rates, self._rates_exchange = configured_exchange()
@@ -96,6 +98,7 @@ class Node:
     async def stop(self) -> None:
         """Stores what was submitted, broadcasts who leaves with this process, and releases its lease."""
         await self.write_queue.flush()
+        await self.reactions.flush()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -118,6 +121,7 @@ class Node:
         while self.connections and self.loop.time() < end:  # noqa: ASYNC110 - once in a process's life
             await asyncio.sleep(0.05)
         await self.write_queue.flush()
+        await self.reactions.flush()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs a task until it ends or the node stops; what it logs names no request or connection of the caller."""
@@ -163,17 +167,7 @@ class Node:
 
     async def posted(self, message: NewMessage) -> StoredMessage:
         """The same, awaited; raises what refuses it."""
-        answered: asyncio.Future[Answer] = self.loop.create_future()
-
-        def reply(answer: Answer) -> None:
-            if not answered.done():  # the caller may have gone
-                answered.set_result(answer)
-
-        self.post(message, reply)
-        answer = await answered
-        if isinstance(answer, ChatError):
-            raise answer
-        return answer
+        return await self.write_queue.stored(message)
 
     async def remove_unused(self, room_id: int) -> None:
         """Removes a room made by joining that is certainly empty and has no messages."""

@@ -48,17 +48,18 @@ class WriteQueue(Generic[T, R]):
         owner: Callable[[T], Hashable] = lambda _: None,
         store_held: "Store[T, R] | None" = None,
         on_stored: Callable[[list[R | ChatError]], None] = lambda _: None,
+        measure: Callable[[int, float], None] = metrics.stored,
     ) -> None:
         """`store(items, done)` begins to commit a list in one transaction, and later calls `done` on the event loop,
         with an answer for each or with what it raised. It is called for one list at a time.
 
         At most `capacity` items wait or are being stored, `share` of one `owner` (0: no such limit). Items of a `lane`
         of which one was answered Held go to `store_held`, which waits for the lock; each lane keeps its order.
-        `on_stored` gets the answers of each commit, before anybody is answered.
+        `on_stored` gets the answers of each commit, before anybody is answered; `measure` how many took how long.
         """
         self._store, self._store_held = store, store_held or store
         self._capacity, self._share, self._lane, self._owner = capacity, share or capacity, lane, owner
-        self._on_stored = on_stored
+        self._on_stored, self._measure = on_stored, measure
         self._loop = asyncio.get_running_loop()
         self._owned: Counter[Hashable] = Counter()  # unanswered items by owner
         self._unanswered = 0
@@ -78,6 +79,20 @@ class WriteQueue(Generic[T, R]):
         if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._store_next)
+
+    async def stored(self, item: T) -> R:
+        """The same, awaited; raises what refuses it."""
+        answered: asyncio.Future[R | ChatError] = self._loop.create_future()
+
+        def reply(answer: R | ChatError) -> None:
+            if not answered.done():  # the caller may have gone
+                answered.set_result(answer)
+
+        self.submit(item, reply)
+        answer = await answered
+        if isinstance(answer, ChatError):
+            raise answer
+        return answer
 
     async def flush(self) -> None:
         """Returns when all that was submitted is stored or refused."""
@@ -138,7 +153,7 @@ class WriteQueue(Generic[T, R]):
                 log.warning("write_queue.refused", code=outcome.code, messages=len(batch))
                 then(batch, [outcome] * len(batch))
             elif not isinstance(outcome, Exception):
-                metrics.stored(sum(not isinstance(answer, Held) for answer in outcome), perf_counter() - start)
+                self._measure(sum(not isinstance(answer, Held) for answer in outcome), perf_counter() - start)
                 self._broadcast(outcome)
                 then(batch, outcome)
             elif len(batch) > 1:

@@ -105,6 +105,88 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Message",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("seq", models.PositiveBigIntegerField(verbose_name="seq")),
+                (
+                    "changed_seq",
+                    models.PositiveBigIntegerField(
+                        help_text="The room's seq at the last change.", verbose_name="changed seq"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("chat-message", "chat-message"), ("room-message", "room-message")],
+                        default="chat-message",
+                        max_length=12,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("content", models.TextField(verbose_name="content")),
+                ("client_id", models.CharField(blank=True, max_length=64, null=True, verbose_name="client id")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),
+                ("edited_at", models.DateTimeField(blank=True, null=True, verbose_name="edited")),
+                ("edited_seq", models.PositiveBigIntegerField(editable=False, null=True)),
+                ("reaction_count", models.PositiveIntegerField(db_default=0, default=0, editable=False)),
+                ("reply_to", models.PositiveBigIntegerField(editable=False, null=True, verbose_name="answers message")),
+                ("root", models.PositiveBigIntegerField(editable=False, null=True)),
+                ("last_reply_seq", models.PositiveBigIntegerField(editable=False, null=True)),
+                ("deleted_at", models.DateTimeField(blank=True, null=True, verbose_name="deleted")),
+                (
+                    "author",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="messages",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="author",
+                    ),
+                ),
+                (
+                    "deleted_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="deleted by",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "message",
+                "verbose_name_plural": "messages",
+            },
+        ),
+        migrations.CreateModel(
+            name="MessageVersion",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("content", models.TextField(verbose_name="content")),
+                ("written_at", models.DateTimeField(verbose_name="written")),
+                ("replaced_at", models.DateTimeField(db_index=True, verbose_name="replaced")),
+                (
+                    "message",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="versions",
+                        to="chat_rooms.message",
+                        verbose_name="message",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "earlier version",
+                "verbose_name_plural": "earlier versions",
+            },
+        ),
+        migrations.CreateModel(
             name="Room",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -315,69 +397,16 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "reports",
             },
         ),
-        migrations.CreateModel(
-            name="Message",
-            fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("seq", models.PositiveBigIntegerField(verbose_name="seq")),
-                (
-                    "changed_seq",
-                    models.PositiveBigIntegerField(
-                        help_text="The room's seq at the last change.", verbose_name="changed seq"
-                    ),
-                ),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[("chat-message", "chat-message"), ("room-message", "room-message")],
-                        default="chat-message",
-                        max_length=12,
-                        verbose_name="kind",
-                    ),
-                ),
-                ("content", models.TextField(verbose_name="content")),
-                ("client_id", models.CharField(blank=True, max_length=64, null=True, verbose_name="client id")),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),
-                ("edited_at", models.DateTimeField(blank=True, null=True, verbose_name="edited")),
-                ("deleted_at", models.DateTimeField(blank=True, null=True, verbose_name="deleted")),
-                (
-                    "author",
-                    models.ForeignKey(
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="messages",
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="author",
-                    ),
-                ),
-                (
-                    "deleted_by",
-                    models.ForeignKey(
-                        db_index=False,
-                        editable=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="deleted by",
-                    ),
-                ),
-                (
-                    "room",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="messages",
-                        to="chat_rooms.room",
-                        verbose_name="room",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "message",
-                "verbose_name_plural": "messages",
-            },
+        migrations.AddField(
+            model_name="message",
+            name="room",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="messages",
+                to="chat_rooms.room",
+                verbose_name="room",
+            ),
         ),
         migrations.CreateModel(
             name="Membership",
@@ -633,6 +662,44 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="Reaction",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("emoji", models.CharField(max_length=16, verbose_name="emoji")),
+                ("kind_seq", models.PositiveBigIntegerField(editable=False)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),
+                (
+                    "message",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="reactions",
+                        to="chat_rooms.message",
+                        verbose_name="message",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "reaction",
+                "verbose_name_plural": "reactions",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("message", "user", "emoji"), name="one_reaction_per_message_user_and_emoji"
+                    )
+                ],
+            },
+        ),
         migrations.AddConstraint(
             model_name="room",
             constraint=models.CheckConstraint(condition=models.Q(("name", ""), _negated=True), name="room_has_a_name"),
@@ -720,6 +787,10 @@ class Migration(migrations.Migration):
             index=models.Index(
                 condition=models.Q(("deleted_at__isnull", False)), fields=["room", "seq"], name="deleted_messages"
             ),
+        ),
+        migrations.AddIndex(
+            model_name="message",
+            index=models.Index(condition=models.Q(("root__isnull", False)), fields=["root", "seq"], name="thread"),
         ),
         migrations.AddConstraint(
             model_name="message",

@@ -3,11 +3,13 @@
 from rooms.models.audit import AuditEntry
 from rooms.models.blocks import Block
 from rooms.models.deletions import BulkDeletion
+from rooms.models.edits import MessageVersion
 from rooms.models.filters import FilterPhrase
 from rooms.models.invitations import Invitation
 from rooms.models.members import Membership
 from rooms.models.messages import Message
 from rooms.models.moderation import ServerBan
+from rooms.models.reactions import Reaction
 from rooms.models.reports import Report
 from rooms.models.rights import EndedSession, RightsChange
 from rooms.models.rooms import Room
@@ -21,6 +23,8 @@ __all__ = [
     "Invitation",
     "Membership",
     "Message",
+    "MessageVersion",
+    "Reaction",
     "Report",
     "RightsChange",
     "Room",

@@ -36,6 +36,12 @@ class Message(models.Model):
     client_id = models.CharField(_("client id"), max_length=64, null=True, blank=True)
     created_at = models.DateTimeField(_("created"), default=timezone.now)
     edited_at = models.DateTimeField(_("edited"), null=True, blank=True)
+    edited_seq = models.PositiveBigIntegerField(null=True, editable=False)  # the room's seq of the last edit
+    reaction_count = models.PositiveIntegerField(default=0, db_default=0, editable=False)  # 0: there are none to read
+    # Numbers and no ties: when a message is pruned, nothing is looked for that answers it.
+    reply_to = models.PositiveBigIntegerField(_("answers message"), null=True, editable=False)
+    root = models.PositiveBigIntegerField(null=True, editable=False)  # the first message of the thread
+    last_reply_seq = models.PositiveBigIntegerField(null=True, editable=False)  # without one there is no thread
     deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True)
     deleted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -63,6 +69,7 @@ class Message(models.Model):
         indexes = [
             models.Index(fields=["room", "changed_seq"], name="room_changes"),
             models.Index(fields=["room", "seq"], condition=Q(deleted_at__isnull=False), name="deleted_messages"),
+            models.Index(fields=["root", "seq"], name="thread", condition=Q(root__isnull=False)),
         ]
 
     def __str__(self) -> str:

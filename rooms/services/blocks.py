@@ -3,22 +3,24 @@
 The blocked person is not informed. Messages stay in the numbered stream of their room: clients fold them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
 
-from rooms import people
+from rooms import people, storage
+from rooms.callers import Actor
 from rooms.conf import conf
-from rooms.errors import Conflict, NoSuchUser
+from rooms.errors import Blocked, Conflict, NoSuchUser
 from rooms.live import control
 from rooms.live.control import Notification
-from rooms.models import Block
+from rooms.models import Block, Room
 from rooms.protocol.codec import encode
 from rooms.protocol.frames.base import UserRef
 from rooms.protocol.frames.blocks import Blocks
 from rooms.services.publishing import publish_after_commit
+from rooms.storage import NewMessage, PostContext, RoomAccess
 
 User: Any = get_user_model()
 
@@ -55,6 +57,26 @@ def _block(user_id: Any, other_id: Any) -> bool:
 
 def _event(user_id: Any) -> str:
     return encode(Blocks(users=blocked_users(user_id=user_id))).decode()
+
+
+def check_direct(room: RoomAccess, actor: Actor) -> None:
+    """Raises Blocked when the other person of this direct room has blocked the actor, as for a message."""
+    pair = (room.room_id, actor.user_id)
+    if room.kind == Room.Kind.DIRECT and "moderator" not in actor.roles and storage.blocked_authors({pair}):
+        raise Blocked
+
+
+def blocked(messages: Sequence[NewMessage], contexts: Sequence[PostContext]) -> set[tuple[int, Any]]:
+    """Room and author of those whom the other person of a direct room has blocked; other rooms are not asked about.
+
+    Who moderates the whole chat can write to everybody.
+    """
+    direct = {
+        (new.room_id, new.author_id)
+        for new, context in zip(messages, contexts, strict=True)
+        if context.access is not None and context.access.kind == Room.Kind.DIRECT and not new.moderates
+    }
+    return storage.blocked_authors(direct) if direct else set()
 
 
 def blocked_users(*, user_id: Any) -> list[UserRef]:

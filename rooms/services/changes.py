@@ -4,6 +4,7 @@ A change takes the room's next seq as the message's `changed_seq`, so "what chan
 serves the history, a client that resumes, and the repair of a gap.
 """
 
+from collections.abc import Callable, Collection
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,7 +14,7 @@ from django.utils import timezone
 from rooms import people, signals, storage
 from rooms.live import topics
 from rooms.live.events import Event
-from rooms.models import Message, Room
+from rooms.models import Message, MessageVersion, Reaction, Room
 from rooms.protocol.codec import encode
 from rooms.protocol.frames.base import DELETED_USER, UserRef
 from rooms.protocol.frames.changes import MessageDeleted, MessageEdited
@@ -28,40 +29,83 @@ from rooms.storage import BulkDeleted, StoredMessage
 READ_AT_ONCE = 2_000  # changes that repair a gap
 MessageFrame = ChatMessage | RoomMessage
 ChangeFrame = MessageFrame | MessageEdited | MessageDeleted | MessagesDeleted
+Values = dict[str, Any]  # of fields of a message
+ERASED: Values = {"content": "", "reaction_count": 0}  # where its text goes
 F = TypeVar("F", bound=MessageFrame | MessageEdited)
 FRAMES: dict[str, type[MessageFrame]] = {Message.Kind.CHAT: ChatMessage, Message.Kind.ROOM: RoomMessage}
 
 
-def edit_message(*, message_id: int, content: str) -> None:
-    """Replaces a message's text; does nothing when it is deleted. Filtered: it has a phrase that is not allowed."""
+def edit_message(
+    *, message_id: int, content: str, check: Callable[[Message], None] = lambda _: None
+) -> StoredMessage | None:
+    """Replaces a message's text and keeps the one before; the same text changes nothing. None when it is deleted.
+
+    `check` raises what refuses it, under the lock of the room. Filtered: it has a phrase that is not allowed.
+    """
     text = text_content(content)
     verdict = next(iter(filters.verdicts([text]) or []), None)
     if verdict is not None and verdict.refusal():
         filters.refuse_edit(message_id=message_id, verdict=verdict)
-        return
+        return None
+
+    def edited(message: Message, seq: int) -> Values:
+        check(message)
+        return _replaced(message, text, seq) if message.content != text else {}
+
     with transaction.atomic():
-        edited = _change(message_id, content=text, edited_at=timezone.now())
-        if edited is not None and verdict is not None:
-            report_by_filter(message=edited, phrase=verdict.phrase)
+        changed = _change(message_id, edited)
+        if changed is not None and verdict is not None:
+            report_by_filter(message=changed, phrase=verdict.phrase)
+    return changed
+
+
+def _replaced(message: Message, text: str, seq: int) -> Values:
+    now = timezone.now()
+    MessageVersion.objects.create(
+        message=message, content=message.content, written_at=message.edited_at or message.created_at, replaced_at=now
+    )
+    return {"content": text, "edited_at": now, "edited_seq": seq}
 
 
 def delete_message(*, message_id: int, by_id: Any = None) -> bool:
     """Erases a message's text and keeps its place in the order; False when it is deleted already."""
-    return _change(message_id, content="", deleted_at=timezone.now(), deleted_by_id=by_id) is not None
+
+    def deleted(message: Message, _seq: int) -> Values:
+        erase_kept([message.pk])
+        return {**ERASED, "deleted_at": timezone.now(), "deleted_by_id": by_id}
+
+    return _change(message_id, deleted) is not None
 
 
-def _change(message_id: int, **values: Any) -> StoredMessage | None:
-    """The message as it is now; None when there was nothing to change."""
+def erase_kept(message_ids: Collection[int]) -> None:
+    """Erases what is kept beside messages whose text goes."""
+    erase_versions(message_ids)
+    Reaction.objects.filter(message_id__in=message_ids).delete()
+
+
+def erase_versions(message_ids: Collection[int]) -> None:
+    """Erases what these messages said before they were edited."""
+    MessageVersion.objects.filter(message_id__in=message_ids).delete()
+
+
+def _change(message_id: int, make: Callable[[Message, int], Values]) -> StoredMessage | None:
+    """Changes a message, and publishes it after the commit; answers it as it is now. None when it is deleted.
+
+    `make` gets the message under the lock of its room, and the seq that the change takes. It answers new values of
+    fields; without any nothing is changed.
+    """
     with transaction.atomic():
         room = Room.objects.select_for_update(of=("self",)).filter(messages=message_id).first()
-        if room is None:
+        message = Message.objects.filter(pk=message_id, deleted_at=None).first() if room else None
+        if room is None or message is None:
             return None
-        values["changed_seq"] = room.last_seq + 1
-        if not Message.objects.filter(pk=message_id, deleted_at=None).update(**values):
-            return None
-        Room.objects.filter(pk=room.pk).update(last_seq=values["changed_seq"])
+        seq = room.last_seq + 1
+        values = make(message, seq)
+        if values:
+            Message.objects.filter(pk=message_id).update(changed_seq=seq, **values)
+            Room.objects.filter(pk=room.pk).update(last_seq=seq)
         changed = storage.message(message_id=message_id)
-        if changed is not None:
+        if values and changed is not None:
             publish_after_commit(lambda: [change_event(changed)])
             signals.send_after_commit(signals.message_changed, message=changed)
         return changed
@@ -87,7 +131,7 @@ def changes_since(*, room_id: int, after: int, limit: int = READ_AT_ONCE) -> tup
 def _first_event(message: StoredMessage) -> Event:
     """The event that a changed message was posted: some of the recipients of its change may not have it yet."""
     frame = msgspec.structs.replace(message_frame(message), changed_seq=message.seq)
-    return Event(topics.of_room(message.room_id), encode(frame), message.seq)
+    return _with_quote(Event(topics.of_room(message.room_id), encode(frame), message.seq), frame)
 
 
 # --- Frames -----------------------------------------------------------------------------------------------------------
@@ -101,16 +145,34 @@ def change_frame(message: StoredMessage, *, after: int) -> ChangeFrame:
     if message.deleted_at:
         return msgspec.structs.replace(hidden_change(message), by=person(message.deleted_by_id))
     if message.seq <= after:
-        return _frame(MessageEdited, message)
+        return whole_frame(message)
     return message_frame(message)
+
+
+def whole_frame(message: StoredMessage) -> MessageEdited:
+    """A message as it is now."""
+    return _frame(MessageEdited, message)
 
 
 def change_event(message: StoredMessage) -> Event:
     """What the members of a room receive of the last change of a message."""
-    frame, topic = encode(change_frame(message, after=message.changed_seq - 1)), topics.of_room(message.room_id)
-    if message.seq == message.changed_seq:
+    shown = change_frame(message, after=message.changed_seq - 1)
+    frame, topic = encode(shown), topics.of_room(message.room_id)
+    if message.seq == message.changed_seq and message.quote is None:
         return Event(topic, frame, message.seq)
-    return Event(topic, frame, message.changed_seq, of=message.seq, hidden=encode(hidden_change(message)))
+    is_new = message.seq == message.changed_seq
+    hidden = b"" if is_new else encode(hidden_change(message))
+    event = Event(topic, frame, message.changed_seq, of=0 if is_new else message.seq, hidden=hidden)
+    return _with_quote(event, shown) if isinstance(shown, MessageFrame | MessageEdited) else event
+
+
+def _with_quote(event: Event, frame: MessageFrame | MessageEdited) -> Event:
+    """The event with what a member receives who may not see the message that this one answers."""
+    if frame.reply_to is None or frame.reply_to.seq is None:
+        return event
+    quote = msgspec.structs.replace(frame.reply_to, user=None, excerpt=None, deleted=None)
+    unquoted = encode(msgspec.structs.replace(frame, reply_to=quote))
+    return msgspec.structs.replace(event, quotes=frame.reply_to.seq, unquoted=unquoted)
 
 
 def hidden_change(message: StoredMessage) -> MessageDeleted:
@@ -161,4 +223,8 @@ def _frame(kind: type[F], message: StoredMessage) -> F:
         changed_seq=message.changed_seq,
         client_id=message.client_id,
         edited_at=timestamp(message.edited_at) if message.edited_at else None,
+        reactions=message.reactions,
+        reply_to=message.quote,
+        reply_count=message.reply_count,
+        last_reply_seq=message.last_reply_seq if message.reply_count else None,
     )

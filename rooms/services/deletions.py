@@ -14,9 +14,9 @@ from django.utils import timezone
 from rooms import access, people, signals, storage
 from rooms.access import Action, refusal
 from rooms.callers import Actor
-from rooms.errors import BadFrame, NoSuchMessage, NoSuchRoom
+from rooms.errors import BadFrame, NoSuchRoom
 from rooms.models import BulkDeletion, Message, Room
-from rooms.services import audit, changes
+from rooms.services import audit, changes, messages
 from rooms.services.moderation import check_rank, known_target
 from rooms.services.publishing import publish_after_commit
 from rooms.storage import StoredMessage
@@ -37,9 +37,7 @@ def delete_message(*, actor: Actor, name: str, message_id: str, reason: str = ""
     One that is deleted already stays as it is. Raises NoSuchRoom, Banned, Forbidden, NoSuchMessage.
     """
     room = access.authorize(actor, name, Action.DELETE_OWN)
-    found = storage.message(message_id=_key(message_id))
-    if found is None or found.room_id != room.room_id or found.seq <= room.visible_from_seq:
-        raise NoSuchMessage
+    found = messages.find(room, message_id, deleted=True)
     if found.author_id != actor.user_id and (error := refusal(room, Action.DELETE, timezone.now(), actor.roles)):
         raise error
     erase(actor=actor, message=found, reason=reason)
@@ -71,7 +69,7 @@ def delete_messages(
     room = access.authorize(actor, name, Action.DELETE)
     if username is None:
         return erase_list(
-            actor=actor, room_id=room.room_id, ids=[_key(one) for one in message_ids or ()], reason=reason
+            actor=actor, room_id=room.room_id, ids=[messages.key(one) or 0 for one in message_ids or ()], reason=reason
         )
     user_id = people.find(username)
     target = known_target(room, user_id)
@@ -88,7 +86,7 @@ def erase_list(*, actor: Actor, room_id: int, ids: list[int], reason: str = "") 
         keys = list(rows.order_by("seq").values_list("pk", flat=True))
         if not keys:
             return Deleted(0, room.last_seq)
-        _erase(rows, actor)
+        _erase(rows, keys, actor)
         return _finish(actor, room, keys, len(keys), reason=reason)
 
 
@@ -104,11 +102,11 @@ def erase_all_of(*, actor: Actor, room_id: int, user_id: Any, reason: str = "") 
     keys = list(theirs.filter(seq__lte=edge).values_list("pk", flat=True))
     for start in range(0, len(keys), ROWS_AT_ONCE):
         with transaction.atomic():
-            _erase(theirs.filter(pk__in=keys[start : start + ROWS_AT_ONCE]), actor)
+            _erase(theirs, keys[start : start + ROWS_AT_ONCE], actor)
     with transaction.atomic():
         room = _locked(room_id)
         late = list(theirs.filter(seq__gt=edge).values_list("pk", flat=True))
-        _erase(theirs.filter(pk__in=late), actor)
+        _erase(theirs, late, actor)
         return _finish(actor, room, [*keys, *late], len(keys) + len(late), user_id=user_id, reason=reason)
 
 
@@ -119,8 +117,9 @@ def _locked(room_id: int) -> Room:
     return room
 
 
-def _erase(rows: QuerySet[Message], actor: Actor) -> None:
-    rows.update(content="", deleted_at=timezone.now(), deleted_by_id=actor.user_id)
+def _erase(rows: QuerySet[Message], keys: list[int], actor: Actor) -> None:
+    changes.erase_kept(keys)
+    rows.filter(pk__in=keys).update(**changes.ERASED, deleted_at=timezone.now(), deleted_by_id=actor.user_id)
 
 
 def _finish(actor: Actor, room: Room, keys: list[int], count: int, *, user_id: Any = None, reason: str) -> Deleted:
@@ -134,10 +133,3 @@ def _finish(actor: Actor, room: Room, keys: list[int], count: int, *, user_id: A
     publish_after_commit(lambda: [changes.bulk_event(room.pk, room.name, deleted)])
     signals.send_after_commit(signals.messages_deleted, room=room, message_ids=keys)
     return Deleted(count, seq)
-
-
-def _key(text: str) -> int:
-    """The key of a message by the id of its frames; NoSuchMessage for what is none."""
-    if not (text.isascii() and text.isdecimal() and len(text) < 19):
-        raise NoSuchMessage
-    return int(text)

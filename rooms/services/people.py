@@ -15,13 +15,13 @@ from django.utils import timezone
 from rooms.conf import conf
 from rooms.live import topics
 from rooms.live.events import Event
-from rooms.models import Block, Membership, Message, Report, Room
+from rooms.models import Block, Membership, Message, MessageVersion, Reaction, Report, Room
 from rooms.people import Shown
 from rooms.protocol.codec import encode
 from rooms.protocol.frames.base import DELETED_USER, UserRef
 from rooms.protocol.frames.people import UserUpdated
 from rooms.protocol.rules import timestamp
-from rooms.services import moderation
+from rooms.services import changes, moderation
 from rooms.services.publishing import publish_after_commit
 
 ROWS = 500  # erased in one transaction: other writers wait for some milliseconds at most
@@ -58,6 +58,22 @@ class OwnMessage(msgspec.Struct, rename="camel", omit_defaults=True):
     edited_at: str | None = None
 
 
+class OwnVersion(msgspec.Struct, rename="camel"):
+    """What a message said before an edit."""
+
+    room_id: str
+    seq: int
+    content: str
+    replaced_at: str
+
+
+class OwnReaction(msgspec.Struct, rename="camel"):
+    room_id: str
+    seq: int
+    emoji: str
+    timestamp: str
+
+
 class Held(msgspec.Struct):
     """All that the chat holds about a user."""
 
@@ -65,6 +81,8 @@ class Held(msgspec.Struct):
     blocks: list[OwnBlock]
     reports: list[OwnReport]
     messages: list[OwnMessage]
+    versions: list[OwnVersion]
+    reactions: list[OwnReaction]
 
 
 def export(*, user_id: Any) -> Held:
@@ -73,11 +91,15 @@ def export(*, user_id: Any) -> Held:
     blocks = Block.objects.filter(blocker_id=user_id).order_by("pk")
     reports = Report.objects.filter(reporter_id=user_id).order_by("pk")
     messages = Message.objects.filter(author_id=user_id, deleted_at=None).select_related("room").order_by("pk")
+    versions = MessageVersion.objects.filter(message__author_id=user_id).select_related("message__room").order_by("pk")
+    reactions = Reaction.objects.filter(user_id=user_id).select_related("message__room").order_by("pk")
     return Held(
         [_own_membership(membership) for membership in memberships],
         [OwnBlock(str(block.blocked_id), timestamp(block.created_at)) for block in blocks],
         [OwnReport(report.kind, report.reason, timestamp(report.created_at)) for report in reports],
         [_own_message(message) for message in messages.iterator(ROWS_AT_ONCE)],
+        [_own_version(version) for version in versions.iterator(ROWS_AT_ONCE)],
+        [_own_reaction(reaction) for reaction in reactions.iterator(ROWS_AT_ONCE)],
     )
 
 
@@ -104,6 +126,16 @@ def _own_message(message: Message) -> OwnMessage:
     )
 
 
+def _own_version(version: MessageVersion) -> OwnVersion:
+    message = version.message
+    return OwnVersion(message.room.name, message.seq, version.content, timestamp(version.replaced_at))
+
+
+def _own_reaction(reaction: Reaction) -> OwnReaction:
+    message = reaction.message
+    return OwnReaction(message.room.name, message.seq, reaction.emoji, timestamp(reaction.created_at))
+
+
 # --- Erasure ----------------------------------------------------------------------------------------------------------
 def erase_messages(*, user_id: Any) -> Iterator[int]:
     """Takes the author from all messages of a user, and with CHAT_ERASED_MESSAGES=delete their text; yields rows per
@@ -119,9 +151,10 @@ def erase_messages(*, user_id: Any) -> Iterator[int]:
 def _erase_some(user_id: Any) -> int:
     values: dict[str, Any] = {"author": None, "client_id": None}
     if conf.CHAT_ERASED_MESSAGES == "delete":
-        values |= {"content": "", "deleted_at": Coalesce(F("deleted_at"), timezone.now())}
+        values |= {**changes.ERASED, "deleted_at": Coalesce(F("deleted_at"), timezone.now())}
     with transaction.atomic():
         keys = list(Message.objects.filter(author_id=user_id).values_list("pk", flat=True)[:ROWS])
+        (changes.erase_kept if "deleted_at" in values else changes.erase_versions)(keys)
         return Message.objects.filter(pk__in=keys).update(**values) if keys else 0
 
 

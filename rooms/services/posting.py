@@ -16,17 +16,17 @@ from rooms.errors import Banned, Blocked, ChatError, Conflict, Locked, Muted, Sl
 from rooms.live.write_queue import Held
 from rooms.models import Room
 from rooms.protocol.rules import text_content
-from rooms.services import filters, slow_mode
+from rooms.services import blocks, filters, replies, slow_mode
 from rooms.services.changes import change_event
 from rooms.services.filters import Verdict
 from rooms.services.publishing import publish_after_commit
-from rooms.storage import NewMessage, Placed, PostContext, Repeated, RoomAccess, StoredMessage
+from rooms.storage import NewMessage, Placed, PostContext, Quoted, Repeated, RoomAccess, StoredMessage
 
 log = structlog.get_logger(__name__)
 TRIES = 3  # of a list that meets the same client id from another process; the second try finds what that one stored
 Answer = StoredMessage | ChatError
 MODERATES = ("moderator",)
-PUBLIC, DIRECT = Room.Kind.PUBLIC.value, Room.Kind.DIRECT.value
+PUBLIC = Room.Kind.PUBLIC.value
 RESTRICTIONS = Banned | Muted | Locked | SlowMode
 Refusals = Iterable[ChatError | None]
 Verdicts = list[Verdict | None] | None
@@ -34,19 +34,26 @@ Store = Callable[..., list[Answer]]
 NONE_REFUSED: Refusals = repeat(None)
 
 
-class _Slow(Held):
-    """The answer of the first attempt to a message that slow mode holds for."""
+class _Apart(Held):
+    """The answer of the first attempt to a message that needs its room's lock to be decided: in slow mode, a reply."""
 
 
 def post_message(
-    *, room_id: int, author_id: Any, content: str, client_id: str | None = None, roles: Collection[str] = ()
+    *,
+    room_id: int,
+    author_id: Any,
+    content: str,
+    client_id: str | None = None,
+    reply_to: int | None = None,
+    roles: Collection[str] = (),
 ) -> StoredMessage:
     """Stores one message; raises what refuses it. A repeated client id answers the first one's message.
 
     `roles` are the author's in the whole chat: slow mode and locks do not hold for those who moderate it.
     """
     text = text_content(hooks.check_post(author_id, room_id, text_content(content)))
-    [answer] = post_messages([NewMessage(room_id, author_id, text, client_id, moderates="moderator" in roles)])
+    new = NewMessage(room_id, author_id, text, client_id, reply_to=reply_to, moderates="moderator" in roles)
+    [answer] = post_messages([new])
     if isinstance(answer, ChatError):
         raise answer
     return answer
@@ -69,15 +76,15 @@ def new_messages(answers: list[Answer]) -> list[StoredMessage]:
 
 
 def store_messages(messages: list[NewMessage], *, wait: bool = True) -> list[Answer]:
-    """Stores messages in one transaction, those of rooms in slow mode in another, and broadcasts nothing: the write
-    queue does that with its answers.
+    """Stores messages in one transaction, those of rooms in slow mode or with replies in another, and broadcasts
+    nothing: the write queue does that with its answers.
 
     Without `wait` those for a room that another transaction has locked are answered Held, and delay nothing.
     """
     found = filters.verdicts(new.content for new in messages)
     answers = _tried(_store_messages, messages, found, wait=wait)
     if any(isinstance(answer, Held) for answer in answers):
-        _again(_store_slow, messages, found, answers, _Slow, wait=wait)
+        _again(_store_apart, messages, found, answers, _Apart, wait=wait)
         if wait:  # rights have just changed there: what was decided by the old ones is decided again
             _again(_store_messages, messages, found, answers, Held, wait=True)
     return answers
@@ -99,7 +106,7 @@ def _again(
     their_verdicts = [found[n] for n in places] if found is not None else None
     stored = _tried(store, [messages[n] for n in places], their_verdicts, wait=wait)
     for n, answer in zip(places, stored, strict=True):
-        is_final = kind is _Slow or isinstance(answer, StoredMessage | RESTRICTIONS)
+        is_final = kind is _Apart or isinstance(answer, StoredMessage | RESTRICTIONS)
         answers[n] = answer if is_final else Held()
 
 
@@ -123,7 +130,7 @@ def _tried(store: Store, messages: list[NewMessage], found: Verdicts, *, wait: b
 
 
 def _store_messages(messages: list[NewMessage], refusals: Refusals, *, wait: bool) -> list[Answer]:
-    """Stores messages; those that slow mode holds for are answered _Slow.
+    """Stores messages; those that slow mode holds for, and those of rooms with replies, are answered _Apart.
 
     `refusals` has what refuses a message for its text, if somebody may post it at all.
     """
@@ -131,28 +138,46 @@ def _store_messages(messages: list[NewMessage], refusals: Refusals, *, wait: boo
     with dialect.posting():
         contexts: list[PostContext] = dialect.lookup(messages)
         decided = _decided(messages, contexts, refusals, now)
+        apart = {new.room_id for new in messages if new.reply_to is not None}  # all of a room, in their order
+        if apart:
+            decided = [
+                answer or (_Apart() if new.room_id in apart else None)
+                for new, answer in zip(messages, decided, strict=True)
+            ]
         answers = _answered(messages, contexts, decided, now, wait=wait)
     _add_members(answers, contexts, now)
     return answers
 
 
-def _store_slow(messages: list[NewMessage], refusals: Refusals, *, wait: bool) -> list[Answer]:
-    """The same for rooms in slow mode: under their locks it is certain when each author wrote last."""
+def _store_apart(messages: list[NewMessage], refusals: Refusals, *, wait: bool) -> list[Answer]:
+    """The same under the locks of rooms: it is certain when each author wrote last, and what a reply answers."""
     dialect = storage.dialect()
     with transaction.atomic():
         locked = slow_mode.lock_rooms({new.room_id for new in messages}, wait=wait)
-        now = timezone.now()
+        now, found = timezone.now(), replies.answered(messages)
         with dialect.posting():
             contexts: list[PostContext] = dialect.lookup(messages)
             decided = _decided(messages, contexts, refusals, now)
             answers = [
-                answer if new.room_id in locked else Held() for new, answer in zip(messages, decided, strict=True)
+                _told(new, context, answer, found) if new.room_id in locked else Held()
+                for new, context, answer in zip(messages, contexts, decided, strict=True)
             ]
+            slowed = {new.room_id for new, answer in zip(messages, answers, strict=True) if isinstance(answer, _Apart)}
             _choose(messages, contexts, answers)
             done = _answered(messages, contexts, answers, now, wait=wait)
         _add_members(done, contexts, now)
-        slow_mode.note_posted(new_messages(done), now)
-    return done
+        new_ones = new_messages(done)
+        slow_mode.note_posted([message for message in new_ones if message.room_id in slowed], now)
+        return [
+            replies.attach(new, answer, found) if type(answer) is StoredMessage else answer
+            for new, answer in zip(messages, done, strict=True)
+        ]
+
+
+def _told(new: NewMessage, context: PostContext, answer: Answer | None, found: dict[int, Quoted]) -> Answer | None:
+    """The answer with what refuses a reply, unless there is another one."""
+    is_open = answer is None or isinstance(answer, _Apart)
+    return (replies.refusal(new, context, found) if is_open else None) or answer
 
 
 def _choose(messages: list[NewMessage], contexts: list[PostContext], answers: list[Answer | None]) -> None:
@@ -160,7 +185,7 @@ def _choose(messages: list[NewMessage], contexts: list[PostContext], answers: li
     chosen: dict[tuple[int, Any], str | None] = {}
     for n, new in enumerate(messages):
         access = contexts[n].access
-        if not isinstance(answers[n], _Slow) or access is None:
+        if not isinstance(answers[n], _Apart) or access is None:
             continue
         author = (new.room_id, new.author_id)
         is_chosen = author not in chosen or (new.client_id is not None and new.client_id == chosen[author])
@@ -203,24 +228,11 @@ def _key(new: NewMessage) -> tuple[object, str]:
     return new.author_id, new.client_id or ""
 
 
-def _blocked(messages: list[NewMessage], contexts: list[PostContext]) -> set[tuple[int, Any]]:
-    """Room and author of those whom the other person of a direct room has blocked; other rooms are not asked about.
-
-    Who moderates the whole chat can write to everybody.
-    """
-    direct = {
-        (new.room_id, new.author_id)
-        for new, context in zip(messages, contexts, strict=True)
-        if context.access is not None and context.access.kind == DIRECT and not new.moderates
-    }
-    return storage.blocked_authors(direct) if direct else set()
-
-
 def _decided(
     messages: list[NewMessage], contexts: list[PostContext], refusals: Refusals, now: datetime
 ) -> list[Answer | None]:
     """The answers to those that are not to be stored now."""
-    blocked = _blocked(messages, contexts)
+    blocked = blocks.blocked(messages, contexts)
     return [
         _known(new, context, now, blocked) or refusal or _slow(new, context)
         for new, context, refusal in zip(messages, contexts, refusals, strict=False)
@@ -229,7 +241,7 @@ def _decided(
 
 def _slow(new: NewMessage, context: PostContext) -> Answer | None:
     access = context.access
-    return _Slow() if access and access.slow_mode_s and is_slowed(access, MODERATES if new.moderates else ()) else None
+    return _Apart() if access and access.slow_mode_s and is_slowed(access, MODERATES if new.moderates else ()) else None
 
 
 def _known(new: NewMessage, context: PostContext, now: datetime, blocked: set[tuple[int, Any]]) -> Answer | None:

@@ -14,14 +14,13 @@ from django.utils import timezone
 from rooms import access, people, signals, storage
 from rooms.access import Action
 from rooms.callers import Actor
-from rooms.errors import Conflict, NoSuchMessage, NoSuchUser
+from rooms.errors import Conflict, NoSuchUser
 from rooms.models import Report
 from rooms.models.reports import UNSETTLED
-from rooms.services import audit
-from rooms.storage import RoomAccess, StoredMessage
+from rooms.services import audit, messages
+from rooms.storage import StoredMessage
 
 ROWS = 500  # deleted in one transaction
-LARGEST_ID = 2**63 - 1
 
 
 def report_message(*, actor: Actor, name: str, message_id: str, reason: str) -> None:
@@ -29,7 +28,7 @@ def report_message(*, actor: Actor, name: str, message_id: str, reason: str) -> 
 
     Raises NoSuchMessage for all that the actor may not read, and Conflict for the actor's own message.
     """
-    message = _visible(access.authorize(actor, name, Action.REPORT), message_id)
+    message = messages.find(access.authorize(actor, name, Action.REPORT), message_id)
     if message.author_id == actor.user_id:
         raise Conflict("This is your own message")
     key = {"kind": Report.Kind.MESSAGE, "reporter_id": actor.user_id, "message_id": message.id}
@@ -57,15 +56,6 @@ def report_by_filter(*, message: StoredMessage, phrase: str) -> None:
     """Reports a message in which the word filter has found this phrase; once as long as that is not settled."""
     key = {"kind": Report.Kind.FILTER, "message_id": message.id}
     _make(key, reason=phrase[:500], **_evidence(message))
-
-
-def _visible(room: RoomAccess, message_id: str) -> StoredMessage:
-    """The message, if it can be read in this room. Every other one costs the same read."""
-    number = int(message_id) if message_id.isdecimal() and message_id.isascii() and len(message_id) < 20 else 0
-    found = storage.message(message_id=number if number <= LARGEST_ID else 0)
-    if found is None or found.room_id != room.room_id or found.seq <= room.visible_from_seq or found.deleted_at:
-        raise NoSuchMessage
-    return found
 
 
 def _evidence(message: StoredMessage) -> dict[str, Any]:

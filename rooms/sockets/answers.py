@@ -5,6 +5,8 @@ from rooms.errors import ChatError, Internal, Unavailable
 from rooms.live.connection import Connection
 from rooms.protocol.commands.base import Command
 from rooms.protocol.frames.session import Ack, Error
+from rooms.services.reactions import Change
+from rooms.storage import StoredMessage
 
 
 def refuse(connection: Connection, error: ChatError, command_id: str | None) -> None:
@@ -23,6 +25,7 @@ def error_frame(error: ChatError, command_id: str | None = None) -> Error:
         retry_after_ms=error.retry_after_ms,
         bucket=error.bucket,
         reason=error.reason,
+        current=error.current,
     )
 
 
@@ -30,3 +33,17 @@ def acknowledge(connection: Connection, command: Command) -> None:
     """Answers a command that has no reply of its own, if it has an `id`."""
     if command.id is not None:
         connection.send(Ack(id=command.id))
+
+
+def acknowledge_change(connection: Connection, command: Command, message: StoredMessage | Change) -> None:
+    """Answers a command that has changed a message, if it has an `id`."""
+    if command.id is not None:
+        connection.send(
+            Ack(
+                id=command.id,
+                room_id=message.room_name,
+                message_id=str(message.id),
+                seq=message.seq,
+                changed_seq=message.changed_seq,
+            )
+        )

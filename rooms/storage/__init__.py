@@ -11,6 +11,7 @@ from rooms.storage import postgres, sqlite
 from rooms.storage.blocks import blocked_authors
 from rooms.storage.deletions import bulk_deletions, message_ids
 from rooms.storage.members import add_members
+from rooms.storage.reactions import reaction_kinds, reactions
 from rooms.storage.reads import (
     access_by_id,
     access_by_name,
@@ -19,9 +20,11 @@ from rooms.storage.reads import (
     entry_by_name,
     message,
     page,
+    replies,
     room_head,
     rooms_by_name,
 )
+from rooms.storage.replies import Quoted, quote, quoted, quotes, reply_counts
 from rooms.storage.rows import (
     BulkDeleted,
     NewMessage,
@@ -37,10 +40,11 @@ from rooms.storage.rows import (
 from rooms.storage.sign_ins import sign_in_state
 
 __all__ = [
-    "BulkDeleted", "NewMessage", "Placed", "PostContext", "Repeated", "RoomAccess", "RoomEntry", "RoomHead",
+    "BulkDeleted", "NewMessage", "Placed", "PostContext", "Quoted", "Repeated", "RoomAccess", "RoomEntry", "RoomHead",
     "SignInState", "StoredMessage", "access_by_id", "access_by_name", "add_members", "blocked_authors",
-    "bulk_deletions", "changes", "dialect", "entry_by_id", "entry_by_name", "message", "message_ids", "page",
-    "room_head", "rooms_by_name", "sign_in_state",
+    "bulk_deletions", "changes", "dialect", "entry_by_id", "entry_by_name", "message", "message_ids", "page", "quote",
+    "quoted", "quotes", "reaction_kinds", "reactions", "replies", "reply_counts", "room_head", "rooms_by_name",
+    "sign_in_state",
 ]  # fmt: skip
 
 

@@ -16,6 +16,8 @@ from django.db.models import Model
 
 from rooms import people
 from rooms.models import Membership, Message, Room, ServerBan
+from rooms.protocol.frames.reactions import ReactionKind
+from rooms.protocol.frames.replies import ReplyTo
 
 if TYPE_CHECKING:
     UserKey = Any
@@ -35,6 +37,7 @@ class NewMessage(msgspec.Struct, frozen=True):
     content: str
     client_id: str | None = None
     kind: str = Message.Kind.CHAT.value
+    reply_to: int | None = None
     moderates: bool = False  # its author moderates every room: slow mode and locks do not hold for them
 
 
@@ -56,6 +59,13 @@ class StoredMessage(Row, frozen=True):
     deleted_at: datetime | None = None
     deleted_by_id: UserKey | None = None
     avatar: str | None = None
+    reaction_count: int = 0
+    reactions: list[ReactionKind] | None = None
+    reply_to: int | None = None
+    root: int | None = None
+    quote: ReplyTo | None = None
+    last_reply_seq: int | None = None
+    reply_count: int | None = None  # in pages
 
 
 R = TypeVar("R", bound=Row)
@@ -184,7 +194,16 @@ def hidden(message: StoredMessage) -> StoredMessage:
     """What remains of a message for a member who may not see it: its place and its last change, as of a deleted one."""
     moment = message.deleted_at or message.edited_at or message.created_at
     return msgspec.structs.replace(
-        message, author_id=None, username=None, avatar=None, content="", client_id=None, deleted_at=moment
+        message,
+        author_id=None,
+        username=None,
+        avatar=None,
+        content="",
+        client_id=None,
+        deleted_at=moment,
+        reactions=None,
+        reply_to=None,
+        quote=None,
     )
 
 
@@ -227,6 +246,9 @@ MESSAGE_SOURCES = {
     "deleted_by_id": column(Message, "deleted_by"),
     "username": USERNAME,
     "avatar": "NULL",
+    "reaction_count": column(Message, "reaction_count"),
+    **{field: column(Message, field) for field in ("reply_to", "root", "last_reply_seq")},
+    **dict.fromkeys(("reactions", "quote", "reply_count"), "NULL"),  # read beside, where there are any
 }
 ACCESS_SOURCES = {
     "room_id": column(Room, "id"),

@@ -23,6 +23,7 @@ def configuration(request: HttpRequest) -> dict[str, Any]:
         "me": {"id": str(request.user.pk), "username": me.name, **({"avatar": me.avatar} if me.avatar else {})},
         "language": get_language(),
         "maxContentChars": conf.CHAT_MAX_CONTENT_CHARS,
+        "editWindowS": conf.CHAT_EDIT_WINDOW_S,
         "namedBy": "id" if people.named_by_key() else "username",
         "urls": {
             **public_urls(),

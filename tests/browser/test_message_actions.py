@@ -7,6 +7,7 @@ from django.utils import timezone
 from playwright.async_api import Locator, Page, expect
 
 from rooms.models import Block, Message, Report
+from rooms.services.changes import delete_message, edit_message
 from tests.browser.test_chat import in_room, say
 from tests.browser.test_element import general, visit
 from tests.support.factories import make_message, make_room, make_user
@@ -137,12 +138,92 @@ async def test_a_person_is_reported_from_the_list_for_the_room_or_in_general(
     ]
 
 
-async def test_one_s_own_message_offers_to_delete_it_and_nothing_to_report(enter: Enter) -> None:
+async def test_one_s_own_message_is_edited_and_deleted_for_everybody_and_not_reported(enter: Enter) -> None:
+    alice, bob = await enter("alice", "/rooms/general/"), await enter("bob", "/rooms/general/")
+    for page in (alice, bob):
+        await in_room(page)
+    await say(alice, "Hallo")
+    await expect(alice.locator(".unsent")).to_have_count(0)
+    actions = await open_actions(alice)
+    await expect(actions.get_by_role("button")).to_have_text(["Reply", "React", "Edit", "Delete"])
+    await actions.get_by_role("button", name="Edit").press("Enter")
+    editor = alice.get_by_role("dialog", name="Edit this message")
+    await expect(editor.get_by_label("Message")).to_have_value("Hallo")
+    await editor.get_by_label("Message").fill(" ")
+    await editor.get_by_role("button", name="Save").click()
+    await expect(editor.get_by_role("status")).to_have_text("The server did not accept this.")
+    await editor.get_by_label("Message").fill("Hello")
+    await editor.get_by_role("button", name="Save").click()
+    for page in (alice, bob):
+        await expect(page.locator(".content")).to_have_text("Hello (edited)")
+    await (await open_actions(alice)).get_by_role("button", name="Delete").click()
+    question = alice.get_by_role("dialog", name="Delete this message?")
+    await question.get_by_role("button", name="Delete").click()
+    for page in (alice, bob):
+        await expect(page.locator(".message")).to_have_count(0)
+
+
+async def test_reactions_are_set_and_taken_away_and_everybody_sees_who(enter: Enter) -> None:
+    alice, bob = await enter("alice", "/rooms/general/"), await enter("bob", "/rooms/general/")
+    for page in (alice, bob):
+        await in_room(page)
+    await say(alice, "Hello")
+    await (await open_actions(bob)).get_by_role("button", name="React").click()
+    await bob.get_by_role("dialog", name="React to this message").get_by_role("button", name="🎉").click()
+    shown = [page.get_by_role("group", name="Reactions").get_by_role("button") for page in (alice, bob)]
+    for one, pressed in zip(shown, ("false", "true"), strict=True):
+        await expect(one).to_have_text("🎉 1")
+        await expect(one).to_have_attribute("title", "bob")
+        await expect(one).to_have_attribute("aria-pressed", pressed)
+    await shown[0].press("Enter")
+    for one in shown:
+        await expect(one).to_have_text("🎉 2")
+    await alice.reload()
+    await expect(shown[0]).to_have_attribute("title", "bob, alice")
+    await shown[1].click()
+    for one, pressed in zip(shown, ("true", "false"), strict=True):
+        await expect(one).to_have_text("🎉 1")
+        await expect(one).to_have_attribute("aria-pressed", pressed)
+    await shown[0].click()
+    for one in shown:
+        await expect(one).to_have_count(0)
+
+
+async def test_a_reply_shows_what_it_answers_as_that_is_now(enter: Enter, uvicorn_server: ServerProcess) -> None:
+    uvicorn_server.database.run(_talk)
     alice = await enter("alice", "/rooms/general/")
     await in_room(alice)
-    await say(alice, "Hello")
+    await (await open_actions(alice)).get_by_role("button", name="Reply").press("Enter")
+    await expect(alice.locator("#answering")).to_contain_text("Reply to mallory")
+    await expect(alice.locator("#composer-input")).to_be_focused()
+    await say(alice, "No")
     await expect(alice.locator(".unsent")).to_have_count(0)
-    await expect((await open_actions(alice)).get_by_role("button")).to_have_text(["Delete"])
+    await expect(alice.locator("#answering")).to_be_hidden()
+    quote = alice.locator(".message", has_text="No").locator(".quote")
+    await expect(quote).to_have_text("mallory You are stupid")
+    await say(alice, "Really")
+    await expect(alice.locator(".quote")).to_have_count(1)
+    await alice.reload()
+    await expect(quote).to_have_text("mallory You are stupid")
+    uvicorn_server.database.run(lambda: delete_message(message_id=Message.objects.get(seq=1).pk))
+    await expect(quote).to_have_text("mallory This message was deleted.")
+
+
+async def test_what_was_edited_elsewhere_meanwhile_is_not_overwritten_unasked(
+    enter: Enter, uvicorn_server: ServerProcess
+) -> None:
+    alice = await enter("alice", "/rooms/general/")
+    await in_room(alice)
+    await say(alice, "Hallo")
+    await expect(alice.locator(".unsent")).to_have_count(0)
+    await (await open_actions(alice)).get_by_role("button", name="Edit").click()
+    uvicorn_server.database.run(lambda: edit_message(message_id=Message.objects.get().pk, content="Elsewhere"))
+    editor = alice.get_by_role("dialog")
+    await editor.get_by_label("Message").fill("Hello")
+    await editor.get_by_role("button", name="Save").click()
+    await expect(editor.get_by_role("status")).to_contain_text("The text was changed elsewhere meanwhile.")
+    await editor.get_by_role("button", name="Save").click()
+    await expect(alice.locator(".content")).to_have_text("Hello (edited)")
 
 
 async def test_the_element_on_a_page_of_another_project_reports_and_blocks(

@@ -104,10 +104,10 @@ def test_a_refusal_is_a_typed_error(intranet: Host) -> None:
 def test_signals_say_what_happened(intranet: Host) -> None:
     new_order(intranet, 16)
     intranet.run(
-        "import rooms; from shop.models import Order; from rooms.services.changes import edit_message, delete_message\n"
+        "import rooms; from shop.models import Order\n"
         "order = Order.objects.get(number=16)\n"
         "stored = rooms.post_message(order, order.customer, 'One')\n"
-        "edit_message(message_id=stored.id, content='Two'); delete_message(message_id=stored.id)"
+        "rooms.edit_message(stored, order.customer, 'Two'); rooms.delete_message(stored, by=order.customer)"
     )
     intranet.anna.post("/enter/", key=intranet.anna.key)
     status, _ = intranet.anna.rest("/talk/api/rooms", {"name": "made-by-rest"})

@@ -8,7 +8,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from rooms.models import Message, Report
+from rooms.models import Message, MessageVersion, Report
+from rooms.services.changes import edit_message
 from tests.support.factories import make_message, make_room
 
 pytestmark = pytest.mark.django_db
@@ -114,3 +115,18 @@ def test_how_long_reports_stay_is_a_setting(settings, days: int, left: list[str]
 def test_one_room_is_pruned_without_reports() -> None:
     prune_history(room="lobby")
     assert reasons() == ["200", "100", "open"]
+
+
+# --- Earlier versions -------------------------------------------------------------------------------------------------
+def test_earlier_versions_of_messages_are_deleted_after_some_days(settings) -> None:
+    message = Message.objects.filter(room__name="quiet").first()
+    edit_message(message_id=message.pk, content="new")
+    MessageVersion.objects.update(replaced_at=timezone.now() - timedelta(days=100))
+    settings.CHAT_EDIT_HISTORY_DAYS = 0
+    prune_history()
+    assert MessageVersion.objects.count() == 1
+    settings.CHAT_EDIT_HISTORY_DAYS = 90
+    dry, done = prune_history(dry_run=True)[0], prune_history()[0]
+    assert dry == "Earlier versions of messages would be deleted: 1, replaced more than 90 days ago."
+    assert done == "Earlier versions of messages deleted: 1, replaced more than 90 days ago."
+    assert MessageVersion.objects.count() == 0

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from django.test import Client as Browser
 
 from rooms import urls
@@ -20,6 +20,7 @@ from rooms.errors import ChatError
 from rooms.models import Membership, Message, Room
 from rooms.protocol.codec import decode
 from rooms.protocol.commands import COMMANDS
+from rooms.services import reactions
 from rooms.sockets.commands import HANDLERS
 from tests.support.connections import identity_of
 from tests.support.factories import find_permission, make_message, make_room, make_user
@@ -53,8 +54,11 @@ def on(action: str, **more: Any) -> Fields:
 
 
 ROWS: dict[Action, Row] = {
+    Action.REACT: Row("react", {"messageId": "own", "emoji": "👍", "on": True}, "messages/{own}/reactions"),
+    Action.EDIT: Row("edit-message", {"messageId": "own", "content": "new"}, "messages/{own}", "patch"),
     Action.DELETE_OWN: Row("delete-message", {"messageId": "own"}, "messages/{own}", "delete"),
     Action.DELETE: Row("delete-messages", {"username": "target"}, "deletions"),
+    Action.SEE_VERSIONS: Row("get-versions", {"messageId": "own"}, "messages/{own}/versions", "get"),
     Action.KICK: Row("moderate", on("kick"), "moderation"),
     Action.MUTE: Row("moderate", on("mute"), "moderation"),
     Action.BAN: Row("moderate", on("ban"), "moderation"),
@@ -70,11 +74,12 @@ OTHER_COMMANDS = {  # of the rank of a visitor or member: tests of their own sub
     "ping", "auth", "compressed", "create-room", "join-room", "leave-room", "get-rooms", "get-history",
     "get-online-users", "chat", "admin-broadcast", "chat-message", "room-message", "follow-room", "unfollow-room",
     "get-members", "invite", "create-invitation", "accept-invitation", "report-message", "report-user", "block-user",
-    "get-blocks",
+    "get-blocks", "get-reactions", "get-replies",
 }  # fmt: skip
 OTHER_ROUTES = {
     "api-online", "api-rooms", "api-messages", "api-room", "api-members", "api-membership", "api-invitations",
     "api-invitation", "api-accept", "api-report-message", "api-report-user", "api-blocks", "api-block",
+    "api-replies",
 }  # fmt: skip
 OF_THE_CHAT = {"api-bans", "api-unbans", "api-disconnections"}  # below
 
@@ -114,7 +119,7 @@ def by_socket(row: Row, actor: Any, fields: Fields) -> str | None:
 
 def _run(handle: Any, actor: Any, command: Any) -> None:
     connection: Any = SimpleNamespace(identity=identity_of(actor), send=lambda _: None)
-    async_to_sync(handle)(None, connection, command)
+    async_to_sync(handle)(NODE, connection, command)
 
 
 def by_rest(row: Row, actor: Any, fields: Fields) -> str | None:
@@ -133,6 +138,14 @@ def _code(act: Callable[[], None]) -> str | None:
     return None
 
 
+def _stored(new: reactions.NewReaction) -> reactions.Change:
+    [answer] = reactions.store_reactions([new])
+    if isinstance(answer, ChatError):
+        raise answer
+    return answer
+
+
+NODE: Any = SimpleNamespace(reactions=SimpleNamespace(stored=sync_to_async(_stored)))
 DOORS = {"socket": by_socket, "rest": by_rest}
 
 
@@ -144,7 +157,7 @@ def test_each_rank_does_what_the_table_of_access_says(
 ) -> None:
     actor = make_actor(rank, world.room)
     fields = dict(ROWS[action].fields)
-    if action is Action.DELETE_OWN:
+    if fields.get("messageId") == "own":
         fields["messageId"] = str(make_message(world.room, actor).pk)
     assert DOORS[door](ROWS[action], actor, fields) == expected(action, rank)
 
@@ -177,7 +190,7 @@ def test_every_command_and_every_route_that_changes_something_has_its_row() -> N
     commands = {str(command.__struct_config__.tag) for command in COMMANDS}
     assert commands == OTHER_COMMANDS | {row.command for row in ROWS.values()}
     routes = {str(route.name) for route in urls.api if getattr(route, "name", None)}
-    in_rows = {"api-message" if "messages" in row.path else f"api-{row.path}" for row in ROWS.values()}
+    in_rows = {f"api-{row.path.replace('messages/{own}', 'message').split('/')[-1]}" for row in ROWS.values()}
     assert routes == OTHER_ROUTES | OF_THE_CHAT | in_rows
 
 

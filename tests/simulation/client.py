@@ -16,7 +16,7 @@ from tests.simulation.machine import Machine
 from tests.simulation.network import Line
 
 Frame = dict[str, Any]
-CHANGES = {"chat-message", "room-message", "message-edited", "message-deleted", "messages-deleted"}
+CHANGES = {"chat-message", "room-message", "message-edited", "message-deleted", "messages-deleted", "reaction"}
 ABOUT_PEOPLE = {"user-joined", "user-left", "room-members"}
 ACCEPTS = ["", "heads", "message-batch", "compressed,heads", "compressed,message-batch"]
 RETRYABLE = {"unavailable", "not-in-room"}

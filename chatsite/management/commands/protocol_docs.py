@@ -64,6 +64,16 @@ since. With `recovered: false` it is sent the newest page and drops what it knew
 database was restored, or the room was made again), more changed than CHAT_RESUME_MESSAGES, or what it missed was
 pruned. Events that happen meanwhile follow the history, none lost and none twice.
 
+**Applying events.** A page of messages and the events after it make the same as a new page, by these rules. A
+`message-edited` replaces the message apart from its `replyCount`, and a `message-deleted` or `messages-deleted` removes
+it. In the `replyTo` of loaded messages that answer it, an edit rewrites the excerpt (the first 120 characters), and a
+deletion puts `deleted` in its place. A new message with `replyTo` raises the `replyCount` of its root, unless its `seq`
+is not above the `lastReplySeq` that the page had: then it is counted already. The deletion of a loaded one lowers it.
+Messages that come with resuming have no `replyCount`, and raise that of their roots likewise. A `reaction` sets the
+`count` of its emoji, adds its user to the emoji's `users` or removes them, and with a `count` of 0 removes the emoji;
+above 50 people the list of a page may have others than one that was kept by events. `user-updated` gives somebody
+another name wherever they stand, and with `deleted` the id `0`.
+
 **Limits.** A room name has 1 to 80 letters, combining marks and numbers of any script, `-`, `_` and `.`, no invisible
 characters, and is not `.` or `..`. A username has 1 to 150 characters by the same rule, and `@` and `+`; two names that
 differ only in case, width or spelling are the same name, and any spelling signs in. A message has 1 to 4,000

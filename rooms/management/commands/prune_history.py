@@ -1,4 +1,5 @@
-"""Deletes the oldest messages of rooms that hold more than CHAT_HISTORY_LIMIT, old reports and audit entries.
+"""Deletes the oldest messages of rooms that hold more than CHAT_HISTORY_LIMIT, earlier versions of messages, old
+reports and audit entries.
 
 May run beside serving processes.
 """
@@ -12,13 +13,13 @@ from django.core.management.base import BaseCommand, CommandError
 
 from rooms.conf import conf
 from rooms.models import Room
-from rooms.services import audit, reports, retention
+from rooms.services import audit, edits, reports, retention
 
 
 class Command(BaseCommand):
     help = (
-        "Deletes the oldest messages above CHAT_HISTORY_LIMIT in each room, and reports that were settled more than "
-        "CHAT_REPORT_DAYS ago, in small transactions."
+        "Deletes the oldest messages above CHAT_HISTORY_LIMIT in each room, reports that were settled more than "
+        "CHAT_REPORT_DAYS ago, earlier versions of messages and old entries of the audit log, in small transactions."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -29,6 +30,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, room: str | None, dry_run: bool, pause_ms: int, **options: Any) -> None:
         if room is None:
             self._prune_reports(dry_run, pause_ms / 1000)
+            self._prune_versions(dry_run, pause_ms / 1000)
             self._prune_audit(dry_run)
         self._prune_messages(room, dry_run, pause_ms / 1000)
 
@@ -40,6 +42,15 @@ class Command(BaseCommand):
         if count:
             done = "would be deleted" if dry_run else "deleted"
             self.stdout.write(f"Reports {done}: {count}, settled more than {days} days ago.")
+
+    def _prune_versions(self, dry_run: bool, pause_s: float) -> None:
+        days = conf.CHAT_EDIT_HISTORY_DAYS
+        if not days:
+            return
+        count = edits.outdated(days=days) if dry_run else _total(edits.prune(days=days), pause_s)
+        if count:
+            done = "would be deleted" if dry_run else "deleted"
+            self.stdout.write(f"Earlier versions of messages {done}: {count}, replaced more than {days} days ago.")
 
     def _prune_audit(self, dry_run: bool) -> None:
         days = conf.CHAT_AUDIT_DAYS

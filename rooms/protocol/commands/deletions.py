@@ -4,9 +4,8 @@ from typing import Annotated
 
 import msgspec
 
-from rooms.protocol.commands.base import Command, Reason, RoomCommand, Username
+from rooms.protocol.commands.base import Command, MessageId, Reason, RoomCommand, Username
 
-MessageId = Annotated[str, msgspec.Meta(min_length=1, max_length=19)]
 MessageIds = Annotated[list[MessageId], msgspec.Meta(min_length=1, max_length=100)]
 
 

@@ -1,15 +1,20 @@
 """Posting a message to a room."""
 
-from rooms.protocol.commands.base import Command, Id, RoomCommand
+from rooms.protocol.commands.base import Command, Id, MessageId, RoomCommand
 
 
 class SendMessage(RoomCommand):
-    """Posts a message to a joined room. Answer to an `id`: `ack`, after the message is stored."""
+    """Posts a message to a joined room. Answer to an `id`: `ack`, after the message is stored.
+
+    `replyTo` is the `messageId` of a message that this one answers. Threads have one level: a reply to a reply is in
+    the thread of the first message.
+    """
 
     bucket = "messages"  # and "room-messages"
     in_order = False  # the write queue keeps their order
     content: str
     client_id: Id | None = None
+    reply_to: MessageId | None = None
 
 
 class SendChatMessage(SendMessage, tag="chat-message"):

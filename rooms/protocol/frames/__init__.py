@@ -5,6 +5,7 @@ from rooms.protocol.frames import (
     blocks,
     changes,
     deletions,
+    edits,
     history,
     invitations,
     members,
@@ -12,13 +13,15 @@ from rooms.protocol.frames import (
     people,
     posting,
     presence,
+    reactions,
     rooms,
     session,
+    threads,
 )
 from rooms.protocol.frames.base import Frame
 
 SUBJECTS = (
-    session, rooms, members, invitations, presence, people, posting, changes, deletions, moderation, history, blocks,
-    announcements,
+    session, rooms, members, invitations, presence, people, posting, changes, edits, reactions, deletions, moderation,
+    history, threads, blocks, announcements,
 )  # fmt: skip
 FRAMES: tuple[type[Frame], ...] = tuple(frame for module in SUBJECTS for frame in module.FRAMES)

@@ -6,12 +6,13 @@ from rooms.protocol.frames.base import Frame
 from rooms.protocol.frames.changes import MessageDeleted, MessageEdited
 from rooms.protocol.frames.deletions import MessagesDeleted
 from rooms.protocol.frames.posting import ChatMessage, RoomMessage
+from rooms.protocol.frames.reactions import Reacted
 
 
 class MessageHistory(Frame, tag="message-history"):
     """A page of a room's messages, oldest first. Follows `room-joined` with the last 50; answers `get-history`.
 
-    After a `join-room` with `after` it has edited and deleted messages too, by `changedSeq`.
+    After a `join-room` with `after` it has changed and deleted messages too, by `changedSeq`.
     """
 
     room_id: str
@@ -25,7 +26,7 @@ class MessageBatch(Frame, tag="message-batch"):
     """
 
     room_id: str
-    messages: list[ChatMessage | RoomMessage | MessageEdited | MessageDeleted | MessagesDeleted]
+    messages: list[ChatMessage | RoomMessage | MessageEdited | MessageDeleted | MessagesDeleted | Reacted]
     timestamp: str
 
 

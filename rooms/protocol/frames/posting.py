@@ -1,10 +1,16 @@
 """A message that was just stored."""
 
 from rooms.protocol.frames.base import Frame, UserRef
+from rooms.protocol.frames.reactions import ReactionKind
+from rooms.protocol.frames.replies import ReplyTo
 
 
 class Message(Frame):
-    """One stored message. `seq` orders a room's messages; `changedSeq` is above it once the message was changed."""
+    """One stored message. `seq` orders a room's messages; `changedSeq` is above it once the message was changed.
+
+    `reactions` are in the order of their first use. `replyTo` is the message that this one answers. In pages of
+    history, `replyCount` says how many answer this one, of which the last has the seq `lastReplySeq`.
+    """
 
     room_id: str
     user: UserRef
@@ -15,6 +21,10 @@ class Message(Frame):
     changed_seq: int
     client_id: str | None = None
     edited_at: str | None = None
+    reactions: list[ReactionKind] | None = None
+    reply_to: ReplyTo | None = None
+    reply_count: int | None = None
+    last_reply_seq: int | None = None
 
 
 class ChatMessage(Message, tag="chat-message"):

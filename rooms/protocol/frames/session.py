@@ -3,6 +3,7 @@
 import msgspec
 
 from rooms.protocol.frames.base import Frame
+from rooms.protocol.frames.changes import MessageEdited
 
 
 class SignedInUser(msgspec.Struct, rename="camel", frozen=True):
@@ -71,7 +72,8 @@ class Error(Frame, tag="error"):
     """The command was refused; the connection stays open unless a close follows. Codes are listed below.
 
     `bucket` names the rate that a `rate-limited` command exceeded; `reason` says of a `forbidden` message that the room
-    is `closed` or the text is `filtered`.
+    is `closed` or the text is `filtered`. `current` is the message as it is now, for an edit that is refused because
+    the text was edited meanwhile.
     """
 
     message: str
@@ -80,6 +82,7 @@ class Error(Frame, tag="error"):
     retry_after_ms: int | None = None
     bucket: str | None = None
     reason: str | None = None
+    current: MessageEdited | None = None
 
 
 FRAMES: tuple[type[Frame], ...] = (

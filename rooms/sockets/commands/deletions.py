@@ -6,6 +6,7 @@ from rooms.live.node import Node
 from rooms.protocol.commands.deletions import DeleteMessage, DeleteMessages
 from rooms.protocol.frames.session import Ack
 from rooms.services import deletions
+from rooms.sockets.answers import acknowledge_change
 
 
 async def delete_message(_node: Node, connection: Connection, command: DeleteMessage) -> None:
@@ -16,16 +17,7 @@ async def delete_message(_node: Node, connection: Connection, command: DeleteMes
         message_id=command.message_id,
         reason=command.reason,
     )
-    if command.id is not None:
-        connection.send(
-            Ack(
-                id=command.id,
-                room_id=deleted.room_name,
-                message_id=str(deleted.id),
-                seq=deleted.seq,
-                changed_seq=deleted.changed_seq,
-            )
-        )
+    acknowledge_change(connection, command, deleted)
 
 
 async def delete_messages(_node: Node, connection: Connection, command: DeleteMessages) -> None:

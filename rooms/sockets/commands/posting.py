@@ -4,13 +4,14 @@ from collections.abc import Awaitable
 from functools import partial
 
 from rooms import hooks
-from rooms.errors import ChatError, NotInRoom
+from rooms.errors import ChatError, NoSuchMessage, NotInRoom
 from rooms.live.connection import Connection
 from rooms.live.node import Node
 from rooms.models import Message
 from rooms.protocol.commands.posting import SendChatMessage, SendMessage, SendRoomMessage
 from rooms.protocol.frames.session import Ack
 from rooms.protocol.rules import text_content, timestamp
+from rooms.services.messages import key
 from rooms.services.posting import Answer
 from rooms.sockets.answers import refuse
 from rooms.storage import NewMessage, RoomAccess
@@ -23,6 +24,8 @@ def send_message(node: Node, connection: Connection, command: SendMessage) -> Aw
     room: RoomAccess | None = connection.rooms.get(command.name)
     if room is None:
         raise NotInRoom
+    if command.reply_to is not None and key(command.reply_to) is None:
+        raise NoSuchMessage
     content = text_content(command.content)
     node.rates.spend_message(connection.identity.user_id, room.room_id, command.client_id)
     if hooks.decide_posts():
@@ -41,8 +44,10 @@ async def _send_checked(
 
 def _post(node: Node, connection: Connection, command: SendMessage, room: RoomAccess, content: str) -> None:
     kind, identity = KINDS[type(command)], connection.identity
+    reply_to = key(command.reply_to) if command.reply_to is not None else None
+    moderates = "moderator" in identity.roles
     node.post(
-        NewMessage(room.room_id, identity.user_id, content, command.client_id, kind, "moderator" in identity.roles),
+        NewMessage(room.room_id, identity.user_id, content, command.client_id, kind, reply_to, moderates),
         partial(_settle, connection, command.id),
     )
     connection.message_sent()

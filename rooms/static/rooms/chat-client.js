@@ -44,7 +44,9 @@ const NO_HEARTBEAT = 4002;
 const TOKEN_EXPIRED = 4100;
 const IDENTITY_CHANGED = "identity-changed";
 const STORED = new Set(["chat-message", "room-message"]);
-const CHANGES = new Set([...STORED, "message-edited", "message-deleted", "messages-deleted"]); // these alone take a room's next seq
+const CHANGES = new Set([
+  ...STORED, "message-edited", "message-deleted", "messages-deleted", "reaction",
+]); // these alone take a room's next seq
 const WITHOUT_SIGN_IN = new Set(["auth", "ping"]);
 const MAX_TRIES = 10; // of a command that is refused for its rate
 const WINDOW = 32; // unanswered commands of one line; refused ones count as violations
@@ -52,7 +54,7 @@ const WINDOW = 32; // unanswered commands of one line; refused ones count as vio
 const REPEATABLE = new Set([
   "chat-message", "room-message", "create-room", "join-room", "leave-room", "get-rooms", "get-history", "get-online-users",
   "follow-room", "unfollow-room", "invite", "get-members", "accept-invitation",
-  "report-message", "report-user", "block-user", "get-blocks",
+  "edit-message", "delete-message", "react", "get-reactions", "get-replies", "report-message", "report-user", "block-user", "get-blocks",
 ]);
 // Where all connections ended at once, or the server is full, even the first attempt is spread over a longer time.
 const FIRST_ATTEMPT = { 1001: 2, 1012: 2, 4000: 2, 1013: 5 };
@@ -77,9 +79,9 @@ export function newId() {
 
 /** A command was refused, with the server's `code`, or failed: `connection-lost`, `disconnected`, `identity-changed`. */
 export class ChatError extends Error {
-  constructor({ code = "auth-required", message = code, retryable = false, retryAfterMs, reason }) {
+  constructor({ code = "auth-required", message = code, retryable = false, retryAfterMs, reason, current }) {
     super(message);
-    Object.assign(this, { name: "ChatError", code, retryable, retryAfterMs, reason });
+    Object.assign(this, { name: "ChatError", code, retryable, retryAfterMs, reason, current });
   }
 }
 

@@ -10,6 +10,7 @@ import { ConnectionState } from "./connection-state.js";
 import { conversationFrame } from "./conversation-frame.js";
 import { Conversation } from "./conversation.js";
 import { make } from "./dom.js";
+import { Answering } from "./replies.js";
 import { SharedChat } from "./shared-chat.js";
 import { Writing } from "./writing.js";
 
@@ -24,6 +25,7 @@ class ChatRoom extends HTMLElement {
   #conversation = null;
   #composer = null;
   #writing = null;
+  #answering = null;
   #room = null; // the JoinedRoom that is shown
   #styled = Promise.resolve();
 
@@ -107,6 +109,9 @@ class ChatRoom extends HTMLElement {
     });
     this.#composer = new Composer({ byId, configuration: this.#configuration, onSend: (content) => this.#post(content) });
     this.#writing = new Writing({ byId, configuration: this.#configuration, composer: this.#composer });
+    const onChange = () => this.#composer.focus();
+    this.#answering = new Answering({ strip: byId("answering"), configuration: this.#configuration, onChange });
+    byId("log").addEventListener("reply", ({ detail }) => this.#answering.begin(detail));
     byId("strip").querySelector("a").href = signInAddress(urls.signIn);
   }
 
@@ -152,11 +157,12 @@ class ChatRoom extends HTMLElement {
     this.#room = name ? chat.hold(name, this.#conversation) : null;
     this.#conversation.show(this.#room, label, webAddress(this.getAttribute("link")));
     if (before && before !== this.#room) chat.release(before, this.#conversation);
+    this.#answering.take();
     if (name) this.#composer.show(name, label);
   }
 
   #post(content) {
-    this.#chat.post(this.#room, this.#conversation, content);
+    this.#chat.post(this.#room, this.#conversation, content, this.#answering.take());
     this.#conversation.follow();
   }
 

@@ -44,6 +44,7 @@ function composer(say) {
     "form",
     { class: "composer", id: "composer", part: "composer" },
     make("p", { class: "composer-state", id: "composer-state", role: "status", hidden: true }),
+    make("p", { class: "answering", id: "answering", role: "status", hidden: true }),
     make("label", { class: "visually-hidden", for: "composer-input", id: "composer-label" }),
     make("textarea", { id: "composer-input", rows: "1", dir: "auto", enterkeyhint: "send", ...describedBy }),
     make(

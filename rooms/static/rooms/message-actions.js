@@ -9,9 +9,12 @@
 import { blockAction } from "./blocks.js";
 import { deletionAction } from "./deletions.js";
 import { make } from "./dom.js";
+import { editAction } from "./edits.js";
+import { reactAction } from "./reactions.js";
+import { replyAction } from "./replies.js";
 import { reportAction } from "./reports.js";
 
-const ACTIONS = [reportAction, blockAction, deletionAction];
+const ACTIONS = [replyAction, reactAction, editAction, deletionAction, reportAction, blockAction];
 
 export class MessageActions {
   #say;

@@ -6,6 +6,8 @@
 import { paintAvatar } from "./avatar.js";
 import { make } from "./dom.js";
 import { textNodes } from "./message-text.js";
+import { reactionNodes, withReaction } from "./reactions.js";
+import { excerptOf, quoteNodes, quoteOf } from "./replies.js";
 import { isSameDay } from "./times.js";
 
 export const HISTORY_PAGE = 50;
@@ -18,14 +20,16 @@ export class MessageLog {
   loading = false;
   scrollTop = null; // where its reader was; null is the end
   #configuration;
+  #client;
   #actions;
   #blocks;
-  #entries = []; // {order, element, at, seq?, messageId?, clientId?, authorId?, noticeOf?}, by order
+  #entries = []; // {order, element, at, seq?, messageId?, message?, clientId?, authorId?, noticeOf?}, by order
   #bySeq = new Map();
   #unsent = new Map(); // clientId → entry
 
-  constructor(configuration, { actions, blocks }) {
+  constructor(configuration, { actions, blocks, client }) {
     this.#configuration = configuration;
+    this.#client = client;
     this.#actions = actions;
     this.#blocks = blocks;
   }
@@ -50,16 +54,16 @@ export class MessageLog {
 
   /** Shows a message; false when it was here already, or is my own that was waiting. */
   add(message) {
-    const { seq, messageId, clientId, user, content, timestamp, editedAt } = message;
+    const { seq, messageId, clientId, user, content, timestamp } = message;
     if (this.#bySeq.has(seq)) return false;
     if (user.id === this.#configuration.me.id && this.#unsent.has(clientId)) {
-      this.acknowledge(clientId, { seq, messageId, timestamp });
+      this.acknowledge(clientId, message);
       return false;
     }
     const entry = this.#message({ user, content, at: new Date(timestamp) });
     Object.assign(entry, { order: seq, seq, messageId });
-    if (editedAt) entry.element.querySelector(".content").append(this.#edited());
     this.#offerActions(entry, message);
+    this.#paintContent(entry);
     this.#bySeq.set(seq, entry);
     this.#insert(entry);
     this.#fold(entry);
@@ -67,9 +71,11 @@ export class MessageLog {
   }
 
   /** Shows my own message before the server has it. */
-  addUnsent({ clientId, content, onRetry, onEdit, onDiscard }) {
+  addUnsent({ clientId, content, answered, onRetry, onEdit, onDiscard }) {
     const entry = this.#message({ user: this.#configuration.me, content, at: new Date() });
-    Object.assign(entry, { order: Infinity, clientId, content });
+    const replyTo = answered ? quoteOf(answered) : undefined;
+    Object.assign(entry, { order: Infinity, clientId, content, replyTo });
+    entry.element.querySelector(".content").before(...quoteNodes(entry, this.#configuration));
     const retry = this.#button("retry", "tryAgain", () => (this.#wait(entry), onRetry()));
     const edit = this.#button("edit", "edit", () => (this.#remove(entry), onEdit()));
     const discard = this.#button("discard", "discard", () => (this.#remove(entry), onDiscard()));
@@ -92,7 +98,8 @@ export class MessageLog {
     this.#configuration.times.paint(entry.element.querySelector("time"), entry.at);
     entry.element.classList.remove("unsent", "failed");
     entry.element.querySelector(".delivery").remove();
-    this.#offerActions(entry, { ...ack, user: this.#configuration.me, content: entry.content });
+    const { content, replyTo } = entry;
+    this.#offerActions(entry, { replyTo, ...ack, user: this.#configuration.me, content });
     this.#bySeq.set(seq, entry);
     this.#insert(entry);
   }
@@ -112,10 +119,21 @@ export class MessageLog {
     this.#insert({ order: this.#newestSeq() + 0.5, element, at, noticeOf: user.id });
   }
 
-  /** Shows a message's new text; nothing when it is not on the page. */
-  edit({ messageId, content }) {
-    const entry = this.#entries.find((candidate) => candidate.messageId === messageId);
-    entry?.element.querySelector(".content").replaceChildren(textOf(content), this.#edited());
+  /** Shows a message as it is now; nothing when it is not on the page. */
+  edit(message) {
+    const entry = this.#entries.find((candidate) => candidate.messageId === message.messageId);
+    if (!entry) return;
+    Object.assign(entry.message, { reactions: [] }, message); // the one that its actions have
+    this.#paintContent(entry);
+    this.#requote([message.messageId], { excerpt: excerptOf(message.content) });
+  }
+
+  /** Shows that somebody has reacted to a message, or does not any more. */
+  react(reaction) {
+    const entry = this.#entries.find((candidate) => candidate.messageId === reaction.messageId);
+    if (!entry) return;
+    entry.message.reactions = withReaction(entry.message.reactions, reaction);
+    this.#paintReactions(entry);
   }
 
   /** Folds the messages of people who are blocked now, and unfolds the others. */
@@ -132,6 +150,17 @@ export class MessageLog {
       entry.element.querySelector(".author").textContent = username;
       paintAvatar(entry.element.querySelector(".avatar"), { ...shown, username });
     }
+    this.#renameInReactions(user.id, shown);
+  }
+
+  #renameInReactions(id, shown) {
+    for (const entry of this.#entries.filter(({ message }) => message?.reactions?.length)) {
+      for (const { users } of entry.message.reactions) {
+        const place = users.findIndex((user) => user.id === id);
+        if (place >= 0) users[place] = shown;
+      }
+      this.#paintReactions(entry);
+    }
   }
 
   /** Removes everything but unsent messages. */
@@ -143,13 +172,24 @@ export class MessageLog {
   delete(messageId) {
     const entry = this.#entries.find((candidate) => candidate.messageId === messageId);
     if (entry) this.#remove(entry);
+    this.#requote([messageId], { excerpt: undefined, deleted: true });
   }
 
   /** Removes messages by their ids, or all of a user that were there before this change. */
   deleteMany({ user, messageIds, changedSeq }) {
     const ids = new Set(messageIds);
     const isGone = (entry) => (user ? entry.authorId === user.id && entry.seq < changedSeq : ids.has(entry.messageId));
-    for (const entry of [...this.#entries]) if (isGone(entry)) this.#remove(entry);
+    const gone = this.#entries.filter(isGone);
+    for (const entry of gone) this.#remove(entry);
+    this.#requote(messageIds ?? gone.map(({ messageId }) => messageId), { excerpt: undefined, deleted: true });
+  }
+
+  /** Messages that answer these show them as they are now. */
+  #requote(messageIds, change) {
+    for (const entry of this.#entries.filter(({ message }) => messageIds.includes(message?.replyTo?.messageId))) {
+      entry.message.replyTo = { ...entry.message.replyTo, ...change };
+      this.#paintContent(entry);
+    }
   }
 
   /** Drops the oldest entries if there are too many; true when it did. */
@@ -195,8 +235,27 @@ export class MessageLog {
     entry.element.classList.toggle("continued", Boolean(sameTurn));
   }
 
-  #offerActions({ element }, message) {
-    element.querySelector(".said").append(...this.#actions.nodes(message));
+  #offerActions(entry, message) {
+    entry.message = { ...message };
+    entry.element.querySelector(".said").append(...this.#actions.nodes(entry.message));
+  }
+
+  #paintContent({ element, message }) {
+    const { content, editedAt } = message;
+    element.querySelector(".quote")?.remove();
+    element.querySelector(".content").before(...quoteNodes(message, this.#configuration));
+    const edited = editedAt ? [make("span", { class: "edited" }, ` ${this.#say("edited")}`)] : [];
+    element.querySelector(".content").replaceChildren(textOf(content), ...edited);
+    this.#paintReactions({ element, message });
+  }
+
+  #paintReactions({ element, message }) {
+    const focused = element.querySelector(".reaction:focus")?.textContent.split(" ")[0];
+    element.querySelector(".reactions")?.remove();
+    const tools = { client: this.#client, configuration: this.#configuration };
+    element.querySelector(".content").after(...reactionNodes(message, tools));
+    const buttons = [...element.querySelectorAll(".reaction")];
+    if (focused) buttons.find(({ textContent }) => textContent.startsWith(focused))?.focus();
   }
 
   #fold({ element, authorId }) {
@@ -245,10 +304,6 @@ export class MessageLog {
     const element = make("time");
     this.#configuration.times.paint(element, at);
     return element;
-  }
-
-  #edited() {
-    return make("span", { class: "edited" }, ` ${this.#say("edited")}`);
   }
 
   #day(date) {

@@ -83,12 +83,13 @@ export class SharedChat extends EventTarget {
     }
   }
 
-  /** Posts a message into this view's log, where it waits until the server has it. */
-  post(room, view, content) {
+  /** Posts a message, which may answer another one, into this view's log, where it waits until the server has it. */
+  post(room, view, content, answered = null) {
     const log = room.logOf(view);
     const clientId = newId();
+    const reply = answered ? { replyTo: answered.messageId } : {};
     const send = () =>
-      this.client.send("chat-message", { roomId: room.name, content, clientId }).then(
+      this.client.send("chat-message", { roomId: room.name, content, clientId, ...reply }).then(
         (ack) => {
           log.acknowledge(clientId, ack);
           this.#changed(room, () => room.posted());
@@ -99,7 +100,7 @@ export class SharedChat extends EventTarget {
         },
       );
     const onEdit = () => view.takeBack(room, content);
-    log.addUnsent({ clientId, content, onRetry: send, onEdit, onDiscard: () => view.paint(room) });
+    log.addUnsent({ clientId, content, answered, onRetry: send, onEdit, onDiscard: () => view.paint(room) });
     send();
   }
 
@@ -154,6 +155,7 @@ export class SharedChat extends EventTarget {
     on("chat-message", (room, message) => this.#received(room, message));
     on("room-message", (room, message) => this.#received(room, message));
     on("message-edited", (room, frame) => room.logs.forEach((log) => log.edit(frame)));
+    on("reaction", (room, frame) => room.logs.forEach((log) => log.react(frame)));
     on("message-deleted", (room, { messageId }) => this.#deleted(room, (log) => log.delete(messageId)));
     on("messages-deleted", (room, frame) => this.#deleted(room, (log) => log.deleteMany(frame)));
     on("room-reset", (room) => room.logs.forEach((log) => log.clear()));

@@ -43,11 +43,16 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "moderate": {"roomId": "r", "username": "u", "action": "kick"},
     "update-room": {"roomId": "r"},
     "close-room": {"roomId": "r"},
+    "edit-message": {"roomId": "r", "messageId": "7", "content": "c"},
+    "get-versions": {"roomId": "r", "messageId": "7"},
+    "react": {"roomId": "r", "messageId": "7", "emoji": "👍", "on": True},
+    "get-reactions": {"roomId": "r", "messageId": "7"},
+    "get-replies": {"roomId": "r", "messageId": "7"},
     "delete-message": {"roomId": "r", "messageId": "1"},
     "delete-messages": {"roomId": "r"},
 }
 # What some fields are limited to; the others may have any text.
-LIMITED = {"action": st.sampled_from(["kick", "ban"]), "messageId": st.just("7")}
+LIMITED = {"action": st.sampled_from(["kick", "ban"]), "messageId": st.just("7"), "emoji": st.just("👍")}
 
 
 @pytest.mark.parametrize("tag", SMALLEST)

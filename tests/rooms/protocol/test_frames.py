@@ -16,6 +16,7 @@ from rooms.protocol.frames.base import Frame, UserRef
 from rooms.protocol.frames.blocks import Blocks
 from rooms.protocol.frames.changes import MessageDeleted, MessageEdited
 from rooms.protocol.frames.deletions import MessagesDeleted
+from rooms.protocol.frames.edits import Version, Versions
 from rooms.protocol.frames.history import Heads, MessageBatch, MessageHistory
 from rooms.protocol.frames.invitations import Invitation
 from rooms.protocol.frames.members import Member, Members, RoomAdded, RoomOpened, RoomRemoved
@@ -23,6 +24,8 @@ from rooms.protocol.frames.moderation import MemberUpdated, RoomUpdated
 from rooms.protocol.frames.people import UserUpdated
 from rooms.protocol.frames.posting import ChatMessage, RoomMessage
 from rooms.protocol.frames.presence import OnlineUser, OnlineUsers, RoomMembers, UserJoined, UserLeft
+from rooms.protocol.frames.reactions import Reacted, ReactionKind, ReactionOf, Reactions
+from rooms.protocol.frames.replies import ReplyTo
 from rooms.protocol.frames.rooms import RoomCreated, RoomInfo, RoomJoined, RoomLeft, RoomRef, RoomsList, WholeRoom
 from rooms.protocol.frames.session import (
     Ack,
@@ -36,9 +39,11 @@ from rooms.protocol.frames.session import (
     SignedInUser,
     Welcome,
 )
+from rooms.protocol.frames.threads import Replies
 
 NOW = "2026-01-02T03:04:05.678Z"
 ALICE = UserRef("1", "alice")
+ALICE_JSON = '{"id":"1","username":"alice"}'
 HELLO: dict[str, Any] = {
     "room_id": "r", "user": ALICE, "content": "hi", "timestamp": NOW, "message_id": "9", "seq": 3, "changed_seq": 4
 }  # fmt: skip
@@ -126,6 +131,45 @@ GOLDEN: list[tuple[Frame, str]] = [
     (
         MessagesDeleted(room_id="r", changed_seq=4, message_ids=["7", "8"]),
         '{"type":"messages-deleted","roomId":"r","changedSeq":4,"messageIds":["7","8"]}',
+    ),
+    (
+        MessageEdited(
+            **HELLO,
+            reactions=[ReactionKind("👍", 1, [ALICE])],
+            reply_to=ReplyTo(message_id="7", root_id="5", seq=1, user=ALICE, excerpt="who?"),
+            reply_count=2,
+            last_reply_seq=6,
+        ),
+        (
+            f'{{"type":"message-edited",{HELLO_JSON},"reactions":[{{"emoji":"👍","count":1,"users":[{ALICE_JSON}]}}],'
+            f'"replyTo":{{"messageId":"7","rootId":"5","seq":1,"user":{ALICE_JSON},"excerpt":"who?"}},'
+            '"replyCount":2,"lastReplySeq":6}'
+        ),
+    ),
+    (
+        Versions(room_id="r", message_id="9", versions=[Version("c", NOW, NOW)]),
+        (
+            '{"type":"versions","roomId":"r","messageId":"9",'
+            f'"versions":[{{"content":"c","writtenAt":"{NOW}","replacedAt":"{NOW}"}}]}}'
+        ),
+    ),
+    (
+        Reacted(room_id="r", message_id="9", seq=3, changed_seq=4, user=ALICE, emoji="👍", on=True, count=1),
+        (
+            '{"type":"reaction","roomId":"r","messageId":"9","seq":3,"changedSeq":4,'
+            f'"user":{ALICE_JSON},"emoji":"👍","on":true,"count":1}}'
+        ),
+    ),
+    (
+        Reactions(room_id="r", message_id="9", reactions=[ReactionOf(ALICE, "👍", NOW)], next="3"),
+        (
+            '{"type":"reactions","roomId":"r","messageId":"9",'
+            f'"reactions":[{{"user":{ALICE_JSON},"emoji":"👍","timestamp":"{NOW}"}}],"next":"3"}}'
+        ),
+    ),
+    (
+        Replies(room_id="r", message_id="9", messages=[ChatMessage(**HELLO)]),
+        f'{{"type":"replies","roomId":"r","messageId":"9","messages":[{HELLO_CHAT}]}}',
     ),
     (RoomLeft(room_id="r"), '{"type":"room-left","roomId":"r"}'),
     (

@@ -14,7 +14,14 @@ from tests.support.rooms import Run, World
 
 NEW = [NewMessage(1, 1, "hi", "c"), NewMessage(2, 1, "hi", "d"), NewMessage(1, 1, "hi")]
 MOMENT = datetime(2026, 1, 2, tzinfo=UTC)
-TABLES = ("chat_rooms_room", "chat_rooms_message", "chat_rooms_membership", "chat_rooms_block", "chat_accounts_user")
+TABLES = (
+    "chat_rooms_room",
+    "chat_rooms_message",
+    "chat_rooms_reaction",
+    "chat_rooms_membership",
+    "chat_rooms_block",
+    "chat_accounts_user",
+)
 
 
 def lookup() -> None:
@@ -46,6 +53,11 @@ READS: dict[str, list[Callable[[], object]]] = {
         lambda: storage.page(room_id=1, limit=50, before=10, above=5),
     ],
     "bulk_deletions": [lambda: storage.bulk_deletions(room_id=1, after=1, up_to=9)],
+    "quoted": [lambda: storage.quoted([1, 2])],
+    "replies": [
+        lambda: storage.replies(root_id=1, limit=50),
+        lambda: storage.replies(root_id=1, limit=50, after=1, before=10, above=5),
+    ],
     "sign_in_state": [lambda: storage.sign_in_state(user_id=1)],
     "room_head": [lambda: storage.room_head(room_id=1)],
     "rooms_by_name": [
@@ -57,7 +69,9 @@ READS: dict[str, list[Callable[[], object]]] = {
 
 def test_every_function_of_storage_is_explained_here() -> None:
     functions = {name for name in storage.__all__ if name.islower()}
-    assert functions == set(READS) | {"dialect", "add_members", "message_ids"}
+    assert functions == set(READS) | {
+        "dialect", "add_members", "message_ids", "quote", "quotes", "reactions", "reaction_kinds", "reply_counts",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", READS)
@@ -79,6 +93,13 @@ def test_looking_up_new_messages_uses_indexes(run: Run, world: World) -> None:
     plans = run(explained, lookup)
     assert len(plans) >= 2, "access and the messages that are repeated"
     assert not [step for plan in plans for step in whole_tables(plan)]
+
+
+@pytest.mark.parametrize("read", [storage.reactions, storage.reaction_kinds, storage.reply_counts])
+def test_reading_reactions_and_counting_replies_uses_indexes(run: Run, world: World, read: Any) -> None:
+    """They are grouped by message: no more rows than the messages have."""
+    [plan] = run(explained, lambda: read([1, 2]))
+    assert not whole_tables(plan)
 
 
 def test_making_members_uses_indexes(run: Run, world: World) -> None:

@@ -1,0 +1,159 @@
+"""A page and the events after it make the same as a new page, under the rules of docs/protocol.md for clients."""
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from rooms.callers import Actor
+from rooms.live.events import Event
+from rooms.models import Message
+from rooms.services import changes, deletions, reactions
+from rooms.services.history import snapshot
+from rooms.services.posting import post_messages
+from tests.support.rooms import Run, World, frames
+
+STEPS = 60
+EMOJIS = ["👍", "🎉", "❤️"]
+EXCERPT_CHARS = 120
+Frame = dict[str, Any]
+
+
+class Page:
+    """What a client has on the screen: messages by id, as pages carry them."""
+
+    def __init__(self, messages: list[Frame]) -> None:
+        self.shown = {message["messageId"]: _plain(message) for message in messages}
+
+    def apply(self, frame: Frame) -> None:
+        match frame["type"]:
+            case "chat-message":
+                self._add(frame)
+            case "message-edited":
+                self._replace(frame)
+            case "message-deleted":
+                self._remove([frame["messageId"]])
+            case "messages-deleted":
+                self._remove(self._of(frame))
+            case "reaction":
+                self._react(frame)
+
+    def _add(self, frame: Frame) -> None:
+        self.shown[frame["messageId"]] = _plain(frame)
+        root = self.shown.get(frame.get("replyTo", {}).get("rootId"))
+        if root is not None and frame["seq"] > root.get("lastReplySeq", 0):
+            root["replyCount"] = root.get("replyCount", 0) + 1
+
+    def _replace(self, frame: Frame) -> None:
+        if (before := self.shown.get(frame["messageId"])) is None:
+            return
+        kept = {key: before[key] for key in ("replyCount", "lastReplySeq") if key in before}
+        self.shown[frame["messageId"]] = _plain(frame) | kept
+        for quote in self._quotes([frame["messageId"]]):
+            quote["excerpt"] = frame["content"][:EXCERPT_CHARS]
+
+    def _of(self, frame: Frame) -> list[str]:
+        if "messageIds" in frame:
+            return list(frame["messageIds"])
+        theirs = [one for one in self.shown.values() if one["user"] == frame["user"]]
+        return [one["messageId"] for one in theirs if one["seq"] < frame["changedSeq"]]
+
+    def _remove(self, ids: list[str]) -> None:
+        for message_id in ids:
+            gone = self.shown.pop(message_id, None)
+            root = self.shown.get(gone.get("replyTo", {}).get("rootId")) if gone else None
+            if root is not None:
+                root["replyCount"] -= 1
+        for quote in self._quotes(ids):
+            quote.pop("excerpt", None)
+            quote["deleted"] = True
+
+    def _quotes(self, ids: list[str]) -> list[Frame]:
+        return [one["replyTo"] for one in self.shown.values() if one.get("replyTo", {}).get("messageId") in ids]
+
+    def _react(self, frame: Frame) -> None:
+        message = self.shown[frame["messageId"]]
+        kinds = message.setdefault("reactions", [])
+        kind = next((one for one in kinds if one["emoji"] == frame["emoji"]), None)
+        if kind is None:
+            kind = {"emoji": frame["emoji"], "users": []}
+            kinds.append(kind)
+        kind["count"] = frame["count"]
+        others = [user for user in kind["users"] if user["id"] != frame["user"]["id"]]
+        kind["users"] = [*others, frame["user"]] if frame["on"] else others
+        message["reactions"] = [one for one in kinds if one["count"]]
+        message["changedSeq"] = frame["changedSeq"]
+
+    def settled(self) -> dict[str, Frame]:
+        """Without what is only kept to count by."""
+        found = {}
+        for message_id, message in self.shown.items():
+            seen = {key: value for key, value in message.items() if key != "lastReplySeq" and value}
+            found[message_id] = seen
+        return found
+
+
+def _plain(message: Frame) -> Frame:
+    return {key: value for key, value in message.items() if key != "type"}
+
+
+def act(dice: random.Random, world: World) -> None:
+    """One thing that somebody does in the lobby."""
+    rows = list(Message.objects.filter(room=world.room, deleted_at=None).order_by("seq").values_list("pk", flat=True))
+    user = dice.choice([world.alice, world.bob])
+    actor = Actor(user.pk, ("user",), "socket", user.username)
+    target = dice.choice(rows) if rows else None
+
+    def post(reply_to: int | None = None) -> None:
+        post_messages([world.new(f"text {dice.random()} " * 9, reply_to=reply_to, author_id=user.pk)])
+
+    def react() -> None:
+        fields = {"name": "lobby", "message_id": str(target), "emoji": dice.choice(EMOJIS)}
+        reactions.react(actor=actor, on=dice.random() < 0.6, **fields)
+
+    choices: dict[Callable[[], object], int] = {post: 4}
+    if target is not None:
+        choices |= {
+            lambda: post(target): 5,
+            react: 6,
+            lambda: changes.edit_message(message_id=target, content=f"edit {dice.random()}"): 3,
+            lambda: changes.delete_message(message_id=target): 1,
+            lambda: deletions.erase_list(actor=actor, room_id=world.room.pk, ids=dice.choices(rows, k=2)): 1,
+        }
+    if len(rows) > 20:
+        choices[lambda: deletions.erase_all_of(actor=actor, room_id=world.room.pk, user_id=user.pk)] = 1
+    [chosen] = dice.choices(list(choices), weights=list(choices.values()))
+    chosen()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_events_make_of_a_page_what_a_new_page_has(run: Run, world: World, published: list[Event], seed: int) -> None:
+    dice = random.Random(seed)
+
+    def messages(**fields: Any) -> list[Frame]:
+        read = snapshot(room=world.access(), **fields)
+        assert read is not None
+        found: list[Frame] = frames([Event("", read.history.payload)])[0]["messages"]
+        return found
+
+    for _ in range(10):
+        run(act, dice, world)
+    page, edge = Page(run(messages)), len(published)
+    for _ in range(STEPS // 3):
+        run(act, dice, world)
+    resumed, gap = Page(run(messages)), len(published)
+    for _ in range(STEPS // 3):
+        run(act, dice, world)
+    for frame in frames(published[edge:]):
+        page.apply(frame)
+    after = frames(published[gap - 1 : gap])[0]["changedSeq"]
+    for frame in run(messages, after=after):
+        resumed.apply(frame)
+    truth = Page(run(messages)).settled()
+    oldest = min(message["seq"] for message in truth.values())  # a page has the newest 50
+    for known in (page, resumed):
+        found = {key: value for key, value in known.settled().items() if value["seq"] >= oldest}
+        assert found.keys() == truth.keys()
+        for key, message in truth.items():
+            assert found[key] == message
