@@ -11,6 +11,8 @@ if TYPE_CHECKING:
         aban,
         add_member,
         adisconnect,
+        amark_read,
+        amark_unread,
         amoderate,
         anotify,
         apost_message,
@@ -18,8 +20,11 @@ if TYPE_CHECKING:
         aremove_member,
         aroom_for,
         aunban,
+        aunread,
         ban,
         disconnect,
+        mark_read,
+        mark_unread,
         moderate,
         notify,
         post_message,
@@ -27,12 +32,14 @@ if TYPE_CHECKING:
         remove_member,
         room_for,
         unban,
+        unread,
     )
 
 __all__ = [
-    "AuthExpired", "AuthRequired", "Caller", "ChatError", "Refused", "aadd_member", "aban", "add_member", "adisconnect",
-    "amoderate", "anotify", "apost_message", "arecheck", "aremove_member", "aroom_for", "aunban", "ban", "disconnect",
-    "moderate", "notify", "post_message", "recheck", "remove_member", "room_for", "unban",
+    "AuthExpired", "AuthRequired", "Caller", "ChatError", "Refused", "aadd_member", "aban", "add_member",
+    "adisconnect", "amark_read", "amark_unread", "amoderate", "anotify", "apost_message", "arecheck", "aremove_member",
+    "aroom_for", "aunban", "aunread", "ban", "disconnect", "mark_read", "mark_unread", "moderate", "notify",
+    "post_message", "recheck", "remove_member", "room_for", "unban", "unread",
 ]  # fmt: skip
 __version__ = "1.0.0"
 _MODULES = {"Caller": "callers", **dict.fromkeys(("AuthExpired", "AuthRequired", "ChatError", "Refused"), "errors")}

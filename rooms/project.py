@@ -13,12 +13,12 @@ from rooms import access, callers, storage
 from rooms.callers import CODE, Actor
 from rooms.conf import conf
 from rooms.errors import BadFrame, NoSuchRoom, TooLarge
-from rooms.live import control
+from rooms.live import control, roster
 from rooms.live.control import Notification
 from rooms.models import Room
 from rooms.protocol.codec import encode
 from rooms.protocol.frames.announcements import Notification as NotificationFrame
-from rooms.services import members, moderation, posting, rights, rooms, server_bans
+from rooms.services import marks, members, moderation, posting, rights, rooms, server_bans
 from rooms.services.publishing import publish_after_commit
 from rooms.storage import RoomAccess, StoredMessage
 
@@ -51,6 +51,22 @@ def add_member(room: Room | Model | str, user: Any) -> bool:
 def remove_member(room: Room | Model | str, user: Any) -> bool:
     """Ends a membership; False when there is none. Raises NoSuchRoom, and Conflict for the last owner."""
     return members.remove_member(actor=CODE, room=_access(room, user), user_id=user.pk)
+
+
+def mark_read(room: Room | Model | str, user: Any, seq: int) -> int:
+    """As this member: all up to `seq` was read; answers how far they have read now. Raises NoSuchRoom, Forbidden."""
+    actor = callers.actor(user, "code")
+    return marks.mark_one_read(actor=actor, name=_name(room), seq=seq, counts=roster.member_counts).seq
+
+
+def mark_unread(room: Room | Model | str, user: Any, seq: int) -> int:
+    """As this member: what is above `seq` is not read; answers how far they have read now."""
+    return marks.mark_unread(actor=callers.actor(user, "code"), name=_name(room), seq=seq).seq
+
+
+def unread(user: Any) -> dict[str, int]:
+    """How many messages this user has not read, of each room they are a member of, by its name; 100 stands for more."""
+    return {room.room_id: room.unread for room in marks.unread(user_id=user.pk)}
 
 
 def notify(user: Any, event: str, data: Any = None) -> None:
@@ -117,6 +133,8 @@ aadd_member = sync_to_async(add_member)
 aremove_member = sync_to_async(remove_member)
 aroom_for = sync_to_async(room_for)
 apost_message = sync_to_async(post_message)
+amark_read, amark_unread = sync_to_async(mark_read), sync_to_async(mark_unread)
+aunread = sync_to_async(unread)
 anotify = sync_to_async(notify)
 arecheck = sync_to_async(recheck)
 amoderate = sync_to_async(moderate)

@@ -5,6 +5,7 @@ from django.urls import include, path, re_path
 from rooms.api.blocks import BlocksView, BlockView
 from rooms.api.deletions import DeletionsView, MessageView
 from rooms.api.invitations import AcceptView, InvitationsView, InvitationView
+from rooms.api.marks import HiddenReadsView, MarkReadView, MarkUnreadView, ReadersView, UnreadView
 from rooms.api.members import MembershipView, MembersView
 from rooms.api.messages import MessagesView
 from rooms.api.moderation import BansView, ClosingView, DisconnectView, ModerationView, SettingsView, UnbanView
@@ -30,6 +31,13 @@ api = [
         name="api-invitation",
     ),
     re_path(r"^invitations/accept/?$", AcceptView.as_view(), name="api-accept"),
+    re_path(r"^unread/?$", UnreadView.as_view(), name="api-unread-rooms"),
+    re_path(r"^hidden-reads/?$", HiddenReadsView.as_view(), name="api-hidden-reads"),
+    re_path(r"^rooms/(?P<name>[^/]+)/read/?$", MarkReadView.as_view(), name="api-read"),
+    re_path(r"^rooms/(?P<name>[^/]+)/unread/?$", MarkUnreadView.as_view(), name="api-unread"),
+    re_path(
+        r"^rooms/(?P<name>[^/]+)/messages/(?P<message_id>[^/]+)/readers/?$", ReadersView.as_view(), name="api-readers"
+    ),
     re_path(
         r"^rooms/(?P<name>[^/]+)/messages/(?P<message_id>[^/]+)/report/?$",
         MessageReportView.as_view(),

@@ -121,6 +121,7 @@ def make_member(*, room_id: int, user_id: Any) -> bool:
             return False
         above = room.last_seq if room.history == Room.History.JOINED else 0
         values = {"role": Membership.Role.MEMBER, "visible_from_seq": above, "joined_at": timezone.now()}
+        values["read_seq"] = room.last_seq  # what was written before is nothing that the new member has missed
         Membership.objects.update_or_create(room=room, user_id=user_id, defaults=values)
         if above:
             announce([user_id])  # a connection that is still in the room from before must not show what is hidden now
@@ -187,7 +188,7 @@ def members(*, actor: Actor, name: str, after: str | None = None, limit: int = M
     shown = ~Q(role=NONE) | Q(banned_until__gt=now) if is_moderator else ~Q(role=NONE)
     found = Membership.objects.filter(shown, room_id=room.room_id).order_by("user_id")
     if after is not None:
-        found = found.filter(user_id__gt=_key(after))
+        found = found.filter(user_id__gt=user_key(after))
     values = found.values_list("user_id", "role", "muted_until", "banned_until")[: limit + 1]
     rows = [MemberRow(*row) for row in values]
     if not is_moderator:
@@ -221,7 +222,8 @@ def _current(row: MemberRow, now: datetime) -> MemberRow:
     )
 
 
-def _key(text: str) -> Any:
+def user_key(text: str) -> Any:
+    """A user's key by the id of frames; raises BadFrame."""
     try:
         return people.key_field().to_python(text)
     except ValidationError:

@@ -7,6 +7,7 @@ from rooms.protocol.frames import (
     deletions,
     history,
     invitations,
+    marks,
     members,
     moderation,
     people,
@@ -18,7 +19,7 @@ from rooms.protocol.frames import (
 from rooms.protocol.frames.base import Frame
 
 SUBJECTS = (
-    session, rooms, members, invitations, presence, people, posting, changes, deletions, moderation, history, blocks,
-    announcements,
+    session, rooms, members, invitations, presence, people, posting, changes, deletions, moderation, history, marks,
+    blocks, announcements,
 )  # fmt: skip
 FRAMES: tuple[type[Frame], ...] = tuple(frame for module in SUBJECTS for frame in module.FRAMES)

@@ -18,6 +18,7 @@ from rooms.protocol.frames.changes import MessageDeleted, MessageEdited
 from rooms.protocol.frames.deletions import MessagesDeleted
 from rooms.protocol.frames.history import Heads, MessageBatch, MessageHistory
 from rooms.protocol.frames.invitations import Invitation
+from rooms.protocol.frames.marks import Readers, ReadMarker, Unread, UnreadRooms
 from rooms.protocol.frames.members import Member, Members, RoomAdded, RoomOpened, RoomRemoved
 from rooms.protocol.frames.moderation import MemberUpdated, RoomUpdated
 from rooms.protocol.frames.people import UserUpdated
@@ -62,6 +63,18 @@ GOLDEN: list[tuple[Frame, str]] = [
     (
         Welcome(message="Hello", timestamp=NOW, server_time=NOW),
         f'{{"type":"welcome","message":"Hello","timestamp":"{NOW}","serverTime":"{NOW}"}}',
+    ),
+    (
+        ReadMarker(room_id="r", user=ALICE, seq=3, version=1),
+        '{"type":"read-marker","roomId":"r","user":{"id":"1","username":"alice"},"seq":3,"version":1}',
+    ),
+    (
+        UnreadRooms(rooms=[Unread(room_id="r", unread=2, read_seq=3, version=1, head_seq=9)]),
+        '{"type":"unread","rooms":[{"roomId":"r","unread":2,"readSeq":3,"version":1,"headSeq":9}]}',
+    ),
+    (
+        Readers(room_id="r", message_id="7", count=1, of=2, users=[ALICE]),
+        '{"type":"readers","roomId":"r","messageId":"7","count":1,"of":2,"users":[{"id":"1","username":"alice"}]}',
     ),
     (Blocks(users=[ALICE]), '{"type":"blocks","users":[{"id":"1","username":"alice"}]}'),
     (Pong(), '{"type":"pong"}'),
