@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         amark_unread,
         amoderate,
         anotify,
+        aopen_direct,
         apost_message,
         arecheck,
         aremove_member,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         mark_unread,
         moderate,
         notify,
+        open_direct,
         post_message,
         recheck,
         remove_member,
@@ -37,9 +39,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AuthExpired", "AuthRequired", "Caller", "ChatError", "Refused", "aadd_member", "aban", "add_member",
-    "adisconnect", "amark_read", "amark_unread", "amoderate", "anotify", "apost_message", "arecheck", "aremove_member",
-    "aroom_for", "aunban", "aunread", "ban", "disconnect", "mark_read", "mark_unread", "moderate", "notify",
-    "post_message", "recheck", "remove_member", "room_for", "unban", "unread",
+    "adisconnect", "amark_read", "amark_unread", "amoderate", "anotify", "aopen_direct", "apost_message", "arecheck",
+    "aremove_member", "aroom_for", "aunban", "aunread", "ban", "disconnect", "mark_read", "mark_unread", "moderate",
+    "notify", "open_direct", "post_message", "recheck", "remove_member", "room_for", "unban", "unread",
 ]  # fmt: skip
 __version__ = "1.0.0"
 _MODULES = {"Caller": "callers", **dict.fromkeys(("AuthExpired", "AuthRequired", "ChatError", "Refused"), "errors")}

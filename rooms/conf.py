@@ -206,6 +206,7 @@ class Conf:
     CHAT_MAX_NOTICED_MEMBERS = Number(100)  # above, members learn how many come and go, not who
     CHAT_MAX_RECEIPT_MEMBERS = Number(100)  # above, a room is not sent who has read what: 1,000 readers would get 1,000
     CHAT_MARKS_INTERVAL_MS = Number(1_000)  # what somebody reads within it is written once
+    CHAT_MAX_DIRECT_PEOPLE = Number(20)  # in one direct room: more want a name and a moderator
     CHAT_INVITATION_HOURS = Number(720)  # the longest that a link is valid: a month
     CHAT_LEAVE_DELAY_S = Number(2)  # a page that is reloaded has not left
     CHAT_DRAIN_S = Number(5)  # over which a stopping process closes its sockets

@@ -18,7 +18,7 @@ from rooms.live.control import Notification
 from rooms.models import Room
 from rooms.protocol.codec import encode
 from rooms.protocol.frames.announcements import Notification as NotificationFrame
-from rooms.services import marks, members, moderation, posting, rights, rooms, server_bans
+from rooms.services import direct, marks, members, moderation, posting, rights, rooms, server_bans
 from rooms.services.publishing import publish_after_commit
 from rooms.storage import RoomAccess, StoredMessage
 
@@ -51,6 +51,12 @@ def add_member(room: Room | Model | str, user: Any) -> bool:
 def remove_member(room: Room | Model | str, user: Any) -> bool:
     """Ends a membership; False when there is none. Raises NoSuchRoom, and Conflict for the last owner."""
     return members.remove_member(actor=CODE, room=_access(room, user), user_id=user.pk)
+
+
+def open_direct(user: Any, *others: Any) -> Room:
+    """The direct room of these people, made in the name of the first if there is none. Raises Blocked, NoSuchUser."""
+    actor = callers.actor(user, "code")
+    return Room.objects.get(pk=direct.open_with(actor=actor, user_ids=[one.pk for one in others]).room_id)
 
 
 def mark_read(room: Room | Model | str, user: Any, seq: int) -> int:
@@ -134,6 +140,7 @@ aremove_member = sync_to_async(remove_member)
 aroom_for = sync_to_async(room_for)
 apost_message = sync_to_async(post_message)
 amark_read, amark_unread = sync_to_async(mark_read), sync_to_async(mark_unread)
+aopen_direct = sync_to_async(open_direct)
 aunread = sync_to_async(unread)
 anotify = sync_to_async(notify)
 arecheck = sync_to_async(recheck)

@@ -4,6 +4,7 @@ from django.urls import include, path, re_path
 
 from rooms.api.blocks import BlocksView, BlockView
 from rooms.api.deletions import DeletionsView, MessageView
+from rooms.api.direct import DirectView
 from rooms.api.invitations import AcceptView, InvitationsView, InvitationView
 from rooms.api.marks import HiddenReadsView, MarkReadView, MarkUnreadView, ReadersView, UnreadView
 from rooms.api.members import MembershipView, MembersView
@@ -31,6 +32,7 @@ api = [
         name="api-invitation",
     ),
     re_path(r"^invitations/accept/?$", AcceptView.as_view(), name="api-accept"),
+    re_path(r"^direct/?$", DirectView.as_view(), name="api-direct"),
     re_path(r"^unread/?$", UnreadView.as_view(), name="api-unread-rooms"),
     re_path(r"^hidden-reads/?$", HiddenReadsView.as_view(), name="api-hidden-reads"),
     re_path(r"^rooms/(?P<name>[^/]+)/read/?$", MarkReadView.as_view(), name="api-read"),

@@ -12,7 +12,7 @@ from rooms.live.events import Encoded
 from rooms.live.presence import Presence
 from rooms.protocol.codec import encode
 from rooms.protocol.frames.members import RoomAdded
-from rooms.services.rooms import whole_room
+from rooms.services.direct import whole_rooms
 from rooms.storage import RoomEntry
 
 ROOMS = "rooms"  # the addition that a client accepts who is sent whole rooms
@@ -53,10 +53,11 @@ async def room_added(connections: Mapping[str, Connection], presence: Presence, 
     try:
         room: RoomEntry = await database.call(access.entry_by_id, user_id, room_id)
         counts = await presence.counts([room_id])
+        [whole] = await database.call(whole_rooms, [room], counts)
     except ChatError:
         return
     if room.role is not None:
-        send(connections, key, Encoded(encode(RoomAdded(room=whole_room(room, counts[room_id])))), ROOMS)
+        send(connections, key, Encoded(encode(RoomAdded(room=whole))), ROOMS)
 
 
 def _of_user(connections: Mapping[str, Connection], key: str, accept: str) -> list[Connection]:

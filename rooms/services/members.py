@@ -31,6 +31,7 @@ from rooms.services.rights import announce
 from rooms.storage import RoomAccess
 
 NONE, OWNER = Membership.Role.NONE, Membership.Role.OWNER
+DIRECT = "Nobody comes into a direct room or leaves it"
 INVITING = (Room.Kind.PUBLIC, Room.Kind.PRIVATE)
 GONE = Shown("deleted user")
 
@@ -67,7 +68,7 @@ def unfollow(*, actor: Actor, name: str) -> RoomAccess:
     """
     room = access.authorize(actor, name, Action.READ)
     if room.kind == Room.Kind.DIRECT:
-        raise Forbidden("Nobody leaves a direct room")
+        raise Forbidden(DIRECT)
     end_membership(room_id=room.room_id, user_id=actor.user_id)
     return room
 
@@ -87,7 +88,9 @@ def invite(*, actor: Actor, name: str, username: str) -> RoomAccess:
 
 
 def add_member(*, actor: Actor, room: RoomAccess, user_id: Any) -> bool:
-    """The same for who has decided it already; False when they are a member."""
+    """The same for who has decided it already; False when they are a member. Raises Forbidden in a direct room."""
+    if room.kind == Room.Kind.DIRECT:
+        raise Forbidden(DIRECT)
     with transaction.atomic():
         is_new = make_member(room_id=room.room_id, user_id=user_id)
         if is_new:
@@ -96,7 +99,9 @@ def add_member(*, actor: Actor, room: RoomAccess, user_id: Any) -> bool:
 
 
 def remove_member(*, actor: Actor, room: RoomAccess, user_id: Any) -> bool:
-    """Ends somebody's membership for who has decided it; False when there is none. Raises Conflict."""
+    """Ends somebody's membership for who has decided it; False when there is none. Raises Conflict, Forbidden."""
+    if room.kind == Room.Kind.DIRECT:
+        raise Forbidden(DIRECT)
     with transaction.atomic():
         is_ended = end_membership(room_id=room.room_id, user_id=user_id)
         if is_ended:

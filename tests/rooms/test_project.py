@@ -26,6 +26,14 @@ def test_the_projects_code_makes_members_and_ends_it(people: SimpleNamespace) ->
     assert list(entries) == [("invite", "code", None, "bob"), ("remove", "code", None, "bob")]
 
 
+def test_it_opens_direct_rooms(people: SimpleNamespace) -> None:
+    room = rooms.open_direct(people.alice, people.bob)
+    assert rooms.open_direct(people.bob, people.alice) == room
+    assert rooms.post_message(room, people.bob, "hi").room_id == room.pk
+    with pytest.raises(Forbidden):
+        rooms.add_member(room, people.carol)
+
+
 def test_it_reads_for_a_member(people: SimpleNamespace) -> None:
     room = make_room("lobby")
     rooms.add_member(room, people.bob)
