@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         arecheck,
         aremove_member,
         aroom_for,
+        ashow_typing,
         aunban,
         aunread,
         ban,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
         recheck,
         remove_member,
         room_for,
+        show_typing,
         unban,
         unread,
     )
@@ -40,8 +42,9 @@ if TYPE_CHECKING:
 __all__ = [
     "AuthExpired", "AuthRequired", "Caller", "ChatError", "Refused", "aadd_member", "aban", "add_member",
     "adisconnect", "amark_read", "amark_unread", "amoderate", "anotify", "aopen_direct", "apost_message", "arecheck",
-    "aremove_member", "aroom_for", "aunban", "aunread", "ban", "disconnect", "mark_read", "mark_unread", "moderate",
-    "notify", "open_direct", "post_message", "recheck", "remove_member", "room_for", "unban", "unread",
+    "aremove_member", "aroom_for", "ashow_typing", "aunban", "aunread", "ban", "disconnect", "mark_read",
+    "mark_unread", "moderate", "notify", "open_direct", "post_message", "recheck", "remove_member", "room_for",
+    "show_typing", "unban", "unread",
 ]  # fmt: skip
 __version__ = "1.0.0"
 _MODULES = {"Caller": "callers", **dict.fromkeys(("AuthExpired", "AuthRequired", "ChatError", "Refused"), "errors")}

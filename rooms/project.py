@@ -18,7 +18,7 @@ from rooms.live.control import Notification
 from rooms.models import Room
 from rooms.protocol.codec import encode
 from rooms.protocol.frames.announcements import Notification as NotificationFrame
-from rooms.services import direct, marks, members, moderation, posting, rights, rooms, server_bans
+from rooms.services import direct, marks, members, moderation, posting, rights, rooms, server_bans, typing
 from rooms.services.publishing import publish_after_commit
 from rooms.storage import RoomAccess, StoredMessage
 
@@ -73,6 +73,12 @@ def mark_unread(room: Room | Model | str, user: Any, seq: int) -> int:
 def unread(user: Any) -> dict[str, int]:
     """How many messages this user has not read, of each room they are a member of, by its name; 100 stands for more."""
     return {room.room_id: room.unread for room in marks.unread(user_id=user.pk)}
+
+
+def show_typing(room: Room | Model | str, user: Any, *, on: bool = True) -> None:
+    """Shows those in the room that this user is typing, for CHAT_TYPING_S; raises what would refuse their message."""
+    actor = callers.actor(user, "code")
+    typing.show_typing(actor=actor, name=_name(room), on=on, counts=roster.member_counts)
 
 
 def notify(user: Any, event: str, data: Any = None) -> None:
@@ -141,6 +147,7 @@ aroom_for = sync_to_async(room_for)
 apost_message = sync_to_async(post_message)
 amark_read, amark_unread = sync_to_async(mark_read), sync_to_async(mark_unread)
 aopen_direct = sync_to_async(open_direct)
+ashow_typing = sync_to_async(show_typing)
 aunread = sync_to_async(unread)
 anotify = sync_to_async(notify)
 arecheck = sync_to_async(recheck)

@@ -13,6 +13,7 @@ from rooms.api.moderation import BansView, ClosingView, DisconnectView, Moderati
 from rooms.api.presence import OnlineView
 from rooms.api.reports import MessageReportView, UserReportView
 from rooms.api.rooms import RoomsView, RoomView
+from rooms.api.typing import TypingView
 from rooms.refusals import not_found
 from rooms.web import invitations, views
 
@@ -36,6 +37,7 @@ api = [
     re_path(r"^unread/?$", UnreadView.as_view(), name="api-unread-rooms"),
     re_path(r"^hidden-reads/?$", HiddenReadsView.as_view(), name="api-hidden-reads"),
     re_path(r"^rooms/(?P<name>[^/]+)/read/?$", MarkReadView.as_view(), name="api-read"),
+    re_path(r"^rooms/(?P<name>[^/]+)/typing/?$", TypingView.as_view(), name="api-typing"),
     re_path(r"^rooms/(?P<name>[^/]+)/unread/?$", MarkUnreadView.as_view(), name="api-unread"),
     re_path(
         r"^rooms/(?P<name>[^/]+)/messages/(?P<message_id>[^/]+)/readers/?$", ReadersView.as_view(), name="api-readers"

@@ -73,12 +73,12 @@ OTHER_COMMANDS = {  # of the rank of a visitor or member: tests of their own sub
     "ping", "auth", "compressed", "create-room", "join-room", "leave-room", "get-rooms", "get-history",
     "get-online-users", "chat", "admin-broadcast", "chat-message", "room-message", "follow-room", "unfollow-room",
     "get-members", "invite", "create-invitation", "accept-invitation", "report-message", "report-user", "block-user",
-    "get-blocks", "mark-read", "open-direct", "get-unread", "get-readers", "hide-reads",
+    "get-blocks", "mark-read", "open-direct", "typing", "get-unread", "get-readers", "hide-reads",
 }  # fmt: skip
 OTHER_ROUTES = {
     "api-online", "api-rooms", "api-messages", "api-room", "api-members", "api-membership", "api-invitations",
     "api-invitation", "api-accept", "api-report-message", "api-report-user", "api-blocks", "api-block",
-    "api-direct", "api-unread-rooms", "api-read", "api-readers", "api-hidden-reads",
+    "api-direct", "api-typing", "api-unread-rooms", "api-read", "api-readers", "api-hidden-reads",
 }  # fmt: skip
 OF_THE_CHAT = {"api-bans", "api-unbans", "api-disconnections"}  # below
 

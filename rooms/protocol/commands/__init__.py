@@ -15,6 +15,7 @@ from rooms.protocol.commands import (
     reports,
     rooms,
     session,
+    typing,
 )
 from rooms.protocol.commands.base import Command
 
@@ -27,6 +28,7 @@ COMMANDS: tuple[type[Command], ...] = tuple(
         invitations,
         direct,
         posting,
+        typing,
         deletions,
         moderation,
         history,

@@ -15,11 +15,12 @@ from rooms.protocol.frames import (
     presence,
     rooms,
     session,
+    typing,
 )
 from rooms.protocol.frames.base import Frame
 
 SUBJECTS = (
-    session, rooms, members, invitations, presence, people, posting, changes, deletions, moderation, history, marks,
-    blocks, announcements,
+    session, rooms, members, invitations, presence, people, posting, typing, changes, deletions, moderation, history,
+    marks, blocks, announcements,
 )  # fmt: skip
 FRAMES: tuple[type[Frame], ...] = tuple(frame for module in SUBJECTS for frame in module.FRAMES)

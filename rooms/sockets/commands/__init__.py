@@ -24,6 +24,7 @@ from rooms.sockets.commands import (
     reports,
     rooms,
     session,
+    typing,
 )
 
 Handler = Callable[[Node, Connection, Any], Awaitable[None] | None]
@@ -36,6 +37,7 @@ HANDLERS: dict[type[Command], Handler] = {
         invitations,
         direct,
         posting,
+        typing,
         deletions,
         moderation,
         history,

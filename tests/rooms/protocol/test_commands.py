@@ -39,6 +39,7 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "report-user": {"username": "u", "reason": "r"},
     "block-user": {"username": "u", "on": True},
     "get-blocks": {},
+    "typing": {"roomId": "r"},
     "open-direct": {"users": ["u"]},
     "mark-read": {"roomId": "r", "seq": 1},
     "mark-unread": {"roomId": "r", "seq": 1},

@@ -37,6 +37,7 @@ from rooms.protocol.frames.session import (
     SignedInUser,
     Welcome,
 )
+from rooms.protocol.frames.typing import Typing
 
 NOW = "2026-01-02T03:04:05.678Z"
 ALICE = UserRef("1", "alice")
@@ -75,6 +76,10 @@ GOLDEN: list[tuple[Frame, str]] = [
     (
         Readers(room_id="r", message_id="7", count=1, of=2, users=[ALICE]),
         '{"type":"readers","roomId":"r","messageId":"7","count":1,"of":2,"users":[{"id":"1","username":"alice"}]}',
+    ),
+    (
+        Typing(room_id="r", user=ALICE, on=True, expires_in_ms=15_000),
+        '{"type":"typing","roomId":"r","user":{"id":"1","username":"alice"},"on":true,"expiresInMs":15000}',
     ),
     (Blocks(users=[ALICE]), '{"type":"blocks","users":[{"id":"1","username":"alice"}]}'),
     (Pong(), '{"type":"pong"}'),

@@ -58,8 +58,8 @@ def test_those_who_open_it_at_once_find_one(run: Run, world: World, writers: Wri
     def attempt(user: Any, name: str, writer: Any) -> None:
         found.append(opened(writer.run, user, name).room_id)
 
-    several = [(world.alice, "bob"), (world.bob, "alice")] * 2
-    at_once(*[lambda one=one, writer=writers(): attempt(*one, writer) for one in several])
+    several = [(*one, writers()) for one in [(world.alice, "bob"), (world.bob, "alice")] * 2]
+    at_once(*[lambda one=one: attempt(*one) for one in several])
     assert len(found) == 4
     assert len(set(found)) == 1
     assert run(Room.objects.filter(kind="direct").count) == 1
