@@ -67,8 +67,6 @@ def unfollow(*, actor: Actor, name: str) -> RoomAccess:
     Raises Conflict for the last owner, Forbidden in a direct room.
     """
     room = access.authorize(actor, name, Action.READ)
-    if room.kind == Room.Kind.DIRECT:
-        raise Forbidden(DIRECT)
     end_membership(room_id=room.room_id, user_id=actor.user_id)
     return room
 
@@ -89,8 +87,6 @@ def invite(*, actor: Actor, name: str, username: str) -> RoomAccess:
 
 def add_member(*, actor: Actor, room: RoomAccess, user_id: Any) -> bool:
     """The same for who has decided it already; False when they are a member. Raises Forbidden in a direct room."""
-    if room.kind == Room.Kind.DIRECT:
-        raise Forbidden(DIRECT)
     with transaction.atomic():
         is_new = make_member(room_id=room.room_id, user_id=user_id)
         if is_new:
@@ -100,8 +96,6 @@ def add_member(*, actor: Actor, room: RoomAccess, user_id: Any) -> bool:
 
 def remove_member(*, actor: Actor, room: RoomAccess, user_id: Any) -> bool:
     """Ends somebody's membership for who has decided it; False when there is none. Raises Conflict, Forbidden."""
-    if room.kind == Room.Kind.DIRECT:
-        raise Forbidden(DIRECT)
     with transaction.atomic():
         is_ended = end_membership(room_id=room.room_id, user_id=user_id)
         if is_ended:
@@ -124,6 +118,8 @@ def make_member(*, room_id: int, user_id: Any) -> bool:
         room = _locked(room_id)
         if Membership.objects.filter(room=room, user_id=user_id).exclude(role=NONE).exists():
             return False
+        if room.kind == Room.Kind.DIRECT:
+            raise Forbidden(DIRECT)
         above = room.last_seq if room.history == Room.History.JOINED else 0
         values = {"role": Membership.Role.MEMBER, "visible_from_seq": above, "joined_at": timezone.now()}
         values["read_seq"] = room.last_seq  # what was written before is nothing that the new member has missed
@@ -142,6 +138,8 @@ def end_membership(*, room_id: int, user_id: Any) -> bool:
         membership = found.first()
         if membership is None:
             return False
+        if room.kind == Room.Kind.DIRECT:
+            raise Forbidden(DIRECT)
         if membership.role == OWNER:
             _require_another_owner(room_id=room_id, user_id=user_id)
         found.update(role=NONE)

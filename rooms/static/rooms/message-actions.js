@@ -9,9 +9,10 @@
 import { blockAction } from "./blocks.js";
 import { deletionAction } from "./deletions.js";
 import { make } from "./dom.js";
+import { unreadAction } from "./reading.js";
 import { reportAction } from "./reports.js";
 
-const ACTIONS = [reportAction, blockAction, deletionAction];
+const ACTIONS = [reportAction, blockAction, deletionAction, unreadAction];
 
 export class MessageActions {
   #say;

@@ -108,9 +108,9 @@ def test_nobody_else_knows_of_it_comes_in_or_leaves(run: Run, world: World) -> N
         run(invite, actor=by(world.alice), name=room.name, username="carol")
     with pytest.raises(Forbidden):
         run(unfollow, actor=by(world.alice), name=room.name)
-    for act in (add_member, remove_member):
+    for act, user in [(add_member, carol), (remove_member, world.bob)]:
         with pytest.raises(Forbidden):
-            run(act, actor=by(world.alice), room=room, user_id=carol.pk)
+            run(act, actor=by(world.alice), room=room, user_id=user.pk)
 
 
 @pytest.mark.parametrize("names", [["nobody"], ["bob", "nobody"], ["gone"]])
