@@ -88,7 +88,7 @@ export function unreadAction(chat) {
   const { me, say } = chat.configuration;
   return {
     label: () => say("markUnread"),
-    when: ({ user, roomId }) => user.id !== me.id && chat.rooms.has(roomId),
+    when: ({ user, roomId }) => user.id !== me.id && Boolean(chat.rooms.get(roomId)?.role),
     run: ({ roomId, seq }, near) => chat.reading.keepUnread(chat.rooms.get(roomId), seq, near),
   };
 }
