@@ -32,6 +32,7 @@ class Action(StrEnum):
     DELETE_OWN = "delete-own"  # one's own message
     FOLLOW = "follow"  # become a member
     REPORT = "report"
+    MARK = "mark"  # how far one has read, as a member
     INVITE = "invite"
     DELETE = "delete"  # messages of others
     SEE_VERSIONS = "see-versions"  # what edited messages said before
@@ -54,6 +55,7 @@ LOWEST: Mapping[Action, Rank] = {
     Action.DELETE_OWN: Rank.VISITOR,
     Action.FOLLOW: Rank.VISITOR,
     Action.REPORT: Rank.VISITOR,
+    Action.MARK: Rank.MEMBER,
     Action.INVITE: Rank.MEMBER,
     Action.DELETE: Rank.MODERATOR,
     Action.SEE_VERSIONS: Rank.MODERATOR,
@@ -199,11 +201,12 @@ def _visible(user_id: Any, after: str, limit: int | None) -> Iterator[RoomEntry]
     now = timezone.now()
     while True:
         rooms = storage.rooms_by_name(user_id=user_id, after=after, limit=limit)
-        yield from (room for room in rooms if refusal(room, Action.READ, now) is None and _is_listed(user_id, room))
+        yield from (room for room in rooms if refusal(room, Action.READ, now) is None and is_listed(user_id, room))
         if limit is None or len(rooms) < limit:
             return
         after = rooms[-1].name
 
 
-def _is_listed(user_id: Any, room: RoomEntry) -> bool:
+def is_listed(user_id: Any, room: RoomAccess) -> bool:
+    """Whether the object of a room, if it has one, lets the user know of it."""
     return room.kind != Room.Kind.OBJECT or objects.may_see(user_id, room.room_id)

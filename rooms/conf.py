@@ -195,6 +195,7 @@ class Conf:
     CHAT_RATE_JOINS = RateLimit("5/s burst 200")  # and leaves, of a user: two pages reconnect to 100 rooms each
     CHAT_RATE_NEW_ROOMS = RateLimit("1/min burst 10")  # of a user
     CHAT_RATE_READS = RateLimit("2/s burst 20")  # of pages, by a user
+    CHAT_RATE_TYPING = RateLimit("1/s burst 10")  # of a user, in all rooms: clients say so every 8 s
     CHAT_RATE_BROADCASTS = RateLimit("1/s burst 5")  # to everybody, by a user
     CHAT_RATE_REQUESTS = RateLimit("5/s burst 50")  # of any other kind, of a user
     CHAT_RATE_FRAMES = RateLimit("50/s burst 200")  # of any kind, of a connection
@@ -222,6 +223,11 @@ class Conf:
 
     # --- Presence and processes ---------------------------------------------------------------------------------------
     CHAT_MAX_NOTICED_MEMBERS = Number(100)  # above, members learn how many come and go, not who
+    CHAT_MAX_RECEIPT_MEMBERS = Number(100)  # above, a room is not sent who has read what: 1,000 readers would get 1,000
+    CHAT_MARKS_INTERVAL_MS = Number(1_000)  # what somebody reads within it is written once
+    CHAT_MAX_TYPING_MEMBERS = Number(100)  # above, a room is not sent who is typing
+    CHAT_TYPING_S = Number(15)  # somebody shows as typing: twice as long as clients wait to say so again
+    CHAT_MAX_DIRECT_PEOPLE = Number(20)  # in one direct room: more want a name and a moderator
     CHAT_INVITATION_HOURS = Number(720)  # the longest that a link is valid: a month
     CHAT_LEAVE_DELAY_S = Number(2)  # a page that is reloaded has not left
     CHAT_DRAIN_S = Number(5)  # over which a stopping process closes its sockets

@@ -13,12 +13,25 @@ from rooms import access, callers, storage
 from rooms.callers import CODE, Actor
 from rooms.conf import conf
 from rooms.errors import BadFrame, NoSuchRoom, TooLarge
-from rooms.live import control
+from rooms.live import control, roster
 from rooms.live.control import Notification
 from rooms.models import Room
 from rooms.protocol.codec import encode
 from rooms.protocol.frames.announcements import Notification as NotificationFrame
-from rooms.services import deletions, edits, members, moderation, posting, reactions, rights, rooms, server_bans
+from rooms.services import (
+    deletions,
+    direct,
+    edits,
+    marks,
+    members,
+    moderation,
+    posting,
+    reactions,
+    rights,
+    rooms,
+    server_bans,
+    typing,
+)
 from rooms.services.publishing import publish_after_commit
 from rooms.storage import RoomAccess, StoredMessage
 
@@ -89,6 +102,34 @@ def remove_member(room: Room | Model | str, user: Any) -> bool:
     return members.remove_member(actor=CODE, room=_access(room, user), user_id=user.pk)
 
 
+def open_direct(user: Any, *others: Any) -> Room:
+    """The direct room of these people, made in the name of the first if there is none. Raises Blocked, NoSuchUser."""
+    actor = callers.actor(user, "code")
+    return Room.objects.get(pk=direct.open_with(actor=actor, user_ids=[one.pk for one in others]).room_id)
+
+
+def mark_read(room: Room | Model | str, user: Any, seq: int) -> int:
+    """As this member: all up to `seq` was read; answers how far they have read now. Raises NoSuchRoom, Forbidden."""
+    actor = callers.actor(user, "code")
+    return marks.mark_one_read(actor=actor, name=_name(room), seq=seq, counts=roster.member_counts).seq
+
+
+def mark_unread(room: Room | Model | str, user: Any, seq: int) -> int:
+    """As this member: what is above `seq` is not read; answers how far they have read now."""
+    return marks.mark_unread(actor=callers.actor(user, "code"), name=_name(room), seq=seq).seq
+
+
+def unread(user: Any) -> dict[str, int]:
+    """How many messages this user has not read, of each room they are a member of, by its name; 100 stands for more."""
+    return {room.room_id: room.unread for room in marks.unread(user_id=user.pk)}
+
+
+def show_typing(room: Room | Model | str, user: Any, *, on: bool = True) -> None:
+    """Shows those in the room that this user is typing, for CHAT_TYPING_S; raises what would refuse their message."""
+    actor = callers.actor(user, "code")
+    typing.show_typing(actor=actor, name=_name(room), on=on, counts=roster.member_counts)
+
+
 def notify(user: Any, event: str, data: Any = None) -> None:
     """Sends a `notification` frame to every open page and socket of this user. It is not stored.
 
@@ -156,6 +197,10 @@ apost_message = sync_to_async(post_message)
 aedit_message = sync_to_async(edit_message)
 adelete_message = sync_to_async(delete_message)
 areact = sync_to_async(react)
+amark_read, amark_unread = sync_to_async(mark_read), sync_to_async(mark_unread)
+aopen_direct = sync_to_async(open_direct)
+ashow_typing = sync_to_async(show_typing)
+aunread = sync_to_async(unread)
 anotify = sync_to_async(notify)
 arecheck = sync_to_async(recheck)
 amoderate = sync_to_async(moderate)

@@ -4,8 +4,10 @@ from django.urls import include, path, re_path
 
 from rooms.api.blocks import BlocksView, BlockView
 from rooms.api.deletions import DeletionsView
+from rooms.api.direct import DirectView
 from rooms.api.edits import MessageView, VersionsView
 from rooms.api.invitations import AcceptView, InvitationsView, InvitationView
+from rooms.api.marks import HiddenReadsView, MarkReadView, MarkUnreadView, ReadersView, UnreadView
 from rooms.api.members import MembershipView, MembersView
 from rooms.api.messages import MessagesView
 from rooms.api.moderation import BansView, ClosingView, DisconnectView, ModerationView, SettingsView, UnbanView
@@ -14,6 +16,7 @@ from rooms.api.reactions import ReactionsView
 from rooms.api.replies import RepliesView
 from rooms.api.reports import MessageReportView, UserReportView
 from rooms.api.rooms import RoomsView, RoomView
+from rooms.api.typing import TypingView
 from rooms.refusals import not_found
 from rooms.web import invitations, views
 
@@ -33,6 +36,15 @@ api = [
         name="api-invitation",
     ),
     re_path(r"^invitations/accept/?$", AcceptView.as_view(), name="api-accept"),
+    re_path(r"^direct/?$", DirectView.as_view(), name="api-direct"),
+    re_path(r"^unread/?$", UnreadView.as_view(), name="api-unread-rooms"),
+    re_path(r"^hidden-reads/?$", HiddenReadsView.as_view(), name="api-hidden-reads"),
+    re_path(r"^rooms/(?P<name>[^/]+)/read/?$", MarkReadView.as_view(), name="api-read"),
+    re_path(r"^rooms/(?P<name>[^/]+)/typing/?$", TypingView.as_view(), name="api-typing"),
+    re_path(r"^rooms/(?P<name>[^/]+)/unread/?$", MarkUnreadView.as_view(), name="api-unread"),
+    re_path(
+        r"^rooms/(?P<name>[^/]+)/messages/(?P<message_id>[^/]+)/readers/?$", ReadersView.as_view(), name="api-readers"
+    ),
     re_path(
         r"^rooms/(?P<name>[^/]+)/messages/(?P<message_id>[^/]+)/report/?$",
         MessageReportView.as_view(),

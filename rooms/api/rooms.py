@@ -1,7 +1,7 @@
 """Listing, creating and showing rooms."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, NamedTuple, cast
 
 import msgspec
 from drf_spectacular.utils import extend_schema
@@ -12,13 +12,14 @@ from rooms import access, rest
 from rooms.api.base import View
 from rooms.live import roster
 from rooms.openapi import parameters, responses
+from rooms.protocol.frames.base import UserRef
 from rooms.protocol.rules import timestamp
-from rooms.services import rooms
+from rooms.services import direct, rooms
 from rooms.storage import RoomEntry
 
 Title = Annotated[str, msgspec.Meta(max_length=200, pattern=r"^[^\x00]*$")]
 After = Annotated[str, msgspec.Meta(max_length=80, pattern=r"^[^\x00]*$")]
-NewKind = Literal["public", "private", "direct"]
+NewKind = Literal["public", "private"]
 Kind = Literal["public", "private", "direct", "object"]
 History = Literal["all", "joined"]
 
@@ -41,7 +42,8 @@ class RoomDetail(msgspec.Struct, rename="camel"):
     """`id` is the room's name, as in the socket's frames; `memberCount` counts who is there now.
 
     `link` leads to the page of the object that the room belongs to, if it belongs to one. `role` and `level` are those
-    of the caller as a member; new members see `all` of the `history`, or what was written since they `joined`.
+    of the caller as a member; new members see `all` of the `history`, or what was written since they `joined`. A direct
+    room has `members`, the caller too, and no title.
     """
 
     id: str
@@ -58,6 +60,7 @@ class RoomDetail(msgspec.Struct, rename="camel"):
     locked: bool
     role: str | None
     level: str | None
+    members: list[UserRef] | None
 
 
 class RoomPage(msgspec.Struct):
@@ -79,8 +82,9 @@ class RoomsView(View):
     def get(self, request: Request) -> Response:
         """The rooms the caller may know of."""
         query = rest.query(request.query_params, RoomsQuery)
-        found = entries(request.user.pk, query)
-        return rest.answer(room_page(found, query, roster.member_counts(room.room_id for room in found)))
+        found = listed(request.user.pk, query)
+        counts = roster.member_counts(room.room_id for room in found.entries)
+        return rest.answer(room_page(found, query, counts))
 
     @extend_schema(
         request=NewRoom,
@@ -107,22 +111,30 @@ class RoomView(View):
         return rest.answer(detail(access.entry(request.user.pk, name)))
 
 
-def entries(user_id: Any, query: RoomsQuery) -> list[RoomEntry]:
-    """The rooms of a page, and one more if there is a next page."""
-    return access.visible_rooms(user_id, after=query.after, limit=min(query.limit, rest.PAGE_MAX) + 1)
+class Listed(NamedTuple):
+    """The rooms of a page, and one more if there is a next page; of the direct ones their people."""
+
+    entries: list[RoomEntry]
+    people: dict[int, list[UserRef]]
 
 
-def room_page(found: list[RoomEntry], query: RoomsQuery, counts: Mapping[int, int]) -> RoomPage:
-    page = found[: min(query.limit, rest.PAGE_MAX)]
-    details = [_shown(entry, counts.get(entry.room_id, 0)) for entry in page]
-    return RoomPage(details, page[-1].name if len(found) > len(page) else None)
+def listed(user_id: Any, query: RoomsQuery) -> Listed:
+    found = access.visible_rooms(user_id, after=query.after, limit=min(query.limit, rest.PAGE_MAX) + 1)
+    return Listed(found, direct.people_of(found))
+
+
+def room_page(found: Listed, query: RoomsQuery, counts: Mapping[int, int]) -> RoomPage:
+    page = found.entries[: min(query.limit, rest.PAGE_MAX)]
+    details = [_shown(entry, counts.get(entry.room_id, 0), found.people.get(entry.room_id)) for entry in page]
+    return RoomPage(details, page[-1].name if len(found.entries) > len(page) else None)
 
 
 def detail(entry: RoomEntry) -> RoomDetail:
-    return _shown(entry, roster.member_counts([entry.room_id])[entry.room_id])
+    count = roster.member_counts([entry.room_id])[entry.room_id]
+    return _shown(entry, count, direct.people_of([entry]).get(entry.room_id))
 
 
-def _shown(entry: RoomEntry, member_count: int) -> RoomDetail:
+def _shown(entry: RoomEntry, member_count: int, people: list[UserRef] | None) -> RoomDetail:
     return RoomDetail(
         id=entry.name,
         title=entry.title,
@@ -138,4 +150,5 @@ def _shown(entry: RoomEntry, member_count: int) -> RoomDetail:
         locked=entry.locked,
         role=entry.role,
         level=entry.level if entry.role is not None else None,
+        members=people,
     )

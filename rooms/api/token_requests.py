@@ -15,7 +15,7 @@ from rest_framework.exceptions import UnsupportedMediaType
 
 from rooms import access, database, hooks, hosts, rest
 from rooms.api.messages import MessagePage, MessagesQuery, PostMessage, reply_key, status_of
-from rooms.api.rooms import RoomsQuery, entries, room_page
+from rooms.api.rooms import RoomsQuery, listed, room_page
 from rooms.callers import Identity
 from rooms.conf import conf
 from rooms.errors import BadFrame, TooLarge
@@ -72,8 +72,8 @@ async def _answer(scope: Scope, receive: Receive) -> tuple[int, msgspec.Struct]:
 async def _list_rooms(caller: Identity, scope: Scope, _receive: Receive) -> tuple[int, msgspec.Struct]:
     session.running().rates.spend("requests", caller.user_id)
     query = rest.query(_parameters(scope), RoomsQuery)
-    found = await database.call(entries, caller.user_id, query)
-    counts = await session.running().presence.counts([room.room_id for room in found])
+    found = await database.call(listed, caller.user_id, query)
+    counts = await session.running().presence.counts([room.room_id for room in found.entries])
     return 200, room_page(found, query, counts)
 
 

@@ -20,13 +20,20 @@ class RoomChanged(msgspec.Struct, tag="room"):
 
 class Notification(msgspec.Struct, tag="notify"):
     """This frame is for every connection of this user that accepts the addition `accept`, if one is named, but not for
-    those in the room `besides`: they get it with all there.
+    those in the room `besides`: they get it with all there. The connection `skip` gets none.
     """
 
     key: str
     frame: str
     accept: str = ""
     besides: int = 0
+    skip: str = ""
+
+
+class Notifications(msgspec.Struct, tag="notify-many"):
+    """Several at once: connections are looked through once for all."""
+
+    all: list[Notification]
 
 
 class MemberAdded(msgspec.Struct, tag="member"):
@@ -40,7 +47,7 @@ class FiltersChanged(msgspec.Struct, tag="filters"):
     """The phrases that messages are checked for were changed."""
 
 
-Control = UsersChanged | RoomChanged | Notification | MemberAdded | FiltersChanged
+Control = UsersChanged | RoomChanged | Notification | Notifications | MemberAdded | FiltersChanged
 _decoder: msgspec.json.Decoder[Control] = msgspec.json.Decoder(Control)
 
 

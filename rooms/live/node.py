@@ -25,8 +25,10 @@ from rooms.live import control, filters, notices, topics
 from rooms.live.bus import Bus
 from rooms.live.connection import Connection
 from rooms.live.ends import TICK_S, Ends
-from rooms.live.events import Encoded, Event
+from rooms.live.events import Event
 from rooms.live.hub import Hub
+from rooms.live.marks import Marks
+from rooms.live.member_counts import MemberCounts
 from rooms.live.presence import Departure
 from rooms.live.rates_exchange import configured_exchange
 from rooms.live.reactions import ReactionQueue
@@ -36,19 +38,18 @@ from rooms.live.sharded_presence import configured_presence, configured_ring
 from rooms.live.write_queue import WriteQueue
 from rooms.protocol.codec import encode
 from rooms.protocol.frames.base import UserRef
-from rooms.protocol.frames.presence import RoomMembers, UserLeft
+from rooms.protocol.frames.presence import UserLeft
 from rooms.protocol.frames.session import ServerDraining
 from rooms.protocol.rules import timestamp
 from rooms.services import rooms
 from rooms.services.changes import change_event
 from rooms.services.posting import Answer, new_messages, store_messages
-from rooms.storage import NewMessage, RoomAccess, StoredMessage
+from rooms.storage import NewMessage, StoredMessage
 from rooms.storage.checkpoints import Checkpoints
 
 log = structlog.get_logger(__name__)
 Recheck = Callable[["Node", Connection], Coroutine[Any, Any, None]]
 ASK_TIMEOUT_S = 5.0
-MEMBERS_EVERY_S = 1.0
 DISCONNECT_S = 2.0  # for the last clients to answer their close frame
 MAX_LEASE_S = 20  # who may be where is asked again by then, and answered before 30 s
 PURGE_PAUSE_S = 0.02  # between two deletions, for other writers
@@ -80,7 +81,8 @@ class Node:
         self.snapshots = database.Shared()
         self.presence = configured_presence()
         self.rates, self._rates_exchange = configured_exchange()
-        self._pending_member_counts: set[int] = set()  # large rooms whose members will be sent the count
+        self.member_counts = MemberCounts(self.bus, self.presence, self.spawn)
+        self.marks = Marks(self.presence, self.spawn)
         self._tasks: dict[asyncio.Task[None], None] = {}  # in one order, so that a simulated run can be repeated
         self._unfinished: set[asyncio.Task[None]] = set()
 
@@ -96,9 +98,10 @@ class Node:
         self.spawn(_repeat(self._remove_rooms, conf.CHAT_HEADS_INTERVAL_S))
 
     async def stop(self) -> None:
-        """Stores what was submitted, broadcasts who leaves with this process, and releases its lease."""
+        """Stores what was submitted and read, broadcasts who leaves with this process, and releases its lease."""
         await self.write_queue.flush()
         await self.reactions.flush()
+        await self.marks.flush()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -154,8 +157,10 @@ class Node:
                 self.rights.recheck_users(keys)
             case control.RoomChanged(room_id):
                 self.rights.recheck_rooms([room_id])
-            case control.Notification(key, frame, accept, besides):
-                notices.send(self.connections, key, Encoded(frame.encode()), accept, besides)
+            case control.Notification() as one:
+                notices.send_all(self.connections, [one])
+            case control.Notifications(several):
+                notices.send_all(self.connections, several)
             case control.MemberAdded(key, room_id):
                 self.spawn(notices.room_added(self.connections, self.presence, key, room_id))
             case control.FiltersChanged():
@@ -179,19 +184,6 @@ class Node:
             return False
 
         await database.call(rooms.remove_unused, room_id=room_id, is_empty=is_empty)
-
-    def members_changed(self, room: RoomAccess) -> None:
-        """Sends a large room its member count, once for all who come and go within MEMBERS_EVERY_S."""
-        if room.room_id not in self._pending_member_counts:
-            self._pending_member_counts.add(room.room_id)
-            self.spawn(self._send_member_count(room))
-
-    async def _send_member_count(self, room: RoomAccess) -> None:
-        await asyncio.sleep(MEMBERS_EVERY_S)
-        self._pending_member_counts.discard(room.room_id)
-        counts = await self.presence.counts([room.room_id])
-        frame = RoomMembers(room_id=room.name, member_count=counts[room.room_id])
-        self.bus.publish([Event(topics.of_room(room.room_id), encode(frame))])
 
     # --- Periodic work ------------------------------------------------------------------------------------------------
     async def _upkeep(self) -> None:

@@ -26,6 +26,26 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="HiddenReader",
+            fields=[
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "hidden reader",
+                "verbose_name_plural": "hidden readers",
+            },
+        ),
+        migrations.CreateModel(
             name="RightsChange",
             fields=[
                 ("user_key", models.CharField(max_length=255, primary_key=True, serialize=False)),
@@ -282,6 +302,7 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
                 ("object_key", models.CharField(editable=False, max_length=255, null=True)),
                 ("permission", models.CharField(blank=True, editable=False, max_length=150)),
+                ("direct_key", models.CharField(editable=False, max_length=64, null=True, unique=True)),
                 ("link", models.CharField(blank=True, editable=False, max_length=500)),
                 (
                     "content_type",
@@ -436,6 +457,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("read_seq", models.PositiveBigIntegerField(default=0, verbose_name="read up to seq")),
+                ("read_version", models.PositiveIntegerField(default=0, editable=False)),
                 (
                     "visible_from_seq",
                     models.PositiveBigIntegerField(

@@ -6,6 +6,7 @@ from rooms.models.deletions import BulkDeletion
 from rooms.models.edits import MessageVersion
 from rooms.models.filters import FilterPhrase
 from rooms.models.invitations import Invitation
+from rooms.models.marks import HiddenReader
 from rooms.models.members import Membership
 from rooms.models.messages import Message
 from rooms.models.moderation import ServerBan
@@ -20,6 +21,7 @@ __all__ = [
     "BulkDeletion",
     "EndedSession",
     "FilterPhrase",
+    "HiddenReader",
     "Invitation",
     "Membership",
     "Message",

@@ -35,6 +35,7 @@ class Membership(models.Model):
     role = models.CharField(_("role"), max_length=10, choices=Role.choices, default=Role.MEMBER)
     level = models.CharField(_("notified of"), max_length=10, choices=Level.choices, default=Level.ALL)
     read_seq = models.PositiveBigIntegerField(_("read up to seq"), default=0)
+    read_version = models.PositiveIntegerField(default=0, editable=False)  # raised by each "mark as unread"
     visible_from_seq = models.PositiveBigIntegerField(
         _("sees messages after seq"), default=0, help_text=_("Older messages are hidden from this member.")
     )

@@ -85,6 +85,9 @@ class Room(models.Model):
     )
     object_key = models.CharField(max_length=255, null=True, editable=False)  # of the object that the room belongs to
     permission = models.CharField(max_length=150, blank=True, editable=False)  # which one needs for that object
+    direct_key = models.CharField(
+        max_length=64, null=True, unique=True, editable=False
+    )  # of the people of a direct room: the same people have one
     link = models.CharField(max_length=500, blank=True, editable=False)  # where the object's own page is
 
     class Meta:

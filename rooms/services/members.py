@@ -31,6 +31,7 @@ from rooms.services.rights import announce
 from rooms.storage import RoomAccess
 
 NONE, OWNER = Membership.Role.NONE, Membership.Role.OWNER
+DIRECT = "Nobody comes into a direct room or leaves it"
 INVITING = (Room.Kind.PUBLIC, Room.Kind.PRIVATE)
 GONE = Shown("deleted user")
 
@@ -66,8 +67,6 @@ def unfollow(*, actor: Actor, name: str) -> RoomAccess:
     Raises Conflict for the last owner, Forbidden in a direct room.
     """
     room = access.authorize(actor, name, Action.READ)
-    if room.kind == Room.Kind.DIRECT:
-        raise Forbidden("Nobody leaves a direct room")
     end_membership(room_id=room.room_id, user_id=actor.user_id)
     return room
 
@@ -87,7 +86,7 @@ def invite(*, actor: Actor, name: str, username: str) -> RoomAccess:
 
 
 def add_member(*, actor: Actor, room: RoomAccess, user_id: Any) -> bool:
-    """The same for who has decided it already; False when they are a member."""
+    """The same for who has decided it already; False when they are a member. Raises Forbidden in a direct room."""
     with transaction.atomic():
         is_new = make_member(room_id=room.room_id, user_id=user_id)
         if is_new:
@@ -96,7 +95,7 @@ def add_member(*, actor: Actor, room: RoomAccess, user_id: Any) -> bool:
 
 
 def remove_member(*, actor: Actor, room: RoomAccess, user_id: Any) -> bool:
-    """Ends somebody's membership for who has decided it; False when there is none. Raises Conflict."""
+    """Ends somebody's membership for who has decided it; False when there is none. Raises Conflict, Forbidden."""
     with transaction.atomic():
         is_ended = end_membership(room_id=room.room_id, user_id=user_id)
         if is_ended:
@@ -119,8 +118,11 @@ def make_member(*, room_id: int, user_id: Any) -> bool:
         room = _locked(room_id)
         if Membership.objects.filter(room=room, user_id=user_id).exclude(role=NONE).exists():
             return False
+        if room.kind == Room.Kind.DIRECT:
+            raise Forbidden(DIRECT)
         above = room.last_seq if room.history == Room.History.JOINED else 0
         values = {"role": Membership.Role.MEMBER, "visible_from_seq": above, "joined_at": timezone.now()}
+        values["read_seq"] = room.last_seq  # what was written before is nothing that the new member has missed
         Membership.objects.update_or_create(room=room, user_id=user_id, defaults=values)
         if above:
             announce([user_id])  # a connection that is still in the room from before must not show what is hidden now
@@ -136,6 +138,8 @@ def end_membership(*, room_id: int, user_id: Any) -> bool:
         membership = found.first()
         if membership is None:
             return False
+        if room.kind == Room.Kind.DIRECT:
+            raise Forbidden(DIRECT)
         if membership.role == OWNER:
             _require_another_owner(room_id=room_id, user_id=user_id)
         found.update(role=NONE)
@@ -187,7 +191,7 @@ def members(*, actor: Actor, name: str, after: str | None = None, limit: int = M
     shown = ~Q(role=NONE) | Q(banned_until__gt=now) if is_moderator else ~Q(role=NONE)
     found = Membership.objects.filter(shown, room_id=room.room_id).order_by("user_id")
     if after is not None:
-        found = found.filter(user_id__gt=_key(after))
+        found = found.filter(user_id__gt=user_key(after))
     values = found.values_list("user_id", "role", "muted_until", "banned_until")[: limit + 1]
     rows = [MemberRow(*row) for row in values]
     if not is_moderator:
@@ -221,7 +225,8 @@ def _current(row: MemberRow, now: datetime) -> MemberRow:
     )
 
 
-def _key(text: str) -> Any:
+def user_key(text: str) -> Any:
+    """A user's key by the id of frames; raises BadFrame."""
     try:
         return people.key_field().to_python(text)
     except ValidationError:

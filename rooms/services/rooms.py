@@ -169,6 +169,7 @@ def remove_room(*, room_id: int) -> None:
             name_shape=f"~{room_id}",
             content_type=None,
             object_key=None,
+            direct_key=None,
         )
         publish_after_commit(lambda: [control.event(RoomChanged(room_id))])
 

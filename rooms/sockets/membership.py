@@ -157,7 +157,7 @@ async def _uncount(node: Node, identity: Identity, room: RoomAccess) -> None:
 def _notify(node: Node, room: RoomAccess, kind: Notice, identity: Identity, *, count: int, skip: str = "") -> None:
     """Broadcasts who joined or left, or in a large room the number of members."""
     if 0 < conf.CHAT_MAX_NOTICED_MEMBERS < count:
-        node.members_changed(room)
+        node.member_counts.changed(room.room_id, room.name)
         return
     frame = kind(room_id=room.name, user=user_ref(identity), timestamp=timestamp(timezone.now()))
     node.bus.publish([Event(topics.of_room(room.room_id), encode(frame), skip=skip)])

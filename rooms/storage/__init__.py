@@ -10,6 +10,7 @@ from django.db import connection
 from rooms.storage import postgres, sqlite
 from rooms.storage.blocks import blocked_authors
 from rooms.storage.deletions import bulk_deletions, message_ids
+from rooms.storage.marks import Mark, MarkedRoom, UnreadRoom, marked_rooms, move_marks, unread_rooms
 from rooms.storage.members import add_members
 from rooms.storage.reactions import reaction_kinds, reactions
 from rooms.storage.reads import (
@@ -40,11 +41,11 @@ from rooms.storage.rows import (
 from rooms.storage.sign_ins import sign_in_state
 
 __all__ = [
-    "BulkDeleted", "NewMessage", "Placed", "PostContext", "Quoted", "Repeated", "RoomAccess", "RoomEntry", "RoomHead",
-    "SignInState", "StoredMessage", "access_by_id", "access_by_name", "add_members", "blocked_authors",
-    "bulk_deletions", "changes", "dialect", "entry_by_id", "entry_by_name", "message", "message_ids", "page", "quote",
-    "quoted", "quotes", "reaction_kinds", "reactions", "replies", "reply_counts", "room_head", "rooms_by_name",
-    "sign_in_state",
+    "BulkDeleted", "Mark", "MarkedRoom", "NewMessage", "Placed", "PostContext", "Quoted", "Repeated", "RoomAccess",
+    "RoomEntry", "RoomHead", "SignInState", "StoredMessage", "UnreadRoom", "access_by_id", "access_by_name",
+    "add_members", "blocked_authors", "bulk_deletions", "changes", "dialect", "entry_by_id", "entry_by_name",
+    "marked_rooms", "message", "message_ids", "move_marks", "page", "quote", "quoted", "quotes", "reaction_kinds",
+    "reactions", "replies", "reply_counts", "room_head", "rooms_by_name", "sign_in_state", "unread_rooms",
 ]  # fmt: skip
 
 

@@ -16,6 +16,7 @@ VALUES = {
     "role": Role.MEMBER.value,
     "level": Membership.Level.ALL.value,
     "read_seq": 0,
+    "read_version": 0,
     "visible_from_seq": 0,
     "ban_reason": "",
     "joined_at": None,

@@ -232,7 +232,7 @@ _MOMENTS = (
     "posted_at",
 )  # fmt: skip
 _ALIASES = {field: f' AS "{field} [utc]"' for field in _MOMENTS}
-_ALIASES |= {field: f' AS "{field} [bool]"' for field in ("closed", "active", "transient", "locked")}
+_ALIASES |= {field: f' AS "{field} [bool]"' for field in ("closed", "active", "transient", "locked", "is_hidden")}
 sqlite3.register_adapter(uuid.UUID, lambda key: key.hex)  # as Django stores it
 sqlite3.register_converter("utc", lambda text: datetime.fromisoformat(text.decode()).replace(tzinfo=UTC))
 

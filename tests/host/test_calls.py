@@ -88,6 +88,19 @@ async def test_a_notification_reaches_every_socket_of_its_user_and_nobody_else(i
         await ben.nothing("notification")
 
 
+def test_the_projects_code_opens_a_direct_room_and_reads_in_it(intranet: Host) -> None:
+    code = (
+        "import rooms; from people.models import Person\n"
+        "anna, ben = (Person.objects.get(full_name=name) for name in ('Anna', 'Ben'))\n"
+        "room = rooms.open_direct(anna, ben)\n"
+        "assert rooms.open_direct(ben, anna) == room\n"
+        "rooms.post_message(room, ben, 'One'); rooms.post_message(room, ben, 'Two')\n"
+        "print(rooms.unread(anna)[room.name], rooms.mark_read(room, anna, 1), rooms.unread(anna)[room.name])\n"
+        "print(rooms.mark_unread(room, anna, 0), rooms.unread(anna)[room.name])"
+    )
+    assert intranet.run(code).split() == ["2", "1", "1", "0", "2"]
+
+
 def test_a_refusal_is_a_typed_error(intranet: Host) -> None:
     new_order(intranet, 15)
     intranet.ben.post("/enter/", key=intranet.ben.key)

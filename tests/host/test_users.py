@@ -44,6 +44,29 @@ async def test_people_talk_and_read_what_was_said(host: Host) -> None:
     assert {user["id"] for user in online} == {host.anna.key, host.ben.key}
 
 
+async def test_people_read_type_and_meet_whatever_their_keys_are(host: Host) -> None:
+    _, configuration = host.anna.get("/talk/config/", Cookie=host.anna.cookie)
+    async with (
+        ChatClient.connect(host.ws_url, host.anna.token) as anna,
+        ChatClient.connect(host.ws_url, host.ben.token) as ben,
+    ):
+        named = (await ben.call("get-online-users"))["users"]
+        [ben_named] = [user[configuration["namedBy"]] for user in named if user["id"] == host.ben.key]
+        room = (await anna.call("open-direct", users=[ben_named]))["room"]
+        assert {user["id"] for user in room["members"]} == {host.anna.key, host.ben.key}
+        for client in (anna, ben):
+            await client.call("join-room", roomId=room["id"])
+        said = await anna.call("chat-message", roomId=room["id"], content="Hello")
+        [unread] = (await ben.call("get-unread"))["rooms"]
+        assert (unread["roomId"], unread["unread"]) == (room["id"], 1)
+        await ben.call("mark-read", roomId=room["id"], seq=1)
+        assert (await anna.expect("read-marker"))["user"]["id"] == host.ben.key
+        readers = await anna.call("get-readers", roomId=room["id"], messageId=said["messageId"])
+        assert [user["id"] for user in readers["users"]] == [host.ben.key]
+        await ben.call("typing", roomId=room["id"])
+        assert (await anna.expect("typing"))["user"]["id"] == host.ben.key
+
+
 async def test_an_address_is_shown_to_nobody(intranet: Host) -> None:
     async with ChatClient.connect(intranet.ws_url, intranet.anna.token) as anna:
         await anna.call("join-room", roomId="addresses")

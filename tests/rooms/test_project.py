@@ -6,7 +6,7 @@ import pytest
 
 import rooms
 from rooms import access
-from rooms.errors import Conflict, NoSuchRoom
+from rooms.errors import Conflict, Forbidden, NoSuchRoom
 from rooms.models import AuditEntry, Membership
 from tests.support.factories import make_room
 
@@ -24,6 +24,28 @@ def test_the_projects_code_makes_members_and_ends_it(people: SimpleNamespace) ->
         access.room(people.bob.pk, "private")
     entries = AuditEntry.objects.order_by("pk").values_list("action", "door", "actor", "target_name")
     assert list(entries) == [("invite", "code", None, "bob"), ("remove", "code", None, "bob")]
+
+
+def test_it_opens_direct_rooms(people: SimpleNamespace) -> None:
+    room = rooms.open_direct(people.alice, people.bob)
+    assert rooms.open_direct(people.bob, people.alice) == room
+    assert rooms.post_message(room, people.bob, "hi").room_id == room.pk
+    with pytest.raises(Forbidden):
+        rooms.add_member(room, people.carol)
+
+
+def test_it_reads_for_a_member(people: SimpleNamespace) -> None:
+    room = make_room("lobby")
+    rooms.add_member(room, people.bob)
+    for _ in range(3):
+        rooms.post_message(room, people.alice, "hi")
+    assert rooms.unread(people.bob) == {"lobby": 3}
+    assert rooms.mark_read(room, people.bob, 2) == 2
+    assert rooms.unread(people.bob) == {"lobby": 1}
+    assert rooms.mark_unread("lobby", people.bob, 0) == 0
+    assert rooms.unread(people.bob) == {"lobby": 3}
+    with pytest.raises(Forbidden):
+        rooms.mark_read(room, people.carol, 1)
 
 
 def test_it_cannot_take_the_last_owner_or_a_room_that_is_not_there(people: SimpleNamespace) -> None:

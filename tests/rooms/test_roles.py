@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
@@ -59,6 +60,7 @@ ROWS: dict[Action, Row] = {
     Action.DELETE_OWN: Row("delete-message", {"messageId": "own"}, "messages/{own}", "delete"),
     Action.DELETE: Row("delete-messages", {"username": "target"}, "deletions"),
     Action.SEE_VERSIONS: Row("get-versions", {"messageId": "own"}, "messages/{own}/versions", "get"),
+    Action.MARK: Row("mark-unread", {"seq": 0}, "unread"),
     Action.KICK: Row("moderate", on("kick"), "moderation"),
     Action.MUTE: Row("moderate", on("mute"), "moderation"),
     Action.BAN: Row("moderate", on("ban"), "moderation"),
@@ -68,18 +70,20 @@ ROWS: dict[Action, Row] = {
     Action.SET_HISTORY: Row("update-room", {"history": "all"}, "settings"),
     Action.CLOSE: Row("close-room", {}, "closing"),
 }
+OF_MEMBERS = {Action.MARK}  # of one's own membership, which somebody else's rank does not replace
 # Not of this table: what everybody who may read does, which tests/rooms/test_access.py has.
 ELSEWHERE = {Action.READ, Action.POST, Action.FOLLOW, Action.REPORT, Action.INVITE}
 OTHER_COMMANDS = {  # of the rank of a visitor or member: tests of their own subjects
     "ping", "auth", "compressed", "create-room", "join-room", "leave-room", "get-rooms", "get-history",
     "get-online-users", "chat", "admin-broadcast", "chat-message", "room-message", "follow-room", "unfollow-room",
     "get-members", "invite", "create-invitation", "accept-invitation", "report-message", "report-user", "block-user",
-    "get-blocks", "get-reactions", "get-replies",
+    "get-reactions", "get-replies", "get-blocks", "mark-read", "open-direct", "typing", "get-unread", "get-readers",
+    "hide-reads",
 }  # fmt: skip
 OTHER_ROUTES = {
     "api-online", "api-rooms", "api-messages", "api-room", "api-members", "api-membership", "api-invitations",
-    "api-invitation", "api-accept", "api-report-message", "api-report-user", "api-blocks", "api-block",
-    "api-replies",
+    "api-invitation", "api-accept", "api-report-message", "api-report-user", "api-blocks", "api-block", "api-replies",
+    "api-direct", "api-typing", "api-unread-rooms", "api-read", "api-readers", "api-hidden-reads",
 }  # fmt: skip
 OF_THE_CHAT = {"api-bans", "api-unbans", "api-disconnections"}  # below
 
@@ -109,6 +113,8 @@ def expected(action: Action, rank: str) -> str | None:
     """The code of the refusal; None: it is done."""
     if RANKS[rank] is None:
         return "banned"
+    if action in OF_MEMBERS and rank.startswith("site-"):
+        return "forbidden"
     return None if RANKS[rank] >= LOWEST[action] else "forbidden"
 
 
@@ -118,8 +124,16 @@ def by_socket(row: Row, actor: Any, fields: Fields) -> str | None:
 
 
 def _run(handle: Any, actor: Any, command: Any) -> None:
-    connection: Any = SimpleNamespace(identity=identity_of(actor), send=lambda _: None)
-    async_to_sync(handle)(NODE, connection, command)
+    connection: Any = SimpleNamespace(identity=identity_of(actor), send=lambda _: None, id="")
+    async_to_sync(handle)(Node(), connection, command)
+
+
+class Node:
+    """One that stores reactions at once, and in which no marks wait to be written."""
+
+    def __init__(self) -> None:
+        self.reactions = SimpleNamespace(stored=sync_to_async(_stored))
+        self.marks = SimpleNamespace(flush=AsyncMock())
 
 
 def by_rest(row: Row, actor: Any, fields: Fields) -> str | None:
@@ -145,7 +159,6 @@ def _stored(new: reactions.NewReaction) -> reactions.Change:
     return answer
 
 
-NODE: Any = SimpleNamespace(reactions=SimpleNamespace(stored=sync_to_async(_stored)))
 DOORS = {"socket": by_socket, "rest": by_rest}
 
 

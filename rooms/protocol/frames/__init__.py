@@ -8,6 +8,7 @@ from rooms.protocol.frames import (
     edits,
     history,
     invitations,
+    marks,
     members,
     moderation,
     people,
@@ -17,11 +18,12 @@ from rooms.protocol.frames import (
     rooms,
     session,
     threads,
+    typing,
 )
 from rooms.protocol.frames.base import Frame
 
 SUBJECTS = (
     session, rooms, members, invitations, presence, people, posting, changes, edits, reactions, deletions, moderation,
-    history, threads, blocks, announcements,
+    history, threads, typing, marks, blocks, announcements,
 )  # fmt: skip
 FRAMES: tuple[type[Frame], ...] = tuple(frame for module in SUBJECTS for frame in module.FRAMES)

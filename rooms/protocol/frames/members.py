@@ -43,7 +43,7 @@ class RoomRemoved(Frame, tag="room-removed"):
 
 
 class RoomOpened(Frame, tag="room-opened"):
-    """Answers `accept-invitation`: the sender is a member of this room."""
+    """Answers `accept-invitation` and `open-direct`: the sender is a member of this room."""
 
     room: WholeRoom
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from rooms.protocol.frames.base import Frame
+from rooms.protocol.frames.base import Frame, UserRef
 
 
 class RoomRef(msgspec.Struct, rename="camel", frozen=True):
@@ -11,7 +11,9 @@ class RoomRef(msgspec.Struct, rename="camel", frozen=True):
 
 
 class WholeRoom(RoomRef, frozen=True, omit_defaults=True):
-    """`role` and `level` are those of a member; `link` is there for the room of an object that has a page."""
+    """`role` and `level` are those of a member; `link` is there for the room of an object that has a page, `members`
+    for a direct room: everybody in it, the reader too. It has no title: clients name it by the others.
+    """
 
     title: str
     topic: str
@@ -25,6 +27,7 @@ class WholeRoom(RoomRef, frozen=True, omit_defaults=True):
     role: str | None = None
     level: str | None = None
     link: str | None = None
+    members: list[UserRef] | None = None
 
 
 class RoomInfo(msgspec.Struct, rename="camel", frozen=True):

@@ -57,7 +57,7 @@ class Compressed(Frame, tag="compressed"):
 
 class Ack(Frame, tag="ack"):
     """The command with this `id` was carried out. A message is stored, with this `seq`; a change of one has taken the
-    room's `changedSeq`. `count` is how many messages were deleted.
+    room's `changedSeq`. `count` is how many messages were deleted, `version` that of a mark whose `seq` this is.
     """
 
     room_id: str | None = None
@@ -66,6 +66,7 @@ class Ack(Frame, tag="ack"):
     timestamp: str | None = None
     changed_seq: int | None = None
     count: int | None = None
+    version: int | None = None
 
 
 class Error(Frame, tag="error"):

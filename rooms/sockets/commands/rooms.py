@@ -6,7 +6,7 @@ from rooms.live.connection import Connection
 from rooms.live.node import Node
 from rooms.protocol.commands.rooms import ROOMS_MAX, CreateRoom, GetRooms, JoinRoom, LeaveRoom
 from rooms.protocol.frames.rooms import RoomCreated, RoomJoined, RoomLeft, RoomRef, RoomsList
-from rooms.services import rooms
+from rooms.services import direct, rooms
 from rooms.services.moderation import lasting
 from rooms.sockets import membership
 
@@ -50,7 +50,7 @@ async def get_rooms(node: Node, connection: Connection, command: GetRooms) -> No
     page = found[:limit]
     counts = await node.presence.counts([room.room_id for room in page])
     if "rooms" in connection.accepts:
-        listed: list[RoomRef] = [rooms.whole_room(room, counts[room.room_id]) for room in page]
+        listed: list[RoomRef] = [*await database.call(direct.whole_rooms, page, counts)]
     else:
         listed = [RoomRef(room.name, counts[room.room_id]) for room in page]
     more = page[-1].name if len(found) > limit else None

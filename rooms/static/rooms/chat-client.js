@@ -54,7 +54,9 @@ const WINDOW = 32; // unanswered commands of one line; refused ones count as vio
 const REPEATABLE = new Set([
   "chat-message", "room-message", "create-room", "join-room", "leave-room", "get-rooms", "get-history", "get-online-users",
   "follow-room", "unfollow-room", "invite", "get-members", "accept-invitation",
-  "edit-message", "delete-message", "react", "get-reactions", "get-replies", "report-message", "report-user", "block-user", "get-blocks",
+  "edit-message", "delete-message", "react", "get-reactions", "get-replies",
+  "report-message", "report-user", "block-user", "get-blocks",
+  "mark-read", "get-unread", "get-readers", "hide-reads", "open-direct",
 ]);
 // Where all connections ended at once, or the server is full, even the first attempt is spread over a longer time.
 const FIRST_ATTEMPT = { 1001: 2, 1012: 2, 4000: 2, 1013: 5 };

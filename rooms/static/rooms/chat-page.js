@@ -5,6 +5,7 @@ import { showBanner } from "./banners.js";
 import "./chat-room.js";
 import { isolated } from "./configuration.js";
 import { ConnectionState } from "./connection-state.js";
+import { openNotice } from "./dialog.js";
 import { Members } from "./members.js";
 import { byId, configuration, me, say, sayError } from "./page.js";
 import { People } from "./people.js";
@@ -25,9 +26,10 @@ const conversation = byId("conversation");
 let current = null;
 
 const roomList = new RoomList({ onOpen: openRoom, onCreate: createRoom });
-const people = new People(chat);
+const people = new People(chat, { onMessage: openDirect });
 const members = new Members(client);
 let known = new Map(); // name → room, whole, as the server listed it
+let unread = new Map(); // name → unread messages of rooms that I am a member of
 const connectionState = new ConnectionState({
   configuration,
   strip: byId("connection"),
@@ -56,10 +58,34 @@ function showRoom(name) {
   roomList.clearFilter();
   if (current) {
     current.unread = 0;
+    paintLabel();
     conversation.setAttribute("room", name);
     if (withFinePointer.matches) conversation.focus();
   } else conversation.removeAttribute("room");
   paint();
+}
+
+/** What a room is called: a direct one by the others in it. */
+function labelOf(name) {
+  const others = known.get(name)?.members?.filter(({ id }) => id !== me.id);
+  return others ? others.map(configuration.sayName).join(", ") || say("somebody") : name;
+}
+
+/** What is unread in a room; nothing in the one that is being read. */
+function unreadIn(name) {
+  const room = rooms.get(name);
+  if (room && room === current && !document.hidden && !chat.reading.isKept(room)) return 0;
+  return room?.unread ?? unread.get(name) ?? 0;
+}
+
+async function openDirect(user, near) {
+  try {
+    const { room } = await client.send("open-direct", { users: [configuration.reference(user)] });
+    known.set(room.id, room);
+    openRoom(room.id);
+  } catch (error) {
+    openNotice(near, { title: say("messagePerson", { name: user.username }), text: sayError(error), close: say("close") });
+  }
 }
 
 async function createRoom(name) {
@@ -98,9 +124,12 @@ client.on("user-left", cameOrWent);
 client.on("room-members", paintSoon);
 client.on("room-added", ({ room }) => {
   known.set(room.id, room);
+  if (room.kind === "direct") chat.hold(room.id, PAGE); // so that what the other one writes is seen at once
   paintSoon();
   refresh(SPREAD_MS);
 });
+for (const type of ["message-deleted", "messages-deleted"]) client.on(type, () => unreadCounts.soon(SPREAD_MS));
+chat.addEventListener("marked", () => unreadCounts.soon(0));
 client.on("room-removed", ({ roomId }) => {
   const room = known.get(roomId);
   if (room) known.set(roomId, { ...room, role: undefined });
@@ -157,9 +186,18 @@ const listedRooms = new PolledList(async () => {
     if (rooms.has(id)) Object.assign(rooms.get(id), { memberCount, title, topic });
   }
   if (current) chat.paint(current);
-  roomList.show({ rooms: listed, mine: rooms, current: current?.name ?? null });
+  roomList.show({ rooms: listed, mine: rooms, current: current?.name ?? null, unread: unreadIn, label: labelOf });
   paint();
   return listed.length;
+});
+
+/** Of the rooms that I am a member of the server counts; of others the page itself, while it is open. */
+const unreadCounts = new PolledList(async () => {
+  const { rooms: counted } = await client.send("get-unread");
+  unread = new Map(counted.map((room) => [room.roomId, room.unread]));
+  for (const [name, count] of unread) if (rooms.has(name)) rooms.get(name).unread = count;
+  paint();
+  return counted.length;
 });
 
 const onlinePeople = new PolledList(async () => {
@@ -171,6 +209,7 @@ const onlinePeople = new PolledList(async () => {
 function refresh(spreadMs = 0) {
   if (client.state !== "ready") return;
   listedRooms.soon(spreadMs);
+  unreadCounts.soon(spreadMs);
   onlinePeople.soon(spreadMs);
 }
 
@@ -183,16 +222,22 @@ function paintSoon() {
   paintTimer ??= setTimeout(paint, 50);
 }
 
+function paintLabel() {
+  const label = labelOf(current.name);
+  if (conversation.getAttribute("label") !== label) conversation.setAttribute("label", label);
+}
+
 function paint() {
   clearTimeout(paintTimer);
   paintTimer = null;
   const entered = current?.refusal ? null : current;
   people.showRoom(entered);
   members.show(entered?.name ?? null, entered ? known.get(entered.name) : null);
-  roomList.show({ mine: rooms, current: current?.name ?? null });
+  roomList.show({ mine: rooms, current: current?.name ?? null, unread: unreadIn, label: labelOf });
+  if (current) paintLabel();
   remember(me, "rooms", [...rooms.keys()]);
-  const unread = [...rooms.values()].reduce((sum, room) => sum + room.unread, 0);
-  document.title = [unread ? `(${unread}) ` : "", current ? `${isolated(current.name)} · ` : "", say("title")].join("");
+  const count = [...new Set([...rooms.keys(), ...unread.keys()])].reduce((sum, name) => sum + unreadIn(name), 0);
+  document.title = [count ? `(${count}) ` : "", current ? `${isolated(labelOf(current.name))} · ` : "", say("title")].join("");
 }
 
 client.on("state", (frame) => {

@@ -106,8 +106,14 @@ class ChatRoom extends HTMLElement {
       onOlder: (room, log) => this.#chat.loadOlder(room, log),
       onPaint: (room) => this.#writing.show(room),
       onTakeBack: (content) => this.#composer.takeBack(content),
+      onSeen: (room, seq) => this.#chat.reading.seen(room, seq),
     });
-    this.#composer = new Composer({ byId, configuration: this.#configuration, onSend: (content) => this.#post(content) });
+    this.#composer = new Composer({
+      byId,
+      configuration: this.#configuration,
+      onSend: (content) => this.#post(content),
+      onTyping: (isText) => this.#chat.typing.changed(this.#room, isText),
+    });
     this.#writing = new Writing({ byId, configuration: this.#configuration, composer: this.#composer });
     const onChange = () => this.#composer.focus();
     this.#answering = new Answering({ strip: byId("answering"), configuration: this.#configuration, onChange });
@@ -155,6 +161,7 @@ class ChatRoom extends HTMLElement {
     const name = this.getAttribute("room")?.normalize("NFC");
     const label = this.getAttribute("label") || name;
     this.#room = name ? chat.hold(name, this.#conversation) : null;
+    if (this.#room && this.#room !== before) this.#chat.reading.begin(this.#room);
     this.#conversation.show(this.#room, label, webAddress(this.getAttribute("link")));
     if (before && before !== this.#room) chat.release(before, this.#conversation);
     this.#answering.take();
@@ -162,6 +169,7 @@ class ChatRoom extends HTMLElement {
   }
 
   #post(content) {
+    this.#chat.typing.posted(this.#room);
     this.#chat.post(this.#room, this.#conversation, content, this.#answering.take());
     this.#conversation.follow();
   }
@@ -187,6 +195,7 @@ class ChatRoom extends HTMLElement {
       state.show(frame);
       this.#emit("chat-state", frame);
     });
+    document.addEventListener("visibilitychange", () => this.#conversation.see(), { signal });
     signal.addEventListener("abort", () => state.hide());
     if (client.state !== "idle") state.show(client);
   }

@@ -12,18 +12,23 @@ export class Composer {
   #onSend;
   #isBarred = false; // one may not write here now
   #isHeld = false; // one may, but not send yet
+  #onTyping;
 
-  /** `byId(id)` finds its elements; `onSend(content)` is called with what is to be sent. */
-  constructor({ byId, configuration, onSend }) {
+  /** `onSend(content)` is called with what is to be sent, `onTyping(isText)` when the reader changes the text. */
+  constructor({ byId, configuration, onSend, onTyping }) {
     this.#byId = byId;
     this.#configuration = configuration;
     this.#input = byId("composer-input");
     this.#onSend = onSend;
+    this.#onTyping = onTyping;
     byId("composer").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#send();
     });
-    this.#input.addEventListener("input", () => this.#changed());
+    this.#input.addEventListener("input", () => {
+      this.#changed();
+      this.#onTyping(this.#input.value.trim() !== "");
+    });
     this.#input.addEventListener("keydown", (event) => {
       // While an input method is composing (for Chinese, say), Enter picks a candidate and sends nothing.
       if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === 229) return;

@@ -56,6 +56,7 @@ function composer(say) {
     make(
       "p",
       { class: "composer-foot" },
+      make("span", { id: "typing", role: "status" }),
       make("span", { id: "composer-help" }, say("composerHelp")),
       make("span", { id: "composer-count", role: "status" }),
     ),

@@ -11,6 +11,7 @@ export class Conversation {
   #onOlder;
   #onPaint;
   #onTakeBack;
+  #onSeen;
   #log;
   #beginning;
   #room = null;
@@ -21,14 +22,16 @@ export class Conversation {
 
   /**
    * `byId(id)` finds its elements; `onOlder(room, log)` resolves to whether an older page came; `onPaint(room)` is called
-   * when the room that is shown has changed, `onTakeBack(content)` with an unsent text that is to be edited.
+   * when the room that is shown has changed, `onTakeBack(content)` with an unsent text that is to be edited, and
+   * `onSeen(room, seq)` when the end of the room is in sight, with its newest message.
    */
-  constructor({ byId, say, onOlder, onPaint, onTakeBack }) {
+  constructor({ byId, say, onOlder, onPaint, onTakeBack, onSeen }) {
     this.#onPaint = onPaint;
     this.#onTakeBack = onTakeBack;
     this.#byId = byId;
     this.#say = say;
     this.#onOlder = onOlder;
+    this.#onSeen = onSeen;
     this.#log = byId("log");
     this.#beginning = byId("beginning"); // not always in the log
     this.#log.addEventListener("scroll", () => this.#scrolled(), { passive: true });
@@ -64,9 +67,18 @@ export class Conversation {
     byId("composer").hidden = Boolean(room.refusal);
     this.#onPaint(room);
     this.#paintBeginning();
+    this.#paintTyping();
+    this.see();
     const jump = byId("jump");
     jump.hidden = this.#following;
     jump.textContent = this.#missed ? this.#say("newMessages", { count: this.#missed }) : this.#say("latest");
+  }
+
+  /** Says that the end was seen, if it is: on a page that is shown, and scrolled to the end. */
+  see() {
+    if (!this.#room?.joined || !this.#following || document.hidden || !this.#log.clientHeight) return;
+    const seq = this.#shown.newestSeq;
+    if (seq) this.#onSeen(this.#room, seq);
   }
 
   /** Something was added at the end of this room's log. */
@@ -105,6 +117,7 @@ export class Conversation {
   /** Also after it was hidden, when there is no end to go to and nothing to fill. */
   #resized() {
     if (this.#following) this.#toEnd();
+    this.see();
     this.#fill();
   }
 
@@ -142,6 +155,12 @@ export class Conversation {
     const place = this.#byId("room-title");
     if (place.textContent === text && (place.querySelector("a")?.href ?? null) === this.#link) return;
     place.replaceChildren(this.#link ? make("a", { href: this.#link }, text) : text);
+  }
+
+  #paintTyping() {
+    const names = [...this.#room.typing.values()].map(({ user }) => user.username);
+    const text = names.length === 1 ? this.#say("isTyping", { name: names[0] }) : this.#say("areTyping", { count: names.length });
+    this.#byId("typing").textContent = names.length ? text : "";
   }
 
   #paintBeginning() {

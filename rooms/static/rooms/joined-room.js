@@ -10,6 +10,7 @@ export class JoinedRoom {
   joined = false;
   memberCount = 0;
   unread = 0;
+  typing = new Map(); // id → {user, timer} of others who are typing
   refusal = ""; // why it cannot be entered
   role = null; // my own, in it
   mutedUntilMs = 0; // until when I only read

@@ -19,6 +19,7 @@ export class Members {
   constructor(client) {
     this.#client = client;
     byId("follow").addEventListener("click", () => this.#toggle());
+    byId("level").addEventListener("change", () => this.#setLevel(byId("level").value));
     byId("members-more").addEventListener("click", () => this.#load());
     byId("invite").addEventListener("submit", (event) => {
       event.preventDefault();
@@ -77,7 +78,9 @@ export class Members {
     this.#note("");
   }
 
-  #paintControls({ kind, role }) {
+  #paintControls({ kind, role, level }) {
+    byId("level-label").hidden = !role;
+    if (document.activeElement !== byId("level")) byId("level").value = level ?? "all";
     byId("follow").hidden = kind === "direct";
     byId("follow").textContent = say(role ? "unfollow" : "follow");
     byId("invite").hidden = !role || !INVITING.has(kind);
@@ -100,6 +103,10 @@ export class Members {
   async #toggle() {
     const type = this.#room.role ? "unfollow-room" : "follow-room";
     if (await this.#send(type, {}, "lastOwner")) this.#note("");
+  }
+
+  async #setLevel(level) {
+    if (await this.#send("follow-room", { level })) this.#note("");
   }
 
   async #invite(username) {

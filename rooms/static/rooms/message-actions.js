@@ -11,10 +11,11 @@ import { deletionAction } from "./deletions.js";
 import { make } from "./dom.js";
 import { editAction } from "./edits.js";
 import { reactAction } from "./reactions.js";
+import { unreadAction } from "./reading.js";
 import { replyAction } from "./replies.js";
 import { reportAction } from "./reports.js";
 
-const ACTIONS = [replyAction, reactAction, editAction, deletionAction, reportAction, blockAction];
+const ACTIONS = [replyAction, reactAction, editAction, deletionAction, reportAction, blockAction, unreadAction];
 
 export class MessageActions {
   #say;

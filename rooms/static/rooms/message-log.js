@@ -38,6 +38,11 @@ export class MessageLog {
     return this.#entries.find((entry) => entry.seq)?.seq;
   }
 
+  /** Of the newest message; 0: there is none. */
+  get newestSeq() {
+    return this.#newestSeq();
+  }
+
   get isEmpty() {
     return this.#entries.length === 0;
   }

@@ -9,12 +9,14 @@ const narrow = matchMedia("(max-width: 1099px)");
 
 export class People {
   #chat;
+  #onMessage;
   #online = [];
   #items = new WeakMap(); // list → Map of its items by what they show
 
-  /** `chat` is the SharedChat. */
-  constructor(chat) {
+  /** `chat` is the SharedChat; `onMessage(user, near)` opens the direct room with somebody. */
+  constructor(chat, { onMessage }) {
     this.#chat = chat;
+    this.#onMessage = onMessage;
     byId("people-toggle").addEventListener("click", () => this.#open(byId("app").dataset.people !== "open"));
     byId("people-close").addEventListener("click", () => this.#open(false));
     byId("people").addEventListener("keydown", (event) => event.key === "Escape" && this.#open(false));
@@ -67,7 +69,11 @@ export class People {
     const item = piece("person");
     paintAvatar(item.querySelector(".avatar"), user);
     item.querySelector(".person-name").textContent = user.id === me.id ? say("you", { name: user.username }) : user.username;
-    const [report, block] = item.querySelectorAll("button");
+    const [message, report, block] = item.querySelectorAll("button");
+    message.hidden = !blocks.concerns(user) || blocks.has(user.id);
+    message.textContent = say("messageShort");
+    message.ariaLabel = say("messagePerson", { name: user.username });
+    message.addEventListener("click", () => this.#onMessage(user, message));
     report.hidden = block.hidden = !blocks.concerns(user);
     report.ariaLabel = report.title = say("reportPerson", { name: user.username });
     report.addEventListener("click", () => reportPerson(report, user, roomId, this.#chat));

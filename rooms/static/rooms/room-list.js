@@ -17,6 +17,8 @@ export class RoomList {
   #rooms = []; // {id, memberCount}, as the server sent them
   #mine = new Map();
   #current = null;
+  #unread = () => 0;
+  #label = (name) => name;
   #input = byId("find-input");
   #onOpen;
   #onCreate;
@@ -35,8 +37,12 @@ export class RoomList {
     }
   }
 
-  /** `mine`: name → {memberCount, unread} of the rooms I am in; `current`: the open one's name, or null. */
-  show({ rooms = this.#rooms, mine, current }) {
+  /**
+   * `mine`: name → {memberCount} of the rooms I am in; `current`: the open one's name, or null; `unread(name)` and
+   * `label(name)`: how much of a room is unread, and what it is called.
+   */
+  show({ rooms = this.#rooms, mine, current, unread, label }) {
+    [this.#unread, this.#label] = [unread, label];
     this.#rooms = rooms;
     this.#mine = mine;
     this.#current = current;
@@ -70,7 +76,11 @@ export class RoomList {
     const counts = new Map(this.#rooms.map((room) => [room.id, room.memberCount]));
     for (const [name, room] of this.#mine) counts.set(name, room.memberCount);
     const wanted = this.#input.value.trim().toLocaleLowerCase();
-    const matching = (names) => [...names].filter((name) => name.toLocaleLowerCase().includes(wanted)).sort(collator.compare);
+    const label = this.#label;
+    const matching = (names) =>
+      [...names]
+        .filter((name) => label(name).toLocaleLowerCase().includes(wanted))
+        .sort((one, other) => collator.compare(label(one), label(other)));
     const mine = matching(this.#mine.keys());
     const others = matching(counts.keys()).filter((name) => !this.#mine.has(name));
     byId("joined-section").hidden = mine.length === 0;
@@ -107,8 +117,9 @@ export class RoomList {
 
   #paintItem(link, memberCount) {
     const name = link.dataset.room;
-    const unread = this.#mine.get(name)?.unread ?? 0;
-    const parts = [say("membersOfRoom", { room: name, count: memberCount })];
+    const [unread, label] = [this.#unread(name), this.#label(name)];
+    const parts = [say("membersOfRoom", { room: label, count: memberCount })];
+    link.querySelector(".room-name").textContent = label;
     if (unread) parts.push(say("unreadOfRoom", { count: unread }));
     link.ariaLabel = parts.join(", ");
     link.ariaCurrent = name === this.#current ? "page" : null;
@@ -123,6 +134,5 @@ function roomItem(name) {
   const link = item.firstElementChild;
   link.href = roomPath(name);
   link.dataset.room = name;
-  link.querySelector(".room-name").textContent = name;
   return item;
 }

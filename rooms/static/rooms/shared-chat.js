@@ -2,9 +2,10 @@
  * One connection, and the rooms that are shown through it: shared by all elements of a page and by the page's own code.
  *
  * A view is {added(room, {isMessage}), paint(room), takeBack(room, content)}: it is called when something was added to its
- * log or deleted from it, when anything else of the room has changed, and with an unsent text to be edited. A room stays joined as long as anybody holds it. When one cannot be
- * entered, or not any more, a `refused` event has the room and the error. A `blocks` event says that the reader has
- * blocked others.
+ * log or deleted from it, when anything else of the room has changed, and with an unsent text to be edited. A room stays
+ * joined as long as anybody holds it. When one cannot be entered, or not any more, a `refused` event has the room and the
+ * error. A `blocks` event says that the reader has blocked others, a `marked` one that they have read a room, or marked
+ * something in it as unread.
  */
 
 import { Blocks } from "./blocks.js";
@@ -12,6 +13,8 @@ import { ChatClient, newId, socketUrl } from "./chat-client.js";
 import { JoinedRoom } from "./joined-room.js";
 import { MessageActions } from "./message-actions.js";
 import { HISTORY_PAGE } from "./message-log.js";
+import { Reading } from "./reading.js";
+import { Typing } from "./typing.js";
 
 // Not of this module alone, which a page may load under two addresses: with and without the hash of its content.
 const chats = (globalThis[Symbol.for("chat.chats")] ??= new Map()); // socket and user → SharedChat
@@ -41,6 +44,8 @@ export class SharedChat extends EventTarget {
     this.client = new ChatClient(url, { userId: configuration.me.id });
     this.blocks = new Blocks({ client: this.client, configuration, onChange: () => this.#blocksChanged() });
     this.actions = new MessageActions(this);
+    this.reading = new Reading(this);
+    this.typing = new Typing(this);
     this.#listen();
     this.client.connect();
     addEventListener("beforeunload", this.#warn);
@@ -168,6 +173,7 @@ export class SharedChat extends EventTarget {
     });
     on("room-added", (room, { room: { role = null } }) => this.#changed(room, () => (room.role = role)));
     on("room-removed", (room) => this.#changed(room, () => (room.role = null)));
+    on("typing", (room, frame) => this.typing.show(room, frame));
     on("room-updated", (room, frame) => this.#changed(room, () => room.update(frame.room)));
     on("room-joined", (room, frame) => this.#changed(room, () => room.entered(frame)));
     on("room-members", (room, { memberCount }) => this.#changed(room, () => (room.memberCount = memberCount)));
@@ -192,6 +198,8 @@ export class SharedChat extends EventTarget {
   #received(room, message) {
     // The author of a missed one may have left since.
     if (!message.missed) room.people.set(message.user.id, message.user);
+    if (message.user.id === this.#configuration.me.id) room.role ??= "member"; // whoever writes is one
+    this.typing.end(room, message.user.id);
     for (const [view, log] of room.logs) if (log.add(message)) view.added(room, { isMessage: true });
   }
 

@@ -37,6 +37,7 @@ def test_a_room_is_shown_with_who_is_there_now(api: Client, room: Room, present:
         "locked": False,
         "role": None,
         "level": None,
+        "members": None,
     }
     assert datetime.fromisoformat(created_at) == room.created_at.replace(
         microsecond=room.created_at.microsecond // 1000 * 1000

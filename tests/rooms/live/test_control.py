@@ -4,10 +4,12 @@ import msgspec
 import pytest
 
 from rooms.live import control, topics
-from rooms.live.control import Control, RoomChanged, UsersChanged
+from rooms.live.control import Control, Notification, Notifications, RoomChanged, UsersChanged
+
+SEVERAL = Notifications([Notification("7", "{}", besides=5, skip="c"), Notification("8", "{}", "rooms")])
 
 
-@pytest.mark.parametrize("sent", [UsersChanged(["7", "8"]), UsersChanged([]), RoomChanged(5)])
+@pytest.mark.parametrize("sent", [UsersChanged(["7", "8"]), UsersChanged([]), RoomChanged(5), SEVERAL])
 def test_a_control_event_arrives_as_it_was_sent(sent: Control) -> None:
     event = control.event(sent)
     assert (event.topic, event.seq) == (topics.CONTROL, 0)

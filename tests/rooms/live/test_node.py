@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from rooms import database
 from rooms.errors import Banned, Unavailable
+from rooms.live import member_counts, topics
 from rooms.live import node as node_module
-from rooms.live import topics
 from rooms.live.connection import Connection
 from rooms.live.node import Node
 from rooms.live.presence import Departure, Online
@@ -199,15 +199,15 @@ async def test_a_removed_room_is_purged_step_by_step(
 async def test_a_large_room_gets_its_member_count_once_for_all_changes(
     node: Node, hall: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(node_module, "MEMBERS_EVERY_S", 0)
-    client, access = Client(node), make_access(hall.pk, "hall")
+    monkeypatch.setattr(member_counts, "EVERY_S", 0)
+    client = Client(node)
     await client.enter(hall)
     for user_id in ("1", "2", "3"):
         await node.presence.enter(hall.pk, user_id)
-        node.members_changed(access)
+        node.member_counts.changed(hall.pk, "hall")
     await eventually(lambda: client.frames)
     assert client.frames == [{"type": "room-members", "roomId": "hall", "memberCount": 3}]
-    node.members_changed(access)
+    node.member_counts.changed(hall.pk, "hall")
     await eventually(lambda: len(client.frames) == 2)
 
 

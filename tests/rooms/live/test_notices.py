@@ -9,8 +9,10 @@ from rooms import access, database
 from rooms.errors import ChatError, NoSuchRoom, Unavailable
 from rooms.live import notices
 from rooms.live.connection import Connection
+from rooms.live.control import Notification
 from rooms.live.events import Encoded
-from tests.support.factories import make_room
+from rooms.storage import RoomAccess
+from tests.support.factories import make_access, make_room
 
 FRAME = Encoded(b'{"type":"notification"}')
 
@@ -22,6 +24,8 @@ class Recorder:
         self.identity = SimpleNamespace(key=key, user_id=int(key)) if key else None
         self.accepts = frozenset(accepts)
         self.got: list[Encoded] = []
+        self.rooms: dict[str, RoomAccess] = {}
+        self.id = "another"
 
     def offer(self, frame: Encoded, *, ephemeral: bool = False) -> None:
         assert ephemeral
@@ -42,6 +46,16 @@ def test_an_addition_is_sent_to_those_who_accept_it() -> None:
     plain, page = Recorder("1"), Recorder("1", "rooms")
     notices.send(of(plain, page), "1", FRAME, "rooms")
     assert [len(one.got) for one in (plain, page)] == [0, 1]
+
+
+def test_of_several_notices_each_reaches_those_it_is_for() -> None:
+    asking, page, inside, other = Recorder("1"), Recorder("1", "rooms"), Recorder("1"), Recorder("2")
+    asking.id = "c"
+    inside.rooms["hall"] = make_access(5)
+    text = FRAME.payload.decode()
+    several = [Notification("1", text, "rooms"), Notification("1", text, besides=5, skip="c"), Notification("2", text)]
+    notices.send_all(of(asking, page, inside, other, Recorder("")), several)
+    assert [len(one.got) for one in (asking, page, inside, other)] == [0, 2, 0, 1]
 
 
 @pytest.mark.parametrize("error", [NoSuchRoom, Unavailable])

@@ -19,6 +19,7 @@ from rooms.protocol.frames.deletions import MessagesDeleted
 from rooms.protocol.frames.edits import Version, Versions
 from rooms.protocol.frames.history import Heads, MessageBatch, MessageHistory
 from rooms.protocol.frames.invitations import Invitation
+from rooms.protocol.frames.marks import Readers, ReadMarker, Unread, UnreadRooms
 from rooms.protocol.frames.members import Member, Members, RoomAdded, RoomOpened, RoomRemoved
 from rooms.protocol.frames.moderation import MemberUpdated, RoomUpdated
 from rooms.protocol.frames.people import UserUpdated
@@ -40,6 +41,7 @@ from rooms.protocol.frames.session import (
     Welcome,
 )
 from rooms.protocol.frames.threads import Replies
+from rooms.protocol.frames.typing import Typing
 
 NOW = "2026-01-02T03:04:05.678Z"
 ALICE = UserRef("1", "alice")
@@ -67,6 +69,22 @@ GOLDEN: list[tuple[Frame, str]] = [
     (
         Welcome(message="Hello", timestamp=NOW, server_time=NOW),
         f'{{"type":"welcome","message":"Hello","timestamp":"{NOW}","serverTime":"{NOW}"}}',
+    ),
+    (
+        ReadMarker(room_id="r", user=ALICE, seq=3, version=1),
+        '{"type":"read-marker","roomId":"r","user":{"id":"1","username":"alice"},"seq":3,"version":1}',
+    ),
+    (
+        UnreadRooms(rooms=[Unread(room_id="r", unread=2, read_seq=3, version=1, head_seq=9)]),
+        '{"type":"unread","rooms":[{"roomId":"r","unread":2,"readSeq":3,"version":1,"headSeq":9}]}',
+    ),
+    (
+        Readers(room_id="r", message_id="7", count=1, of=2, users=[ALICE]),
+        '{"type":"readers","roomId":"r","messageId":"7","count":1,"of":2,"users":[{"id":"1","username":"alice"}]}',
+    ),
+    (
+        Typing(room_id="r", user=ALICE, on=True, expires_in_ms=15_000),
+        '{"type":"typing","roomId":"r","user":{"id":"1","username":"alice"},"on":true,"expiresInMs":15000}',
     ),
     (Blocks(users=[ALICE]), '{"type":"blocks","users":[{"id":"1","username":"alice"}]}'),
     (Pong(), '{"type":"pong"}'),

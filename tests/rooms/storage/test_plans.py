@@ -58,6 +58,8 @@ READS: dict[str, list[Callable[[], object]]] = {
         lambda: storage.replies(root_id=1, limit=50),
         lambda: storage.replies(root_id=1, limit=50, after=1, before=10, above=5),
     ],
+    "marked_rooms": [lambda: storage.marked_rooms([(1, 1), (2, 2)], members=100)],
+    "unread_rooms": [lambda: storage.unread_rooms(user_id=1)],
     "sign_in_state": [lambda: storage.sign_in_state(user_id=1)],
     "room_head": [lambda: storage.room_head(room_id=1)],
     "rooms_by_name": [
@@ -71,6 +73,7 @@ def test_every_function_of_storage_is_explained_here() -> None:
     functions = {name for name in storage.__all__ if name.islower()}
     assert functions == set(READS) | {
         "dialect", "add_members", "message_ids", "quote", "quotes", "reactions", "reaction_kinds", "reply_counts",
+        "move_marks",
     }  # fmt: skip
 
 
@@ -105,6 +108,12 @@ def test_reading_reactions_and_counting_replies_uses_indexes(run: Run, world: Wo
 def test_making_members_uses_indexes(run: Run, world: World) -> None:
     people = [(world.room.pk, world.bob.pk), (world.private.pk, world.alice.pk)]
     [plan] = run(explained, lambda: storage.add_members(people, MOMENT))
+    assert not whole_tables(plan)
+
+
+def test_moving_marks_uses_indexes(run: Run, world: World) -> None:
+    marks = [storage.Mark(world.private.pk, world.alice.pk, 0, 1), storage.Mark(world.room.pk, world.bob.pk, 0, 1)]
+    [plan] = run(explained, lambda: storage.move_marks(marks))
     assert not whole_tables(plan)
 
 
