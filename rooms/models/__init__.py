@@ -11,6 +11,7 @@ from rooms.models.moderation import ServerBan
 from rooms.models.reports import Report
 from rooms.models.rights import EndedSession, RightsChange
 from rooms.models.rooms import Room
+from rooms.models.search import IndexedRoom
 
 __all__ = [
     "AuditEntry",
@@ -18,6 +19,7 @@ __all__ = [
     "BulkDeletion",
     "EndedSession",
     "FilterPhrase",
+    "IndexedRoom",
     "Invitation",
     "Membership",
     "Message",

@@ -70,11 +70,11 @@ OTHER_COMMANDS = {  # of the rank of a visitor or member: tests of their own sub
     "ping", "auth", "compressed", "create-room", "join-room", "leave-room", "get-rooms", "get-history",
     "get-online-users", "chat", "admin-broadcast", "chat-message", "room-message", "follow-room", "unfollow-room",
     "get-members", "invite", "create-invitation", "accept-invitation", "report-message", "report-user", "block-user",
-    "get-blocks",
+    "get-blocks", "search",
 }  # fmt: skip
 OTHER_ROUTES = {
     "api-online", "api-rooms", "api-messages", "api-room", "api-members", "api-membership", "api-invitations",
-    "api-invitation", "api-accept", "api-report-message", "api-report-user", "api-blocks", "api-block",
+    "api-invitation", "api-accept", "api-report-message", "api-report-user", "api-blocks", "api-block", "api-search",
 }  # fmt: skip
 OF_THE_CHAT = {"api-bans", "api-unbans", "api-disconnections"}  # below
 

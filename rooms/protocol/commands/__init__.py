@@ -12,6 +12,7 @@ from rooms.protocol.commands import (
     presence,
     reports,
     rooms,
+    search,
     session,
 )
 from rooms.protocol.commands.base import Command
@@ -27,6 +28,7 @@ COMMANDS: tuple[type[Command], ...] = tuple(
         deletions,
         moderation,
         history,
+        search,
         presence,
         reports,
         blocks,

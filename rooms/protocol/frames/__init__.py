@@ -13,12 +13,13 @@ from rooms.protocol.frames import (
     posting,
     presence,
     rooms,
+    search,
     session,
 )
 from rooms.protocol.frames.base import Frame
 
 SUBJECTS = (
-    session, rooms, members, invitations, presence, people, posting, changes, deletions, moderation, history, blocks,
-    announcements,
+    session, rooms, members, invitations, presence, people, posting, changes, deletions, moderation, history, search,
+    blocks, announcements,
 )  # fmt: skip
 FRAMES: tuple[type[Frame], ...] = tuple(frame for module in SUBJECTS for frame in module.FRAMES)

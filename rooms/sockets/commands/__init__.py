@@ -21,6 +21,7 @@ from rooms.sockets.commands import (
     presence,
     reports,
     rooms,
+    search,
     session,
 )
 
@@ -36,6 +37,7 @@ HANDLERS: dict[type[Command], Handler] = {
         deletions,
         moderation,
         history,
+        search,
         presence,
         reports,
         blocks,
