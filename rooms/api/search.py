@@ -10,7 +10,8 @@ from rest_framework.response import Response
 from rooms import rest
 from rooms.api.base import View
 from rooms.openapi import parameters, responses
-from rooms.protocol.commands.search import FOUND_DEFAULT, Before, Query
+from rooms.protocol.commands.deletions import MessageId
+from rooms.protocol.commands.search import FOUND_DEFAULT, Query
 from rooms.protocol.frames.search import SearchResult
 from rooms.protocol.rules import room_name
 from rooms.services.search import search_messages
@@ -21,7 +22,7 @@ class SearchQuery(msgspec.Struct, rename="camel"):
 
     query: Query
     room_id: str | None = None
-    before: Before | None = None
+    before: MessageId | None = None
     limit: rest.Limit = FOUND_DEFAULT
 
 
@@ -48,7 +49,7 @@ class SearchView(View):
             user_id=request.user.pk,
             query=query.query,
             name=room_name(query.room_id) if query.room_id is not None else None,
-            before=int(query.before) if query.before is not None else None,
+            before=query.before,
             limit=query.limit,
         )
         return rest.answer(FoundMessages(page.results, page.next))

@@ -4,6 +4,7 @@ A room's changes are read as by a client that resumes, so edits and deletions ar
 is read from the messages themselves and compared again: nothing is shown that was changed or deleted a moment ago.
 """
 
+import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -13,15 +14,17 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from rooms import access, people, searches, storage, words
+from rooms.errors import BadFrame
 from rooms.models import IndexedRoom, Membership, Message, Room
 from rooms.protocol.commands.search import FOUND_DEFAULT, FOUND_MAX
 from rooms.protocol.frames.search import Part, SearchResult
 from rooms.searches import Search
 from rooms.services.changes import message_frame
 from rooms.storage import BulkDeleted, StoredMessage, search
-from rooms.storage.search import LINK, Indexed, Query
+from rooms.storage.search import LINK, Indexed
 
 READ_AT_ONCE = 200  # candidates that are compared
+LAST_ID = 2**62
 SLACK = 1_000  # ids: so far apart may messages be of which the later one was committed first
 CHANGES_AT_ONCE = 100  # in one transaction, for which other writers wait
 ROOMS_AT_ONCE = 100
@@ -36,18 +39,18 @@ class Page(NamedTuple):
 
 # --- Searching --------------------------------------------------------------------------------------------------------
 def search_messages(
-    *, user_id: Any, query: str, name: str | None = None, before: int | None = None, limit: int = FOUND_DEFAULT
+    *, user_id: Any, query: str, name: str | None = None, before: str | None = None, limit: int = FOUND_DEFAULT
 ) -> Page:
     """The newest messages that match, of the rooms in which the user is a member, or of one that they may read.
 
     Raises BadFrame, NoSuchRoom, Banned, and Unavailable for a search that takes too long.
     """
-    wanted = searches.parse(query)
+    wanted, edge = searches.parse(query), _edge(before)
     rooms = _rooms(user_id, name or wanted.room)
     author_id = people.find(wanted.author) if wanted.author is not None else None
     if not rooms or (wanted.author is not None and author_id is None):
         return Page([], None)
-    hits = _hits(wanted, rooms, author_id, before)
+    hits = _hits(wanted, rooms, author_id, edge)
     found: list[SearchResult] = []
     with search.searching():
         for message, places in hits:
@@ -55,6 +58,14 @@ def search_messages(
                 return Page(found, found[-1].message.message_id)
             found.append(SearchResult(message_frame(message), snippet(message.content, places)))
     return Page(found, None)
+
+
+def _edge(before: str | None) -> int:
+    if before is None:
+        return LAST_ID
+    if not (before.isascii() and before.isdecimal() and len(before) < 19):
+        raise BadFrame("`before` is the `next` of a page")
+    return int(before)
 
 
 def _rooms(user_id: Any, name: str | None) -> dict[int, int]:
@@ -68,29 +79,27 @@ def _rooms(user_id: Any, name: str | None) -> dict[int, int]:
 
 
 def _hits(
-    wanted: Search, rooms: dict[int, int], author_id: Any, before: int | None
+    wanted: Search, rooms: dict[int, int], author_id: Any, before: int
 ) -> Iterator[tuple[StoredMessage, list[tuple[int, int]]]]:
-    query = _query(wanted, rooms, author_id)
+    keys, end = _keys(wanted, author_id), time.monotonic() + search.TIMEOUT_S
     above = search.first_id_since(wanted.since) - SLACK if wanted.since else 0
-    until = search.first_id_since(wanted.until) + SLACK if wanted.until else 2**62
-    edge = min(until, before) if before is not None else until
-    while ids := search.found(query, before=edge, above=above, limit=READ_AT_ONCE):
+    edge = min(before, search.first_id_since(wanted.until) + SLACK) if wanted.until else before
+    while ids := search.found(keys, rooms, before=edge, above=above, limit=READ_AT_ONCE):
         for message in search.messages_by_id(ids):
             if message.seq > rooms.get(message.room_id, message.seq) and _matches(wanted, author_id, message):
                 found = words.words(words.composed(message.content))
                 if (places := words.places(found, wanted.phrases)) is not None:
                     yield message, places
         edge = ids[-1]
+        if time.monotonic() > end:
+            raise search.too_long()
 
 
-def _query(wanted: Search, rooms: dict[int, int], author_id: Any) -> Query:
-    keys = [[search.key_of_word(key)] for key in sorted(wanted.keys, key=len, reverse=True)]
-    keys.append([search.key_of_room(room_id) for room_id in sorted(rooms)])
+def _keys(wanted: Search, author_id: Any) -> list[str]:
+    keys = [search.key_of_word(key) for key in sorted(wanted.keys)]
     if author_id is not None:
-        keys.append([search.key_of_author(author_id)])
-    if wanted.has_link:
-        keys.append([LINK])
-    return keys
+        keys.append(search.key_of_author(author_id))
+    return [*keys, LINK] if wanted.has_link else keys
 
 
 def _matches(wanted: Search, author_id: Any, message: StoredMessage) -> bool:
@@ -151,10 +160,12 @@ def _index(known: IndexedRoom, head: int) -> bool:
 
 def _entry(message: StoredMessage) -> Indexed:
     if message.deleted_at is not None:
-        return message.id, ()
+        return Indexed(message.id, message.room_id, ())
     keys = {search.key_of_word(key) for key in words.keys(words.words(words.composed(message.content)))}
-    keys |= {search.key_of_room(message.room_id), search.key_of_author(message.author_id)}
-    return message.id, keys | {LINK} if words.has_link(message.content) else keys
+    keys.add(search.key_of_author(message.author_id))
+    if words.has_link(message.content):
+        keys.add(LINK)
+    return Indexed(message.id, message.room_id, keys)
 
 
 def _deleted_at_once(room_id: int, deleted: BulkDeleted) -> list[int]:

@@ -8,7 +8,7 @@ import sqlite3
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from django.db import OperationalError, connection, transaction
 
@@ -19,16 +19,24 @@ from rooms.storage.rows import StoredMessage, named, read
 
 TABLE = "chat_rooms_words"
 RANGE = 65_536  # messages in a range of ids, see `_found_by_postgres`
+ROOMS_AT_ONCE = 32
 TIMEOUT_S = 2.0
 CREATE = {
     "sqlite": [f"CREATE VIRTUAL TABLE {TABLE} USING fts5(words, tokenize='ascii', detail='none', columnsize=0)"],
     "postgresql": [
-        f"CREATE TABLE {TABLE} (message_id bigint PRIMARY KEY, words tsvector NOT NULL)",
+        f"CREATE TABLE {TABLE} (message_id bigint PRIMARY KEY, room_id bigint NOT NULL, words tsvector NOT NULL)",
         f"CREATE INDEX {TABLE}_gin ON {TABLE} USING gin (words) WITH (fastupdate = off)",
     ],
 }
-Indexed = tuple[int, Collection[str]]  # a message and its keys
 Query = Sequence[Collection[str]]  # of each of these, one key at least
+
+
+class Indexed(NamedTuple):
+    """What a message is found by, besides its room."""
+
+    message_id: int
+    room_id: int
+    keys: Collection[str]
 
 
 def key_of_room(room_id: int) -> str:
@@ -48,32 +56,27 @@ LINK = "hlink"
 
 # --- Writing ----------------------------------------------------------------------------------------------------------
 def index(entries: Sequence[Indexed]) -> None:
-    """Stores the keys of these messages in place of those they had; a message without keys is not found any more."""
-    gone = [message_id for message_id, keys in entries if not keys]
-    kept = [(message_id, keys) for message_id, keys in entries if keys]
+    """Stores the keys of these messages in place of those they had; one without keys is not found any more."""
+    unindex([entry.message_id for entry in entries])
+    kept = [entry for entry in entries if entry.keys]
     with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
-            _delete(cursor, "rowid", [message_id for message_id, _ in entries])
-            cursor.executemany(
-                f"INSERT INTO {TABLE}(rowid, words) VALUES (%s, %s)",
-                [(message_id, " ".join(sorted(keys))) for message_id, keys in kept],
-            )
-            return
-        _delete(cursor, "message_id", gone)
-        cursor.executemany(
-            f"INSERT INTO {TABLE}(message_id, words) VALUES (%s, array_to_tsvector(%s))"
-            " ON CONFLICT (message_id) DO UPDATE SET words = excluded.words",
-            [(message_id, [*keys, _range(message_id)]) for message_id, keys in kept],
-        )
+            rows: list[Any] = [(one.message_id, " ".join(sorted(_keys(one)))) for one in kept]
+            cursor.executemany(f"INSERT INTO {TABLE}(rowid, words) VALUES (%s, %s)", rows)
+        else:
+            rows = [(one.message_id, one.room_id, [*_keys(one), _range(one.message_id)]) for one in kept]
+            cursor.executemany(f"INSERT INTO {TABLE} VALUES (%s, %s, array_to_tsvector(%s))", rows)
+
+
+def _keys(entry: Indexed) -> set[str]:
+    return {*entry.keys, key_of_room(entry.room_id)}
 
 
 def unindex(message_ids: Sequence[int]) -> None:
-    """Forgets messages that are deleted from the database."""
-    index([(message_id, ()) for message_id in message_ids])
-
-
-def _delete(cursor: Any, column: str, message_ids: list[int]) -> None:
-    cursor.executemany(f"DELETE FROM {TABLE} WHERE {column} = %s", [(message_id,) for message_id in message_ids])
+    """Forgets messages."""
+    column = "rowid" if connection.vendor == "sqlite" else "message_id"
+    with connection.cursor() as cursor:
+        cursor.executemany(f"DELETE FROM {TABLE} WHERE {column} = %s", [(message_id,) for message_id in message_ids])
 
 
 # --- Reading ----------------------------------------------------------------------------------------------------------
@@ -85,8 +88,12 @@ def searching() -> Iterator[None]:
             yield
     except OperationalError as error:
         if "interrupted" in str(error) or "statement timeout" in str(error):
-            raise Unavailable("This search takes too long: add words to it") from None
+            raise too_long() from None
         raise
+
+
+def too_long() -> Unavailable:
+    return Unavailable("This search takes too long: add words to it")
 
 
 @contextmanager
@@ -107,36 +114,53 @@ def _bounded_postgres() -> Iterator[None]:
         yield
 
 
-def found(query: Query, *, before: int, above: int, limit: int) -> list[int]:
-    """The newest messages with these keys between two ids, newest first."""
+def found(keys: Collection[str], rooms: Collection[int], *, before: int, above: int, limit: int) -> list[int]:
+    """The newest messages of these rooms that have all these keys, between two ids, newest first."""
+    groups = [[key] for key in keys]
     if connection.vendor == "sqlite":
-        expression = " AND ".join(f"({' OR '.join(map(_quoted, some))})" for some in query)
-        return _ids(
-            f"SELECT rowid FROM {TABLE} WHERE {TABLE} MATCH %s AND rowid < %s AND rowid > %s"
-            " ORDER BY rowid DESC LIMIT %s",
-            [expression, before, above, limit],
-        )
-    return _found_by_postgres(query, before, above, limit)
+        return _found_by_sqlite([*groups, list(map(key_of_room, rooms))], before, above, limit)
+    return _found_by_postgres(groups, sorted(rooms), before, above, limit)
 
 
-def _found_by_postgres(query: Query, before: int, above: int, limit: int) -> list[int]:
+def _found_by_sqlite(query: Query, before: int, above: int, limit: int) -> list[int]:
+    expression = " AND ".join(f"({' OR '.join(map(_quoted, some))})" for some in query)
+    return _ids(
+        f"SELECT rowid FROM {TABLE} WHERE {TABLE} MATCH %s AND rowid < %s AND rowid > %s ORDER BY rowid DESC LIMIT %s",
+        [expression, before, above, limit],
+    )
+
+
+def _found_by_postgres(query: Query, rooms: list[int], before: int, above: int, limit: int) -> list[int]:
     """GIN answers in no order, so of a common word it would give all messages to be sorted.
 
     Each message has the key of its range of ids. The newest ranges are asked first, and fill the page of a common word;
     of one that does not fill it there, there are not many.
     """
     newest = min(before, _last_id() + 1)
-    ranges = [_range(newest), _range(max(newest - RANGE, 0))]
-    found = _ids_of_postgres([*query, ranges], newest, above, limit)
-    return found if len(found) == limit else _ids_of_postgres(query, newest, above, limit)
+    recent = [*query, [_range(newest), _range(max(newest - RANGE, 0))]]
+    if len(rooms) > ROOMS_AT_ONCE:
+        found = _matching(recent, newest, above, limit, rooms)
+    else:
+        found = _in_rooms(recent, rooms, newest, above, limit)
+    return found if len(found) == limit else _in_rooms(query, rooms, newest, above, limit)
 
 
-def _ids_of_postgres(query: Query, before: int, above: int, limit: int) -> list[int]:
+def _in_rooms(query: Query, rooms: list[int], before: int, above: int, limit: int) -> list[int]:
+    """By the keys of some rooms at a time: GIN's work grows with the number of keys times that of what it passes."""
+    found: list[int] = []
+    for start in range(0, len(rooms), ROOMS_AT_ONCE):
+        some = list(map(key_of_room, rooms[start : start + ROOMS_AT_ONCE]))
+        found += _matching([*query, some], before, above, limit)
+    return sorted(found, reverse=True)[:limit]
+
+
+def _matching(query: Query, before: int, above: int, limit: int, rooms: list[int] | None = None) -> list[int]:
     expression = " & ".join(f"({' | '.join(map(_quoted, some))})" for some in query)
     return _ids(
         f"SELECT message_id FROM {TABLE} WHERE words @@ %s::tsquery AND message_id < %s AND message_id > %s"
+        " AND (%s::bigint[] IS NULL OR room_id = ANY(%s::bigint[]))"
         " ORDER BY message_id + 0 DESC LIMIT %s",  # + 0: not by the key, through all that do not match
-        [expression, before, above, limit],
+        [expression, before, above, rooms, rooms, limit],
     )
 
 

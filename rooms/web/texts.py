@@ -112,4 +112,12 @@ TEXTS = {
     "unblockShort": _("Unblock"),
     "fromBlocked": _("Message from a blocked person"),
     "show": _("Show"),
+    "search": _("Search"),
+    "searchTitle": _("Search messages"),
+    "searchWhat": _("Words or “a phrase”"),
+    "searchHint": _("Also from:name, in:room, has:link, before:2026-01-31, after:2026-01-31"),
+    "searching": _("Searching…"),
+    "searchMore": _("Older messages"),
+    "foundNothing": _("Nothing was found in your rooms."),
+    "foundIn": _("{name} in {room}"),
 }

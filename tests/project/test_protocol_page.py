@@ -67,12 +67,14 @@ def example(words: str) -> Any:  # noqa: PLR0911 - a table, one line an entry
     if words.startswith("map from text to "):
         return {"x": example(words.removeprefix("map from text to "))}
     if words.startswith(("`{", "{")):
-        fields = re.findall(r"(\w+): (\{.*?\}|[^,{}]+)", words.strip("`")[1:-1])
+        fields = re.findall(r"(\w+): ((?:list of )?\{.*?\}|[^,{}]+)", words.strip("`")[1:-1])
         return {name: example(inner) for name, inner in fields}
     if words.startswith('"'):
         return json.loads(words.partition(" or ")[0])
     if words.startswith("`"):
         return frame(frames(), words.partition(" or ")[0].strip("`"))
+    if (tag := words.partition(" or ")[0]) in frames():
+        return frame(frames(), tag)
     if words == "any JSON":
         return {"x": [1, "x", None]}
     if words == "text" or LIMITED.fullmatch(words):

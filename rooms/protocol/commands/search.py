@@ -5,11 +5,11 @@ from typing import Annotated
 import msgspec
 
 from rooms.protocol.commands.base import Command, Limit
+from rooms.protocol.commands.deletions import MessageId
 from rooms.protocol.rules import room_name
 
 FOUND_DEFAULT, FOUND_MAX = 20, 50
 Query = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000, pattern=r"^[^\x00\ud800-\udfff]*$")]
-Before = Annotated[str, msgspec.Meta(pattern=r"^[0-9]{1,18}$")]
 
 
 class Search(Command, tag="search"):
@@ -21,7 +21,7 @@ class Search(Command, tag="search"):
     bucket = "reads"
     query: Query
     room_id: str | None = None
-    before: Before | None = None
+    before: MessageId | None = None
     limit: Limit = FOUND_DEFAULT
 
     @property

@@ -14,7 +14,7 @@ async def search(_node: Node, connection: Connection, command: Search) -> None:
         user_id=connection.identity.user_id,
         query=command.query,
         name=command.name,
-        before=int(command.before) if command.before is not None else None,
+        before=command.before,
         limit=command.limit,
     )
     connection.send(SearchResults(id=command.id, query=command.query, results=page.results, next=page.next))

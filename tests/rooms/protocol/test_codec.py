@@ -22,7 +22,7 @@ TAGS = [command.__struct_config__.tag for command in COMMANDS]
 CODES = {"bad-json", "bad-frame", "unknown-type", "too-large"}
 COMPLETE = {  # enough for any command
     "token": "t", "roomId": "r", "content": "c", "message": "m", "data": "d", "messageId": "7", "username": "u",
-    "code": "c", "reason": "r", "on": True, "action": "kick",
+    "code": "c", "reason": "r", "on": True, "action": "kick", "query": "q",
 }  # fmt: skip
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),

@@ -136,7 +136,7 @@ def test_pages_follow_each_other_without_hole_or_repetition(run: Run, world: Wor
         found += [result.message.content for result in page.results]
         if page.next is None:
             break
-        before = int(page.next)
+        before = page.next
     assert found == [f"word {n}" for n in reversed(range(7))]
 
 
