@@ -22,10 +22,9 @@ from prometheus_client import (
     generate_latest,
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from monitoring.workers import OwnRow, Row, Rows, SharedRows
+from monitoring.workers import OwnRow, Row, Rows, SharedRows, WorkersCollector
 
 TEXT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 WINDOW_S = 60
@@ -37,9 +36,9 @@ CLOSE_CODES = frozenset({*range(1000, 1016), *range(4000, 4003), *range(4100, 41
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no type for it
 
 
-# The cells of a worker's row: two counts, four gauges, and a minute of commands received, by seconds.
-RECEIVED, SENT, ACTIVE, PEAK, ROOMS, STARTED = range(6)
-MINUTE = 6
+# The cells of a worker's row: two counts, five gauges, and a minute of commands received, by seconds.
+RECEIVED, SENT, ACTIVE, PEAK, ROOMS, UNSEARCHED, STARTED = range(7)
+MINUTE = 7
 ROW = MINUTE + 2 * WINDOW_S
 
 
@@ -67,18 +66,6 @@ class Window:
         seconds = self._cells[self._start : self._start + WINDOW_S]
         counts = self._cells[self._start + WINDOW_S : self._start + 2 * WINDOW_S]
         return int(sum(count for second, count in zip(seconds, counts, strict=True) if second >= oldest))
-
-
-class WorkersCollector(MultiProcessCollector):
-    """The library's counts of all workers, without files that a starting worker has only created: it fails on these."""
-
-    def __init__(self, registry: CollectorRegistry, folder: str) -> None:
-        super().__init__(registry, folder)  # type: ignore[no-untyped-call]  # the library has no types here
-        self._folder = Path(folder)
-
-    def collect(self) -> Iterator[Metric]:
-        files = [str(file) for file in self._folder.glob("*.db") if file.stat().st_size]
-        yield from self.merge(files, accumulate=True)  # type: ignore[no-untyped-call]
 
 
 class Instruments(Collector):
@@ -135,6 +122,8 @@ class Instruments(Collector):
         yield GaugeMetricFamily("chat_connections_active", "Open sockets.", _sum(living, ACTIVE))
         yield GaugeMetricFamily("chat_connections_peak", "Most sockets open at once.", _sum(living, PEAK))
         yield GaugeMetricFamily("chat_rooms_active", "Rooms with somebody of a process in them.", _sum(living, ROOMS))
+        behind = max(row.cells[UNSEARCHED] for row in living)
+        yield GaugeMetricFamily("chat_search_behind", "Changes of messages that the search does not know yet.", behind)
         rate = sum(map(self._rate, living))
         yield GaugeMetricFamily("chat_messages_rate", "Commands received a second, over the last minute.", rate)
         yield GaugeMetricFamily("chat_uptime_seconds", "Seconds since the start.", max(map(self._uptime, living)))
@@ -196,6 +185,10 @@ class Instruments(Collector):
     def rooms_active(self, count: int) -> None:
         """`count` rooms have somebody of this process in them."""
         self._cells[ROOMS] = count
+
+    def search_behind(self, count: int) -> None:
+        """How many changes of messages the search does not know yet, of all processes."""
+        self._cells[UNSEARCHED] = count
 
     def active(self) -> int:
         """Open sockets."""
@@ -290,6 +283,7 @@ relay_failed = _process.relay_failed
 hook_called = _process.hook_called
 signal_dropped = _process.signal_dropped
 rooms_active = _process.rooms_active
+search_behind = _process.search_behind
 active = _process.active
 last_minute = _process.last_minute
 snapshot = _process.snapshot

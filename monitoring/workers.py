@@ -6,9 +6,13 @@ The lock ends with the process however it ends, so nobody has to note that a wor
 import mmap
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
+from prometheus_client.multiprocess import MultiProcessCollector
 
 BYTES = 8  # of a cell, a double
 
@@ -84,3 +88,15 @@ def _lock(file: Any) -> bool:
     except OSError:
         return False
     return True
+
+
+class WorkersCollector(MultiProcessCollector):
+    """The library's counts of all workers, without files that a starting worker has only created: it fails on these."""
+
+    def __init__(self, registry: CollectorRegistry, folder: str) -> None:
+        super().__init__(registry, folder)  # type: ignore[no-untyped-call]  # the library has no types here
+        self._folder = Path(folder)
+
+    def collect(self) -> Iterator[Metric]:
+        files = [str(file) for file in self._folder.glob("*.db") if file.stat().st_size]
+        yield from self.merge(files, accumulate=True)  # type: ignore[no-untyped-call]

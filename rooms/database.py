@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
+PAUSE_S = 0.02  # for other writers
 HOOK_THREADS = 8  # of the project's code: while all of them hang, every hook is late
 HELD_THREADS = 4  # for rooms locked by other transactions, waited for in parallel; more rooms queue for these threads
 
@@ -29,6 +30,12 @@ HELD_THREADS = 4  # for rooms locked by other transactions, waited for in parall
 async def call(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Runs a function beside at most CHAT_DATABASE_THREADS others. Raises what it raises, or Unavailable."""
     return await _run(_callers(), function, *args, **kwargs)
+
+
+async def repeat(function: Callable[P, bool], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Calls a function that writes a part of its work until it answers False; between two parts others may write."""
+    while await call(function, *args, **kwargs):  # noqa: ASYNC110 - a pause, not a condition
+        await asyncio.sleep(PAUSE_S)
 
 
 Done = Callable[[R | Exception], None]

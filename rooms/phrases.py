@@ -14,7 +14,7 @@ from typing import NamedTuple
 from rooms import names
 
 # Thai, Lao, Tibetan, Myanmar, Khmer, Tai, Javanese, Han, Kana, Bopomofo, Yi: words are not set apart by spaces.
-_WITHOUT_SPACES = re.compile(
+WITHOUT_SPACES = re.compile(
     "[\u0e00-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf\u2e80-\u312f\u31a0-\u4dbf\u4e00-\ua4cf\ua980-\ua9df"
     "\ua9e0-\ua9ff\uaa60-\uaadf\uf900-\ufaff\U00016f00-\U0001b2ff\U00020000-\U0003ffff]"
 )
@@ -89,4 +89,4 @@ def _places(phrase: Phrase, text: str) -> Iterator[Place]:
 
 def _is_of_word(char: str) -> bool:
     """Whether this is a character of a word that others must be set apart from."""
-    return char != "" and unicodedata.category(char)[0] in "LMN" and not _WITHOUT_SPACES.match(char)
+    return char != "" and unicodedata.category(char)[0] in "LMN" and not WITHOUT_SPACES.match(char)

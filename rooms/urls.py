@@ -16,6 +16,7 @@ from rooms.api.reactions import ReactionsView
 from rooms.api.replies import RepliesView
 from rooms.api.reports import MessageReportView, UserReportView
 from rooms.api.rooms import RoomsView, RoomView
+from rooms.api.search import SearchView
 from rooms.api.typing import TypingView
 from rooms.refusals import not_found
 from rooms.web import invitations, views
@@ -25,6 +26,7 @@ api = [
     re_path(r"^blocks/?$", BlocksView.as_view(), name="api-blocks"),
     re_path(r"^blocks/(?P<username>[^/]+?)/?$", BlockView.as_view(), name="api-block"),
     re_path(r"^online/?$", OnlineView.as_view(), name="api-online"),
+    re_path(r"^search/?$", SearchView.as_view(), name="api-search"),
     re_path(r"^rooms/?$", RoomsView.as_view(), name="api-rooms"),
     re_path(r"^rooms/(?P<name>[^/]+)/messages/?$", MessagesView.as_view(), name="api-messages"),
     re_path(r"^rooms/(?P<name>[^/]+)/members/?$", MembersView.as_view(), name="api-members"),

@@ -34,6 +34,7 @@ from rooms.live.rates_exchange import configured_exchange
 from rooms.live.reactions import ReactionQueue
 from rooms.live.repair import Repair
 from rooms.live.rights import POLL_S, Rights
+from rooms.live.search import Indexer
 from rooms.live.sharded_presence import configured_presence, configured_ring
 from rooms.live.write_queue import WriteQueue
 from rooms.protocol.codec import encode
@@ -52,7 +53,6 @@ Recheck = Callable[["Node", Connection], Coroutine[Any, Any, None]]
 ASK_TIMEOUT_S = 5.0
 DISCONNECT_S = 2.0  # for the last clients to answer their close frame
 MAX_LEASE_S = 20  # who may be where is asked again by then, and answered before 30 s
-PURGE_PAUSE_S = 0.02  # between two deletions, for other writers
 
 
 class Node:
@@ -65,6 +65,7 @@ class Node:
         self.rights = Rights(self.connections, lambda connection: self.spawn(recheck(self, connection)), self.loop.time)
         self.hub = Hub(lambda topic: self.repair.on_gap(topic), self.loop.call_later)  # noqa: PLW0108 - made below
         self.ends = Ends(self.connections, self.rights, self.loop.time, conf.CHAT_HEADS_INTERVAL_S)
+        self.indexer = Indexer(self.loop.time, conf.CHAT_HEADS_INTERVAL_S)
         self.repair = Repair(self.hub, self.spawn, self.rights.recheck_rooms)
         self.bus = Bus(self.hub, self.on_control, ring=configured_ring())
         self._checkpoints = Checkpoints()
@@ -93,6 +94,7 @@ class Node:
         self.spawn(_repeat(self._sweep, conf.CHAT_HEADS_INTERVAL_S))
         self.spawn(_repeat(self.rights.poll, POLL_S))
         self.spawn(_repeat(self.ends.tick, TICK_S))
+        self.spawn(_repeat(self.indexer.tick, TICK_S))
         self.spawn(_repeat(filters.poll, conf.CHAT_HEADS_INTERVAL_S))
         self.spawn(_repeat(self._recheck_leases, min(conf.CHAT_PRESENCE_LEASE_S, MAX_LEASE_S)))
         self.spawn(_repeat(self._remove_rooms, conf.CHAT_HEADS_INTERVAL_S))
@@ -149,6 +151,7 @@ class Node:
         stored = new_messages(answers)
         self.bus.publish([change_event(message) for message in stored])
         signals.send_posted(stored)
+        self.indexer.stored(stored)
 
     def on_control(self, payload: bytes) -> None:
         """What another process, or a thread of this one, says to all processes."""
@@ -214,11 +217,7 @@ class Node:
         for room_id in await database.call(rooms.unused_rooms):
             await self.remove_unused(room_id)
         for room_id in await database.call(rooms.removed_rooms):
-            await self._purge(room_id)
-
-    async def _purge(self, room_id: int) -> None:
-        while await database.call(rooms.purge, room_id=room_id):  # noqa: ASYNC110 - a pause for other writers, not a condition
-            await asyncio.sleep(PURGE_PAUSE_S)
+            await database.repeat(rooms.purge, room_id=room_id)
 
     async def _broadcast_departures(self, departures: list[Departure]) -> None:
         """Broadcasts departures and confirms them; those that fail are returned by the next renewal."""

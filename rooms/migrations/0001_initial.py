@@ -46,167 +46,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="RightsChange",
-            fields=[
-                ("user_key", models.CharField(max_length=255, primary_key=True, serialize=False)),
-                ("at", models.DateTimeField(db_index=True)),
-                ("disconnects", models.PositiveIntegerField(default=0)),
-            ],
-        ),
-        migrations.CreateModel(
-            name="ServerBan",
-            fields=[
-                (
-                    "user",
-                    models.OneToOneField(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        primary_key=True,
-                        related_name="+",
-                        serialize=False,
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="user",
-                    ),
-                ),
-                ("until", models.DateTimeField(verbose_name="banned until")),
-                ("reason", models.CharField(blank=True, max_length=500, verbose_name="reason")),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),
-            ],
-            options={
-                "verbose_name": "ban from the chat",
-                "verbose_name_plural": "bans from the chat",
-            },
-        ),
-        migrations.CreateModel(
-            name="FilterPhrase",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "phrase",
-                    models.CharField(
-                        help_text="Words with single spaces. A * at the beginning or the end: the word may go on there.",
-                        max_length=60,
-                        unique=True,
-                        verbose_name="phrase",
-                    ),
-                ),
-                (
-                    "action",
-                    models.CharField(
-                        choices=[
-                            ("refuse", "refuse the message"),
-                            ("report", "store the message and report it"),
-                            ("mute", "refuse the message and mute its author in the room"),
-                            ("allow", "allow: what other phrases find within this one does not count"),
-                        ],
-                        default="refuse",
-                        max_length=10,
-                        verbose_name="action",
-                    ),
-                ),
-                ("mute_minutes", models.PositiveIntegerField(default=10, verbose_name="minutes of the mute")),
-                (
-                    "created_at",
-                    models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="created"),
-                ),
-            ],
-            options={
-                "verbose_name": "filter phrase",
-                "verbose_name_plural": "filter phrases",
-                "constraints": [
-                    models.CheckConstraint(
-                        condition=models.Q(("action__in", ["refuse", "report", "mute", "allow"])),
-                        name="filter_action_is_known",
-                    ),
-                    models.CheckConstraint(
-                        condition=models.Q(("mute_minutes__gte", 1), ("mute_minutes__lte", 525600)),
-                        name="filter_mute_is_a_year_at_most",
-                    ),
-                ],
-            },
-        ),
-        migrations.CreateModel(
-            name="Message",
-            fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("seq", models.PositiveBigIntegerField(verbose_name="seq")),
-                (
-                    "changed_seq",
-                    models.PositiveBigIntegerField(
-                        help_text="The room's seq at the last change.", verbose_name="changed seq"
-                    ),
-                ),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[("chat-message", "chat-message"), ("room-message", "room-message")],
-                        default="chat-message",
-                        max_length=12,
-                        verbose_name="kind",
-                    ),
-                ),
-                ("content", models.TextField(verbose_name="content")),
-                ("client_id", models.CharField(blank=True, max_length=64, null=True, verbose_name="client id")),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),
-                ("edited_at", models.DateTimeField(blank=True, null=True, verbose_name="edited")),
-                ("edited_seq", models.PositiveBigIntegerField(editable=False, null=True)),
-                ("reaction_count", models.PositiveIntegerField(db_default=0, default=0, editable=False)),
-                ("reply_to", models.PositiveBigIntegerField(editable=False, null=True, verbose_name="answers message")),
-                ("root", models.PositiveBigIntegerField(editable=False, null=True)),
-                ("last_reply_seq", models.PositiveBigIntegerField(editable=False, null=True)),
-                ("deleted_at", models.DateTimeField(blank=True, null=True, verbose_name="deleted")),
-                (
-                    "author",
-                    models.ForeignKey(
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="messages",
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="author",
-                    ),
-                ),
-                (
-                    "deleted_by",
-                    models.ForeignKey(
-                        db_index=False,
-                        editable=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="deleted by",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "message",
-                "verbose_name_plural": "messages",
-            },
-        ),
-        migrations.CreateModel(
-            name="MessageVersion",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("content", models.TextField(verbose_name="content")),
-                ("written_at", models.DateTimeField(verbose_name="written")),
-                ("replaced_at", models.DateTimeField(db_index=True, verbose_name="replaced")),
-                (
-                    "message",
-                    models.ForeignKey(
-                        editable=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="versions",
-                        to="chat_rooms.message",
-                        verbose_name="message",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "earlier version",
-                "verbose_name_plural": "earlier versions",
-            },
-        ),
-        migrations.CreateModel(
             name="Room",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -338,208 +177,99 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Report",
+            name="RightsChange",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[("message", "message"), ("user", "person"), ("filter", "message, by the word filter")],
-                        max_length=10,
-                        verbose_name="kind",
-                    ),
-                ),
-                (
-                    "state",
-                    models.CharField(
-                        choices=[
-                            ("open", "open"),
-                            ("reviewing", "in review"),
-                            ("resolved", "resolved"),
-                            ("dismissed", "dismissed"),
-                        ],
-                        default="open",
-                        max_length=10,
-                        verbose_name="state",
-                    ),
-                ),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="reported")),
-                ("reason", models.CharField(blank=True, max_length=500, verbose_name="reason")),
-                ("reported_name", models.CharField(blank=True, max_length=255, verbose_name="whom (name)")),
-                ("room_name", models.CharField(blank=True, max_length=80, verbose_name="room (name)")),
-                ("message_id", models.PositiveBigIntegerField(null=True, verbose_name="message")),
-                ("content", models.TextField(blank=True, verbose_name="content")),
-                ("sent_at", models.DateTimeField(null=True, verbose_name="sent")),
-                ("settled_at", models.DateTimeField(db_index=True, null=True, verbose_name="settled")),
-                ("note", models.TextField(blank=True, max_length=2000, verbose_name="note")),
-                (
-                    "handled_by",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="handled by",
-                    ),
-                ),
-                (
-                    "reported",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="whom",
-                    ),
-                ),
-                (
-                    "reporter",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="reported by",
-                    ),
-                ),
-                (
-                    "room",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to="chat_rooms.room",
-                        verbose_name="room",
-                    ),
-                ),
+                ("user_key", models.CharField(max_length=255, primary_key=True, serialize=False)),
+                ("at", models.DateTimeField(db_index=True)),
+                ("disconnects", models.PositiveIntegerField(default=0)),
             ],
-            options={
-                "verbose_name": "report",
-                "verbose_name_plural": "reports",
-            },
-        ),
-        migrations.AddField(
-            model_name="message",
-            name="room",
-            field=models.ForeignKey(
-                db_index=False,
-                on_delete=django.db.models.deletion.CASCADE,
-                related_name="messages",
-                to="chat_rooms.room",
-                verbose_name="room",
-            ),
         ),
         migrations.CreateModel(
-            name="Membership",
+            name="ServerBan",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                (
-                    "role",
-                    models.CharField(
-                        choices=[
-                            ("owner", "owner"),
-                            ("moderator", "moderator"),
-                            ("member", "member"),
-                            ("none", "no member"),
-                        ],
-                        default="member",
-                        max_length=10,
-                        verbose_name="role",
-                    ),
-                ),
-                (
-                    "level",
-                    models.CharField(
-                        choices=[("all", "all messages"), ("mentions", "mentions"), ("none", "nothing")],
-                        default="all",
-                        max_length=10,
-                        verbose_name="notified of",
-                    ),
-                ),
-                ("read_seq", models.PositiveBigIntegerField(default=0, verbose_name="read up to seq")),
-                ("read_version", models.PositiveIntegerField(default=0, editable=False)),
-                (
-                    "visible_from_seq",
-                    models.PositiveBigIntegerField(
-                        default=0,
-                        help_text="Older messages are hidden from this member.",
-                        verbose_name="sees messages after seq",
-                    ),
-                ),
-                ("muted_until", models.DateTimeField(blank=True, null=True, verbose_name="muted until")),
-                ("banned_until", models.DateTimeField(blank=True, null=True, verbose_name="banned until")),
-                ("ban_reason", models.CharField(blank=True, max_length=500, verbose_name="reason of the ban")),
-                ("kicked_at", models.DateTimeField(editable=False, null=True, verbose_name="kicked")),
-                (
-                    "posted_at",
-                    models.DateTimeField(editable=False, null=True, verbose_name="last message in slow mode"),
-                ),
-                ("joined_at", models.DateTimeField(auto_now_add=True, verbose_name="joined")),
                 (
                     "user",
-                    models.ForeignKey(
+                    models.OneToOneField(
                         on_delete=django.db.models.deletion.CASCADE,
-                        related_name="memberships",
+                        primary_key=True,
+                        related_name="+",
+                        serialize=False,
                         to=settings.AUTH_USER_MODEL,
                         verbose_name="user",
                     ),
                 ),
-                (
-                    "room",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="memberships",
-                        to="chat_rooms.room",
-                        verbose_name="room",
-                    ),
-                ),
+                ("until", models.DateTimeField(verbose_name="banned until")),
+                ("reason", models.CharField(blank=True, max_length=500, verbose_name="reason")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),
             ],
             options={
-                "verbose_name": "membership",
-                "verbose_name_plural": "memberships",
+                "verbose_name": "ban from the chat",
+                "verbose_name_plural": "bans from the chat",
             },
         ),
         migrations.CreateModel(
-            name="Invitation",
+            name="FilterPhrase",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("code_hash", models.CharField(editable=False, max_length=64, unique=True)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),
-                ("expires_at", models.DateTimeField(verbose_name="expires")),
                 (
-                    "max_uses",
-                    models.PositiveIntegerField(
-                        default=1,
-                        help_text="How many people it makes members; 0: any number.",
-                        verbose_name="uses at most",
-                    ),
-                ),
-                ("uses", models.PositiveIntegerField(default=0, verbose_name="uses")),
-                ("revoked_at", models.DateTimeField(blank=True, null=True, verbose_name="revoked")),
-                (
-                    "created_by",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="created by",
+                    "phrase",
+                    models.CharField(
+                        help_text="Words with single spaces. A * at the beginning or the end: the word may go on there.",
+                        max_length=60,
+                        unique=True,
+                        verbose_name="phrase",
                     ),
                 ),
                 (
-                    "room",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="invitations",
-                        to="chat_rooms.room",
-                        verbose_name="room",
+                    "action",
+                    models.CharField(
+                        choices=[
+                            ("refuse", "refuse the message"),
+                            ("report", "store the message and report it"),
+                            ("mute", "refuse the message and mute its author in the room"),
+                            ("allow", "allow: what other phrases find within this one does not count"),
+                        ],
+                        default="refuse",
+                        max_length=10,
+                        verbose_name="action",
                     ),
+                ),
+                ("mute_minutes", models.PositiveIntegerField(default=10, verbose_name="minutes of the mute")),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="created"),
                 ),
             ],
             options={
-                "verbose_name": "invitation",
-                "verbose_name_plural": "invitations",
+                "verbose_name": "filter phrase",
+                "verbose_name_plural": "filter phrases",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("action__in", ["refuse", "report", "mute", "allow"])),
+                        name="filter_action_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("mute_minutes__gte", 1), ("mute_minutes__lte", 525600)),
+                        name="filter_mute_is_a_year_at_most",
+                    ),
+                ],
             },
+        ),
+        migrations.CreateModel(
+            name="IndexedRoom",
+            fields=[
+                (
+                    "room",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="indexed",
+                        serialize=False,
+                        to="chat_rooms.room",
+                    ),
+                ),
+                ("seq", models.PositiveBigIntegerField(default=0)),
+            ],
         ),
         migrations.CreateModel(
             name="BulkDeletion",
@@ -648,6 +378,324 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Invitation",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("code_hash", models.CharField(editable=False, max_length=64, unique=True)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),
+                ("expires_at", models.DateTimeField(verbose_name="expires")),
+                (
+                    "max_uses",
+                    models.PositiveIntegerField(
+                        default=1,
+                        help_text="How many people it makes members; 0: any number.",
+                        verbose_name="uses at most",
+                    ),
+                ),
+                ("uses", models.PositiveIntegerField(default=0, verbose_name="uses")),
+                ("revoked_at", models.DateTimeField(blank=True, null=True, verbose_name="revoked")),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="created by",
+                    ),
+                ),
+                (
+                    "room",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="invitations",
+                        to="chat_rooms.room",
+                        verbose_name="room",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "invitation",
+                "verbose_name_plural": "invitations",
+            },
+        ),
+        migrations.CreateModel(
+            name="Membership",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("owner", "owner"),
+                            ("moderator", "moderator"),
+                            ("member", "member"),
+                            ("none", "no member"),
+                        ],
+                        default="member",
+                        max_length=10,
+                        verbose_name="role",
+                    ),
+                ),
+                (
+                    "level",
+                    models.CharField(
+                        choices=[("all", "all messages"), ("mentions", "mentions"), ("none", "nothing")],
+                        default="all",
+                        max_length=10,
+                        verbose_name="notified of",
+                    ),
+                ),
+                ("read_seq", models.PositiveBigIntegerField(default=0, verbose_name="read up to seq")),
+                ("read_version", models.PositiveIntegerField(default=0, editable=False)),
+                (
+                    "visible_from_seq",
+                    models.PositiveBigIntegerField(
+                        default=0,
+                        help_text="Older messages are hidden from this member.",
+                        verbose_name="sees messages after seq",
+                    ),
+                ),
+                ("muted_until", models.DateTimeField(blank=True, null=True, verbose_name="muted until")),
+                ("banned_until", models.DateTimeField(blank=True, null=True, verbose_name="banned until")),
+                ("ban_reason", models.CharField(blank=True, max_length=500, verbose_name="reason of the ban")),
+                ("kicked_at", models.DateTimeField(editable=False, null=True, verbose_name="kicked")),
+                (
+                    "posted_at",
+                    models.DateTimeField(editable=False, null=True, verbose_name="last message in slow mode"),
+                ),
+                ("joined_at", models.DateTimeField(auto_now_add=True, verbose_name="joined")),
+                (
+                    "room",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to="chat_rooms.room",
+                        verbose_name="room",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="memberships",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "membership",
+                "verbose_name_plural": "memberships",
+            },
+        ),
+        migrations.CreateModel(
+            name="Message",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("seq", models.PositiveBigIntegerField(verbose_name="seq")),
+                (
+                    "changed_seq",
+                    models.PositiveBigIntegerField(
+                        help_text="The room's seq at the last change.", verbose_name="changed seq"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("chat-message", "chat-message"), ("room-message", "room-message")],
+                        default="chat-message",
+                        max_length=12,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("content", models.TextField(verbose_name="content")),
+                ("client_id", models.CharField(blank=True, max_length=64, null=True, verbose_name="client id")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),
+                ("edited_at", models.DateTimeField(blank=True, null=True, verbose_name="edited")),
+                ("edited_seq", models.PositiveBigIntegerField(editable=False, null=True)),
+                ("reaction_count", models.PositiveIntegerField(db_default=0, default=0, editable=False)),
+                ("reply_to", models.PositiveBigIntegerField(editable=False, null=True, verbose_name="answers message")),
+                ("root", models.PositiveBigIntegerField(editable=False, null=True)),
+                ("last_reply_seq", models.PositiveBigIntegerField(editable=False, null=True)),
+                ("deleted_at", models.DateTimeField(blank=True, null=True, verbose_name="deleted")),
+                (
+                    "author",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="messages",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="author",
+                    ),
+                ),
+                (
+                    "deleted_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="deleted by",
+                    ),
+                ),
+                (
+                    "room",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="messages",
+                        to="chat_rooms.room",
+                        verbose_name="room",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "message",
+                "verbose_name_plural": "messages",
+            },
+        ),
+        migrations.CreateModel(
+            name="MessageVersion",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("content", models.TextField(verbose_name="content")),
+                ("written_at", models.DateTimeField(verbose_name="written")),
+                ("replaced_at", models.DateTimeField(db_index=True, verbose_name="replaced")),
+                (
+                    "message",
+                    models.ForeignKey(
+                        editable=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="versions",
+                        to="chat_rooms.message",
+                        verbose_name="message",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "earlier version",
+                "verbose_name_plural": "earlier versions",
+            },
+        ),
+        migrations.CreateModel(
+            name="Reaction",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("emoji", models.CharField(max_length=16, verbose_name="emoji")),
+                ("kind_seq", models.PositiveBigIntegerField(editable=False)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),
+                (
+                    "message",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="reactions",
+                        to="chat_rooms.message",
+                        verbose_name="message",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "reaction",
+                "verbose_name_plural": "reactions",
+            },
+        ),
+        migrations.CreateModel(
+            name="Report",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("message", "message"), ("user", "person"), ("filter", "message, by the word filter")],
+                        max_length=10,
+                        verbose_name="kind",
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("open", "open"),
+                            ("reviewing", "in review"),
+                            ("resolved", "resolved"),
+                            ("dismissed", "dismissed"),
+                        ],
+                        default="open",
+                        max_length=10,
+                        verbose_name="state",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="reported")),
+                ("reason", models.CharField(blank=True, max_length=500, verbose_name="reason")),
+                ("reported_name", models.CharField(blank=True, max_length=255, verbose_name="whom (name)")),
+                ("room_name", models.CharField(blank=True, max_length=80, verbose_name="room (name)")),
+                ("message_id", models.PositiveBigIntegerField(null=True, verbose_name="message")),
+                ("content", models.TextField(blank=True, verbose_name="content")),
+                ("sent_at", models.DateTimeField(null=True, verbose_name="sent")),
+                ("settled_at", models.DateTimeField(db_index=True, null=True, verbose_name="settled")),
+                ("note", models.TextField(blank=True, max_length=2000, verbose_name="note")),
+                (
+                    "handled_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="handled by",
+                    ),
+                ),
+                (
+                    "reported",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="whom",
+                    ),
+                ),
+                (
+                    "reporter",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="reported by",
+                    ),
+                ),
+                (
+                    "room",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="chat_rooms.room",
+                        verbose_name="room",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "report",
+                "verbose_name_plural": "reports",
+            },
+        ),
+        migrations.CreateModel(
             name="Block",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -684,44 +732,6 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        migrations.CreateModel(
-            name="Reaction",
-            fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("emoji", models.CharField(max_length=16, verbose_name="emoji")),
-                ("kind_seq", models.PositiveBigIntegerField(editable=False)),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),
-                (
-                    "message",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="reactions",
-                        to="chat_rooms.message",
-                        verbose_name="message",
-                    ),
-                ),
-                (
-                    "user",
-                    models.ForeignKey(
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="user",
-                    ),
-                ),
-            ],
-            options={
-                "verbose_name": "reaction",
-                "verbose_name_plural": "reactions",
-                "constraints": [
-                    models.UniqueConstraint(
-                        fields=("message", "user", "emoji"), name="one_reaction_per_message_user_and_emoji"
-                    )
-                ],
-            },
-        ),
         migrations.AddConstraint(
             model_name="room",
             constraint=models.CheckConstraint(condition=models.Q(("name", ""), _negated=True), name="room_has_a_name"),
@@ -754,6 +764,87 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="room",
             constraint=models.UniqueConstraint(fields=("content_type", "object_key"), name="one_room_per_object"),
+        ),
+        migrations.AddConstraint(
+            model_name="bulkdeletion",
+            constraint=models.UniqueConstraint(
+                fields=("room", "changed_seq"), name="one_bulk_deletion_per_room_and_seq"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="auditentry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("door__in", ["socket", "rest", "page", "admin", "code", "system"])),
+                name="audit_door_is_known",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="invitation",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("max_uses", 0), ("uses__lte", models.F("max_uses")), _connector="OR"),
+                name="invitation_is_used_no_more_than_it_may",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="membership",
+            index=models.Index(
+                condition=models.Q(("muted_until__isnull", False)), fields=["muted_until"], name="mutes_by_end"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="membership",
+            index=models.Index(
+                condition=models.Q(("banned_until__isnull", False)), fields=["banned_until"], name="bans_by_end"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="membership",
+            constraint=models.UniqueConstraint(fields=("room", "user"), name="one_membership_per_room_and_user"),
+        ),
+        migrations.AddConstraint(
+            model_name="membership",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("role__in", ["owner", "moderator", "member", "none"])),
+                name="membership_role_is_known",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="message",
+            index=models.Index(fields=["room", "changed_seq"], name="room_changes"),
+        ),
+        migrations.AddIndex(
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("deleted_at__isnull", False)), fields=["room", "seq"], name="deleted_messages"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="message",
+            index=models.Index(condition=models.Q(("root__isnull", False)), fields=["root", "seq"], name="thread"),
+        ),
+        migrations.AddConstraint(
+            model_name="message",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("deleted_at", None)), fields=("room", "seq"), name="one_message_per_room_and_seq"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="message",
+            constraint=models.UniqueConstraint(
+                fields=("author", "client_id"), name="one_message_per_author_and_client_id"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="message",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("changed_seq__gte", models.F("seq"))), name="message_changes_after_it_is_made"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="reaction",
+            constraint=models.UniqueConstraint(
+                fields=("message", "user", "emoji"), name="one_reaction_per_message_user_and_emoji"
+            ),
         ),
         migrations.AddIndex(
             model_name="report",
@@ -798,81 +889,6 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="report_is_settled_when_its_state_says_so",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="message",
-            index=models.Index(fields=["room", "changed_seq"], name="room_changes"),
-        ),
-        migrations.AddIndex(
-            model_name="message",
-            index=models.Index(
-                condition=models.Q(("deleted_at__isnull", False)), fields=["room", "seq"], name="deleted_messages"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="message",
-            index=models.Index(condition=models.Q(("root__isnull", False)), fields=["root", "seq"], name="thread"),
-        ),
-        migrations.AddConstraint(
-            model_name="message",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("deleted_at", None)), fields=("room", "seq"), name="one_message_per_room_and_seq"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="message",
-            constraint=models.UniqueConstraint(
-                fields=("author", "client_id"), name="one_message_per_author_and_client_id"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="message",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("changed_seq__gte", models.F("seq"))), name="message_changes_after_it_is_made"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="membership",
-            index=models.Index(
-                condition=models.Q(("muted_until__isnull", False)), fields=["muted_until"], name="mutes_by_end"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="membership",
-            index=models.Index(
-                condition=models.Q(("banned_until__isnull", False)), fields=["banned_until"], name="bans_by_end"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="membership",
-            constraint=models.UniqueConstraint(fields=("room", "user"), name="one_membership_per_room_and_user"),
-        ),
-        migrations.AddConstraint(
-            model_name="membership",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("role__in", ["owner", "moderator", "member", "none"])),
-                name="membership_role_is_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invitation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("max_uses", 0), ("uses__lte", models.F("max_uses")), _connector="OR"),
-                name="invitation_is_used_no_more_than_it_may",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="bulkdeletion",
-            constraint=models.UniqueConstraint(
-                fields=("room", "changed_seq"), name="one_bulk_deletion_per_room_and_seq"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="auditentry",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("door__in", ["socket", "rest", "page", "admin", "code", "system"])),
-                name="audit_door_is_known",
             ),
         ),
     ]

@@ -14,6 +14,7 @@ from rooms.models.reactions import Reaction
 from rooms.models.reports import Report
 from rooms.models.rights import EndedSession, RightsChange
 from rooms.models.rooms import Room
+from rooms.models.search import IndexedRoom
 
 __all__ = [
     "AuditEntry",
@@ -22,6 +23,7 @@ __all__ = [
     "EndedSession",
     "FilterPhrase",
     "HiddenReader",
+    "IndexedRoom",
     "Invitation",
     "Membership",
     "Message",

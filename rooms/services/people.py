@@ -23,6 +23,7 @@ from rooms.protocol.frames.people import UserUpdated
 from rooms.protocol.rules import timestamp
 from rooms.services import changes, moderation
 from rooms.services.publishing import publish_after_commit
+from rooms.storage import search
 
 ROWS = 500  # erased in one transaction: other writers wait for some milliseconds at most
 ROWS_AT_ONCE = 2_000  # read from the database
@@ -155,6 +156,8 @@ def _erase_some(user_id: Any) -> int:
     with transaction.atomic():
         keys = list(Message.objects.filter(author_id=user_id).values_list("pk", flat=True)[:ROWS])
         (changes.erase_kept if "deleted_at" in values else changes.erase_versions)(keys)
+        if "deleted_at" in values:
+            search.unindex(keys)
         return Message.objects.filter(pk__in=keys).update(**values) if keys else 0
 
 

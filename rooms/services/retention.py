@@ -10,6 +10,7 @@ from django.db.models import F, Max, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Greatest
 
 from rooms.models import BulkDeletion, Message, Room
+from rooms.storage import search
 
 ROWS = 500  # in one transaction: the room's writers wait for some milliseconds at most
 
@@ -61,4 +62,5 @@ def _prune_some(room_id: int, after: int, before: int) -> tuple[int, int]:
     pruned = Room.objects.filter(pk=OuterRef("room")).values("pruned_seq")
     unneeded = BulkDeletion.objects.filter(room_id=room_id, changed_seq__lte=Subquery(pruned))
     unneeded.delete()  # nobody resumes from there
+    search.unindex([key for _, key in oldest])
     return oldest[-1][0], rows.delete()[1].get(Message._meta.label, 0)  # noqa: SLF001 - Django documents _meta as public

@@ -18,7 +18,7 @@ from rooms.models.rooms import new_epoch
 from rooms.protocol.frames.rooms import WholeRoom
 from rooms.protocol.rules import room_name, timestamp
 from rooms.services.publishing import publish_after_commit
-from rooms.storage import RoomAccess, RoomEntry
+from rooms.storage import RoomAccess, RoomEntry, search
 
 ROWS_AT_ONCE = 500  # deleted in one transaction: other writers wait for some milliseconds at most
 TAKEN = "This name is taken"
@@ -192,6 +192,7 @@ def purge(*, room_id: int) -> bool:
             return False
         messages = Message.objects.filter(room_id=room_id).order_by("changed_seq")
         if keys := list(messages.values_list("pk", flat=True)[:ROWS_AT_ONCE]):
+            search.unindex(keys)
             Message.objects.filter(pk__in=keys).delete()
             return True
         room.delete()

@@ -17,6 +17,7 @@ from rooms.storage.reads import (
     access_by_id,
     access_by_name,
     changes,
+    completed,
     entry_by_id,
     entry_by_name,
     message,
@@ -43,9 +44,10 @@ from rooms.storage.sign_ins import sign_in_state
 __all__ = [
     "BulkDeleted", "Mark", "MarkedRoom", "NewMessage", "Placed", "PostContext", "Quoted", "Repeated", "RoomAccess",
     "RoomEntry", "RoomHead", "SignInState", "StoredMessage", "UnreadRoom", "access_by_id", "access_by_name",
-    "add_members", "blocked_authors", "bulk_deletions", "changes", "dialect", "entry_by_id", "entry_by_name",
-    "marked_rooms", "message", "message_ids", "move_marks", "page", "quote", "quoted", "quotes", "reaction_kinds",
-    "reactions", "replies", "reply_counts", "room_head", "rooms_by_name", "sign_in_state", "unread_rooms",
+    "add_members", "blocked_authors", "bulk_deletions", "changes", "completed", "dialect", "entry_by_id",
+    "entry_by_name", "marked_rooms", "message", "message_ids", "move_marks", "page", "quote", "quoted", "quotes",
+    "reaction_kinds", "reactions", "replies", "reply_counts", "room_head", "rooms_by_name", "sign_in_state",
+    "unread_rooms",
 ]  # fmt: skip
 
 

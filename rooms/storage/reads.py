@@ -142,6 +142,11 @@ def _messages(
     return _whole(_rows(StoredMessage, f"{SELECT_MESSAGES} FROM {chosen} {JOINS}", [*values, *bound[1]]), above=above)
 
 
+def completed(messages: list[StoredMessage], *, above: int = 0) -> list[StoredMessage]:
+    """These messages with their reactions, what they answer, and how many answer them."""
+    return _counted(_whole(messages, above=above))
+
+
 def _whole(messages: list[StoredMessage], *, above: int = 0) -> list[StoredMessage]:
     """The same messages with what is read beside them: for all by one statement, and none where there is nothing."""
     messages = named(messages)

@@ -185,4 +185,12 @@ TEXTS = {
     "putOut": _("You have been removed from this room."),
     "bannedUntil": _("You are banned here until {time}."),
     "reason": _("Reason: {reason}"),
+    "search": _("Search"),
+    "searchTitle": _("Search messages"),
+    "searchWhat": _("Words or “a phrase”"),
+    "searchHint": _("Also from:name, in:room, has:link, before:2026-01-31, after:2026-01-31"),
+    "searching": _("Searching…"),
+    "searchMore": _("Older messages"),
+    "foundNothing": _("Nothing was found in your rooms."),
+    "foundIn": _("{name} in {room}"),
 }

@@ -73,6 +73,8 @@ def example(words: str) -> Any:  # noqa: PLR0911 - a table, one line an entry
         return json.loads(words.partition(" or ")[0])
     if words.startswith("`"):
         return frame(frames(), words.partition(" or ")[0].strip("`"))
+    if (tag := words.partition(" or ")[0]) in frames():
+        return frame(frames(), tag)
     if words == "any JSON":
         return {"x": [1, "x", None]}
     if words == "text" or LIMITED.fullmatch(words):

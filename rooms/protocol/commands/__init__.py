@@ -17,6 +17,7 @@ from rooms.protocol.commands import (
     replies,
     reports,
     rooms,
+    search,
     session,
     typing,
 )
@@ -39,6 +40,7 @@ COMMANDS: tuple[type[Command], ...] = tuple(
         moderation,
         history,
         marks,
+        search,
         presence,
         reports,
         blocks,

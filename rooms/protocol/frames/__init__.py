@@ -16,6 +16,7 @@ from rooms.protocol.frames import (
     presence,
     reactions,
     rooms,
+    search,
     session,
     threads,
     typing,
@@ -24,6 +25,6 @@ from rooms.protocol.frames.base import Frame
 
 SUBJECTS = (
     session, rooms, members, invitations, presence, people, posting, changes, edits, reactions, deletions, moderation,
-    history, threads, typing, marks, blocks, announcements,
+    history, threads, search, typing, marks, blocks, announcements,
 )  # fmt: skip
 FRAMES: tuple[type[Frame], ...] = tuple(frame for module in SUBJECTS for frame in module.FRAMES)

@@ -26,6 +26,7 @@ from rooms.sockets.commands import (
     replies,
     reports,
     rooms,
+    search,
     session,
     typing,
 )
@@ -48,6 +49,7 @@ HANDLERS: dict[type[Command], Handler] = {
         moderation,
         history,
         marks,
+        search,
         presence,
         reports,
         blocks,

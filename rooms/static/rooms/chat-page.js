@@ -11,6 +11,7 @@ import { byId, configuration, me, say, sayError } from "./page.js";
 import { People } from "./people.js";
 import { PolledList } from "./polled-list.js";
 import { RoomList, roomPath } from "./room-list.js";
+import { openSearch } from "./search.js";
 import { SharedChat } from "./shared-chat.js";
 import { recall, remember } from "./tab-storage.js";
 
@@ -263,6 +264,9 @@ byId("skip").addEventListener("click", (event) => {
   conversation.focus();
 });
 byId("leave").addEventListener("click", leaveRoom);
+byId("search").addEventListener("click", ({ currentTarget }) =>
+  openSearch(currentTarget, { client, configuration, onOpen: openRoom }),
+);
 showMe(me);
 connectionState.show(client);
 

@@ -34,6 +34,7 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "chat": {"message": "m"},
     "get-rooms": {},
     "get-history": {"roomId": "r"},
+    "search": {"query": "q"},
     "get-online-users": {},
     "report-message": {"roomId": "r", "messageId": "7", "reason": "r"},
     "report-user": {"username": "u", "reason": "r"},

@@ -28,6 +28,7 @@ from rooms.protocol.frames.presence import OnlineUser, OnlineUsers, RoomMembers,
 from rooms.protocol.frames.reactions import Reacted, ReactionKind, ReactionOf, Reactions
 from rooms.protocol.frames.replies import ReplyTo
 from rooms.protocol.frames.rooms import RoomCreated, RoomInfo, RoomJoined, RoomLeft, RoomRef, RoomsList, WholeRoom
+from rooms.protocol.frames.search import Part, SearchResult, SearchResults
 from rooms.protocol.frames.session import (
     Ack,
     AuthExpiring,
@@ -254,6 +255,17 @@ GOLDEN: list[tuple[Frame, str]] = [
     (
         Invitation(room_id="r", code="c", url="/invitation/c/", expires_at=NOW, uses=0),
         f'{{"type":"invitation","roomId":"r","code":"c","url":"/invitation/c/","expiresAt":"{NOW}","uses":0}}',
+    ),
+    (
+        SearchResults(
+            query="h",
+            results=[SearchResult(ChatMessage(**HELLO), [Part("h", hit=True), Part("i", hit=False)])],
+            next="7",
+        ),
+        (
+            f'{{"type":"search-results","query":"h","results":[{{"message":{HELLO_CHAT},'
+            '"snippet":[{"text":"h","hit":true},{"text":"i","hit":false}]}],"next":"7"}'
+        ),
     ),
     (
         OnlineUsers(users=[OnlineUser("1", "alice", NOW)]),

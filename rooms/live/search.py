@@ -1,0 +1,34 @@
+"""Keeps the search up to what is stored: soon after a message, and at the next sweep after any other change."""
+
+from collections.abc import Callable, Iterable
+
+from monitoring import metrics
+from rooms import database
+from rooms.services import search
+from rooms.storage import StoredMessage
+
+
+class Indexer:
+    def __init__(self, clock: Callable[[], float], every_s: float) -> None:
+        """`every_s` is between two sweeps."""
+        self._clock, self._every_s = clock, every_s
+        self._behind: set[int] = set()
+        self._next_sweep = 0.0
+
+    def stored(self, messages: Iterable[StoredMessage]) -> None:
+        """These messages are new; what is stored between two ticks is indexed together."""
+        self._behind.update([message.room_id for message in messages])
+
+    async def tick(self) -> None:
+        if self._clock() >= self._next_sweep:
+            self._next_sweep = self._clock() + self._every_s
+            await self._sweep()
+        behind, self._behind = self._behind, set()
+        for room_id in sorted(behind):
+            await database.repeat(search.index_room, room_id=room_id)
+
+    async def _sweep(self) -> None:
+        """Finds what other ways, other processes and a crash have left."""
+        behind = await database.call(search.rooms_behind)
+        metrics.search_behind(sum(behind.values()))
+        self._behind.update(behind)

@@ -1,0 +1,192 @@
+"""Searching messages of one's own rooms, and keeping the search up to what was committed.
+
+A room's changes are read as by a client that resumes, so edits and deletions arrive as new messages do. What is found
+is read from the messages themselves and compared again: nothing is shown that was changed or deleted a moment ago.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any, NamedTuple
+
+from django.db import connection, transaction
+from django.db.models import F, PositiveBigIntegerField, Q
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from rooms import access, people, searches, storage, words
+from rooms.errors import BadFrame
+from rooms.models import IndexedRoom, Membership, Message, Room
+from rooms.protocol.commands.search import FOUND_DEFAULT, FOUND_MAX
+from rooms.protocol.frames.search import Part, SearchResult
+from rooms.searches import Search
+from rooms.services.changes import message_frame
+from rooms.storage import BulkDeleted, StoredMessage, search
+from rooms.storage.search import LINK, Indexed
+
+READ_AT_ONCE = 200  # candidates that are compared
+LAST_ID = 2**62
+SLACK = 1_000  # ids: so far apart may messages be of which the later one was committed first
+CHANGES_AT_ONCE = 100  # in one transaction, for which other writers wait
+ROOMS_AT_ONCE = 100
+SNIPPET_CHARS, BEFORE_HIT_CHARS = 160, 40
+NONE = Membership.Role.NONE
+
+
+class Hit(NamedTuple):
+    """A message, and where in its text the words stand."""
+
+    message: StoredMessage
+    places: list[tuple[int, int]]
+
+
+class Page(NamedTuple):
+    results: list[SearchResult]
+    next: str | None  # the `before` of the next page
+
+
+# --- Searching --------------------------------------------------------------------------------------------------------
+def search_messages(
+    *, user_id: Any, query: str, name: str | None = None, before: str | None = None, limit: int = FOUND_DEFAULT
+) -> Page:
+    """The newest messages that match, of the rooms in which the user is a member, or of one that they may read.
+
+    Raises BadFrame, NoSuchRoom, Banned, and Unavailable for a search that takes too long.
+    """
+    wanted, edge = searches.parse(query), _edge(before)
+    rooms = _rooms(user_id, name or wanted.room)
+    author_id = people.find(wanted.author) if wanted.author is not None else None
+    if not rooms or (wanted.author is not None and author_id is None):
+        return Page([], None)
+    hits = _hits(wanted, rooms, author_id, edge)
+    with search.searching():
+        found = list(islice(hits, min(limit, FOUND_MAX) + 1))
+    shown = found[: min(limit, FOUND_MAX)]
+    whole = _whole([hit.message for hit in shown], rooms)
+    results = [
+        SearchResult(message_frame(whole[hit.message.id]), snippet(hit.message.content, hit.places)) for hit in shown
+    ]
+    return Page(results, str(shown[-1].message.id) if len(found) > len(shown) else None)
+
+
+def _whole(messages: list[StoredMessage], rooms: dict[int, int]) -> dict[int, StoredMessage]:
+    """The messages with all that belongs to them, by their ids; of what is hidden from the user in a room, nothing."""
+    by_edge: defaultdict[int, list[StoredMessage]] = defaultdict(list)
+    for message in messages:
+        by_edge[rooms[message.room_id]].append(message)
+    whole = [one for above, some in by_edge.items() for one in storage.completed(some, above=above)]
+    return {message.id: message for message in whole}
+
+
+def _edge(before: str | None) -> int:
+    if before is None:
+        return LAST_ID
+    if not (before.isascii() and before.isdecimal() and len(before) < 19):
+        raise BadFrame("`before` is the `next` of a page")
+    return int(before)
+
+
+def _rooms(user_id: Any, name: str | None) -> dict[int, int]:
+    """The rooms to be searched, each with the seq up to which its messages are hidden from the user."""
+    if name is not None:
+        room = access.room(user_id, name)
+        return {room.room_id: room.visible_from_seq}
+    banned = Q(banned_until__gt=timezone.now())
+    mine = Membership.objects.filter(~banned, user_id=user_id, room__removed_at=None).exclude(role=NONE)
+    return dict(mine.values_list("room_id", "visible_from_seq"))
+
+
+def _hits(wanted: Search, rooms: dict[int, int], author_id: Any, before: int) -> Iterator[Hit]:
+    keys, end = _keys(wanted, author_id), time.monotonic() + search.TIMEOUT_S
+    above = search.first_id_since(wanted.since) - SLACK if wanted.since else 0
+    edge = min(before, search.first_id_since(wanted.until) + SLACK) if wanted.until else before
+    while ids := search.found(keys, rooms, before=edge, above=above, limit=READ_AT_ONCE):
+        for message in search.messages_by_id(ids):
+            if message.seq > rooms.get(message.room_id, message.seq) and _matches(wanted, author_id, message):
+                found = words.words(words.composed(message.content))
+                if (places := words.places(found, wanted.phrases)) is not None:
+                    yield Hit(message, places)
+        edge = ids[-1]
+        if time.monotonic() > end:
+            raise search.too_long()
+
+
+def _keys(wanted: Search, author_id: Any) -> list[str]:
+    keys = [search.key_of_word(key) for key in sorted(wanted.keys)]
+    if author_id is not None:
+        keys.append(search.key_of_author(author_id))
+    return [*keys, LINK] if wanted.has_link else keys
+
+
+def _matches(wanted: Search, author_id: Any, message: StoredMessage) -> bool:
+    return (
+        message.deleted_at is None
+        and (author_id is None or message.author_id == author_id)
+        and (wanted.since is None or message.created_at >= wanted.since)
+        and (wanted.until is None or message.created_at < wanted.until)
+        and (not wanted.has_link or words.has_link(message.content))
+    )
+
+
+def snippet(content: str, places: list[tuple[int, int]]) -> list[Part]:
+    """The beginning of a text, or what stands around the first hit, cut into what was searched for and what was not."""
+    text = words.composed(content)
+    start = max(0, places[0][0] - BEFORE_HIT_CHARS) if places else 0
+    end, at, parts = start + SNIPPET_CHARS, start, []
+    for begin, stop in places:
+        if begin < at or stop > end:
+            continue
+        parts += [Part(text[at:begin], hit=False), Part(text[begin:stop], hit=True)]
+        at = stop
+    parts.append(Part(text[at:end], hit=False))
+    return [part for part in parts if part.text]
+
+
+# --- Keeping it up ----------------------------------------------------------------------------------------------------
+def rooms_behind() -> dict[int, int]:
+    """Rooms with changes that the search does not know yet, some of them if there are many, and how many changes."""
+    known = Coalesce("indexed__seq", 0, output_field=PositiveBigIntegerField())
+    behind = Room.objects.annotate(changes=F("last_seq") - known).filter(removed_at=None, changes__gt=0)
+    return dict(behind.values_list("pk", "changes")[:ROOMS_AT_ONCE])
+
+
+def index_room(*, room_id: int) -> bool:
+    """Brings some of a room's changes into the search; False when it knows all. One process does it at a time."""
+    with transaction.atomic():
+        room = Room.objects.filter(pk=room_id, removed_at=None).first()
+        if room is None:
+            return False
+        IndexedRoom.objects.bulk_create([IndexedRoom(room=room)], ignore_conflicts=True)
+        skip_locked = connection.features.has_select_for_update_skip_locked
+        known = IndexedRoom.objects.select_for_update(skip_locked=skip_locked).filter(room=room).first()
+        return known is not None and known.seq < room.last_seq and _index(known, room.last_seq)
+
+
+def _index(known: IndexedRoom, head: int) -> bool:
+    """Whether there is more."""
+    changed = storage.changes(room_id=known.room_id, after=known.seq, limit=CHANGES_AT_ONCE)
+    is_last = len(changed) < CHANGES_AT_ONCE
+    complete = max([head, *(one.changed_seq for one in changed)]) if is_last else changed[-1].changed_seq
+    search.index([_entry(message) for message in changed])
+    for deleted in storage.bulk_deletions(room_id=known.room_id, after=known.seq, up_to=complete):
+        search.unindex(_deleted_at_once(known.room_id, deleted))
+    IndexedRoom.objects.filter(pk=known.pk).update(seq=complete)
+    return not is_last
+
+
+def _entry(message: StoredMessage) -> Indexed:
+    if message.deleted_at is not None:
+        return Indexed(message.id, message.room_id, ())
+    keys = {search.key_of_word(key) for key in words.keys(words.words(words.composed(message.content)))}
+    keys.add(search.key_of_author(message.author_id))
+    if words.has_link(message.content):
+        keys.add(LINK)
+    return Indexed(message.id, message.room_id, keys)
+
+
+def _deleted_at_once(room_id: int, deleted: BulkDeleted) -> list[int]:
+    if not deleted.user_key:
+        return storage.message_ids(deleted)
+    theirs = Message.objects.filter(room_id=room_id, author_id=people.key_field().to_python(deleted.user_key))
+    return list(theirs.filter(deleted_at__isnull=False).values_list("pk", flat=True))
