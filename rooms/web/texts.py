@@ -82,7 +82,6 @@ TEXTS = {
     "areTyping": {"one": _("{count} person is typing…"), "other": _("{count} people are typing…")},
     "markUnread": _("Mark as unread"),
     "messagePerson": _("Message {name}"),
-    "messageShort": _("Message"),
     "messageTo": _("Message to {room}"),
     "emptyRoom": _("Nothing has been said here yet. Say hello!"),
     "beginning": _("This is where {room} begins."),

@@ -90,6 +90,16 @@ async def test_a_button_beside_a_name_opens_the_direct_room_of_the_two(enter: En
     await expect(bob).to_have_title("alice · Chat")
 
 
+async def test_one_hides_what_one_has_read(enter: Enter) -> None:
+    alice = await enter("alice")
+    hide = alice.get_by_label("Nobody else sees what I have read")
+    await hide.check()
+    while not await alice.evaluate("fetch('/api/unread').then((answer) => answer.json()).then(({ hidden }) => hidden)"):
+        await alice.evaluate("null")
+    await alice.reload()
+    await expect(hide).to_be_checked()
+
+
 async def test_a_member_chooses_what_to_be_notified_of(enter: Enter, uvicorn_server: ServerProcess) -> None:
     alice = await enter("alice")
     uvicorn_server.database.run(make_member, "alice", "hall")

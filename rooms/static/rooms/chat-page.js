@@ -194,7 +194,8 @@ const listedRooms = new PolledList(async () => {
 
 /** Of the rooms that I am a member of the server counts; of others the page itself, while it is open. */
 const unreadCounts = new PolledList(async () => {
-  const { rooms: counted } = await client.send("get-unread");
+  const { rooms: counted, hidden = false } = await client.send("get-unread");
+  byId("hide-reads").checked = hidden;
   unread = new Map(counted.map((room) => [room.roomId, room.unread]));
   for (const [name, count] of unread) if (rooms.has(name)) rooms.get(name).unread = count;
   paint();
@@ -262,6 +263,12 @@ for (const link of [byId("home"), byId("back")]) {
 byId("skip").addEventListener("click", (event) => {
   event.preventDefault();
   conversation.focus();
+});
+byId("hide-reads").addEventListener("change", ({ target }) => {
+  client.send("hide-reads", { on: target.checked }).catch((error) => {
+    target.checked = !target.checked;
+    showBanner({ from: say("title"), text: sayError(error) });
+  });
 });
 byId("leave").addEventListener("click", leaveRoom);
 byId("search").addEventListener("click", ({ currentTarget }) =>

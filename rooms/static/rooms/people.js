@@ -71,8 +71,7 @@ export class People {
     item.querySelector(".person-name").textContent = user.id === me.id ? say("you", { name: user.username }) : user.username;
     const [message, report, block] = item.querySelectorAll("button");
     message.hidden = !blocks.concerns(user) || blocks.has(user.id);
-    message.textContent = say("messageShort");
-    message.ariaLabel = say("messagePerson", { name: user.username });
+    message.ariaLabel = message.title = say("messagePerson", { name: user.username });
     message.addEventListener("click", () => this.#onMessage(user, message));
     report.hidden = block.hidden = !blocks.concerns(user);
     report.ariaLabel = report.title = say("reportPerson", { name: user.username });
