@@ -1,9 +1,11 @@
 """Keeps the search up to what is stored: soon after a message, and at the next sweep after any other change."""
 
+import asyncio
 from collections.abc import Callable, Iterable
 
 from monitoring import metrics
 from rooms import database
+from rooms.conf import conf
 from rooms.services import search
 from rooms.storage import StoredMessage
 
@@ -20,12 +22,22 @@ class Indexer:
         self._behind.update([message.room_id for message in messages])
 
     async def tick(self) -> None:
+        if not conf.CHAT_SEARCH_SHARE:
+            return
         if self._clock() >= self._next_sweep:
             self._next_sweep = self._clock() + self._every_s
             await self._sweep()
         behind, self._behind = self._behind, set()
         for room_id in sorted(behind):
-            await database.repeat(search.index_room, room_id=room_id)
+            while await self._index(room_id):
+                pass
+
+    async def _index(self, room_id: int) -> bool:
+        """Whether there is more. Takes no more than its share of the time, because messages are stored meanwhile."""
+        began = self._clock()
+        is_behind = await database.call(search.index_room, room_id=room_id)
+        await asyncio.sleep((self._clock() - began) * (100 / conf.CHAT_SEARCH_SHARE - 1))
+        return is_behind
 
     async def _sweep(self) -> None:
         """Finds what other ways, other processes and a crash have left."""

@@ -10,13 +10,14 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, PositiveBigIntegerField, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from rooms import access, people, searches, storage, words
-from rooms.errors import BadFrame
+from rooms.conf import conf
+from rooms.errors import BadFrame, Forbidden
 from rooms.models import IndexedRoom, Membership, Message, Room
 from rooms.protocol.commands.search import FOUND_DEFAULT, FOUND_MAX
 from rooms.protocol.frames.search import Part, SearchResult
@@ -52,8 +53,10 @@ def search_messages(
 ) -> Page:
     """The newest messages that match, of the rooms in which the user is a member, or of one that they may read.
 
-    Raises BadFrame, NoSuchRoom, Banned, and Unavailable for a search that takes too long.
+    Raises BadFrame, NoSuchRoom, Banned, Forbidden where there is no search, Unavailable for one that takes too long.
     """
+    if not conf.CHAT_SEARCH_SHARE:
+        raise Forbidden("There is no search here")
     wanted, edge = searches.parse(query), _edge(before)
     rooms = _rooms(user_id, name or wanted.room)
     author_id = people.find(wanted.author) if wanted.author is not None else None
@@ -152,26 +155,28 @@ def rooms_behind() -> dict[int, int]:
 
 
 def index_room(*, room_id: int) -> bool:
-    """Brings some of a room's changes into the search; False when it knows all. One process does it at a time."""
-    with transaction.atomic():
-        room = Room.objects.filter(pk=room_id, removed_at=None).first()
-        if room is None:
-            return False
-        IndexedRoom.objects.bulk_create([IndexedRoom(room=room)], ignore_conflicts=True)
-        skip_locked = connection.features.has_select_for_update_skip_locked
-        known = IndexedRoom.objects.select_for_update(skip_locked=skip_locked).filter(room=room).first()
-        return known is not None and known.seq < room.last_seq and _index(known, room.last_seq)
+    """Brings some of a room's changes into the search; False when it knows all.
 
-
-def _index(known: IndexedRoom, head: int) -> bool:
-    """Whether there is more."""
-    changed = storage.changes(room_id=known.room_id, after=known.seq, limit=CHANGES_AT_ONCE)
+    They are read before the transaction, so that other writers wait for the index alone. Where two processes do the
+    same, one finds that it has been done.
+    """
+    head, rows = storage.room_head(room_id=room_id), IndexedRoom.objects.filter(room_id=room_id)
+    known = rows.values_list("seq", flat=True).first()
+    if head is None or head.last_seq <= (known or 0):
+        return False
+    if known is None:
+        IndexedRoom.objects.bulk_create([IndexedRoom(room_id=room_id)], ignore_conflicts=True)
+        known = 0
+    changed = storage.changes(room_id=room_id, after=known, limit=CHANGES_AT_ONCE)
     is_last = len(changed) < CHANGES_AT_ONCE
-    complete = max([head, *(one.changed_seq for one in changed)]) if is_last else changed[-1].changed_seq
-    search.index([_entry(message) for message in changed])
-    for deleted in storage.bulk_deletions(room_id=known.room_id, after=known.seq, up_to=complete):
-        search.unindex(_deleted_at_once(known.room_id, deleted))
-    IndexedRoom.objects.filter(pk=known.pk).update(seq=complete)
+    complete = max([head.last_seq, *(one.changed_seq for one in changed)]) if is_last else changed[-1].changed_seq
+    deletions = storage.bulk_deletions(room_id=room_id, after=known, up_to=complete)
+    gone = [key for deleted in deletions for key in _deleted_at_once(room_id, deleted)]
+    entries = [_entry(message) for message in changed]
+    with transaction.atomic():
+        if rows.filter(seq=known).update(seq=complete):
+            search.index(entries)
+            search.unindex(gone)
     return not is_last
 
 
