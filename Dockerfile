@@ -22,7 +22,8 @@ RUN DEBUG=0 CHAT_ENV_FILE= SECRET_KEY=only-to-collect-the-static-files-012345678
 RUN .venv/bin/pip uninstall --quiet --yes pip setuptools watchfiles anyio && \
     find .venv -regex '.*/locale/[a-zA-Z_]+' ! -regex '.*/locale/\(en\|zh_Hans\)' -type d -prune -exec rm -r {} + && \
     find .venv -name '*.po' -delete && find staticfiles -name '*.map*' -delete && \
-    rm -r .venv/lib/python*/site-packages/drf_spectacular_sidecar/static && \
+    find .venv -path '*/emoji/unicode_codes/emoji_*.json' -delete && \
+    rm -r .venv/lib/python*/site-packages/drf_spectacular_sidecar/static .venv/lib/python*/site-packages/rest_framework/static && \
     .venv/bin/python -m compileall -q accounts chatsite monitoring rooms && \
     mkdir data
 

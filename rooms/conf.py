@@ -217,7 +217,7 @@ class Conf:
     CHAT_WRITE_QUEUE_MESSAGES = Number(10_000, minimum=1)  # waiting to be stored, of one process
     CHAT_WRITE_QUEUE_MESSAGES_PER_USER = Number(1_000)  # of these from one user: who floods is refused alone
     CHAT_DATABASE_THREADS = Number(4, minimum=1)  # parallel reads of one process
-    CHAT_SEARCH_SHARE = Number(10, maximum=100)  # percent of one thread's time for indexing messages; 0: no search
+    CHAT_SEARCH_SHARE = Number(3, maximum=100)  # percent of one thread's time, beside storing; 0: no search
     CHAT_BATCH_SIZE = Number(20)  # events in one frame at most; 0 or 1: no batches
     CHAT_BATCH_INTERVAL_MS = Number(100, minimum=1)  # events that follow within it share a frame
     CHAT_COMPRESS_MIN_BYTES = Number(1_024)  # shorter frames hardly shrink

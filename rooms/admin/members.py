@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from rooms import callers
 from rooms.admin.list_filters import IsSetFilter
 from rooms.admin.visibility import visible
-from rooms.errors import Conflict
+from rooms.errors import Conflict, Forbidden
 from rooms.models import Membership, Room
 from rooms.services import moderation
 
@@ -23,6 +23,8 @@ User: Any = get_user_model()
 class MembershipForm(ModelForm):  # type: ignore[type-arg]  # not generic when it runs
     def clean_role(self) -> str:
         role: str = self.cleaned_data["role"]
+        if self.instance.pk and self.instance.room.kind == Room.Kind.DIRECT and role != self.instance.role:
+            raise ValidationError(_("A direct room keeps its people."))
         if self.instance.pk and role != Membership.Role.OWNER and moderation.is_last_owner(self.instance):
             raise ValidationError(_("A room keeps its last owner."))
         return role
@@ -47,9 +49,10 @@ class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
         return visible(request, super().get_queryset(request))
 
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Who may not see a room makes nobody its member, themselves neither."""
+        """Who may not see a room makes nobody its member, themselves neither. A direct room keeps its people."""
         if db_field.name == "room":
-            kwargs["queryset"] = visible(request, Room.objects.filter(removed_at=None), kind="kind")
+            rooms = Room.objects.filter(removed_at=None).exclude(kind=Room.Kind.DIRECT)
+            kwargs["queryset"] = visible(request, rooms, kind="kind")
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_autocomplete_fields(self, request: HttpRequest) -> tuple[str, ...]:
@@ -65,8 +68,12 @@ class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
         obj.pk = moderation.set_membership(room_id=obj.room_id, user_id=obj.user_id, actor=actor, **values).pk
 
     def has_delete_permission(self, request: HttpRequest, obj: Membership | None = None) -> bool:
-        """Not the last owner's: a room keeps one."""
-        return super().has_delete_permission(request, obj) and not (obj and moderation.is_last_owner(obj))
+        """On its own pages not the last owner's, which a room keeps, nor that of a direct room; users go whole."""
+        is_allowed = super().has_delete_permission(request, obj)
+        page = request.resolver_match.url_name if request.resolver_match else None
+        if obj is None or page not in ("chat_rooms_membership_change", "chat_rooms_membership_delete"):
+            return is_allowed
+        return is_allowed and obj.room.kind != Room.Kind.DIRECT and not moderation.is_last_owner(obj)
 
     def delete_model(self, request: HttpRequest, obj: Membership) -> None:
         actor = callers.actor(request.user, "admin")
@@ -76,5 +83,5 @@ class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
         for membership in queryset:
             try:
                 self.delete_model(request, membership)
-            except Conflict as error:
+            except (Conflict, Forbidden) as error:
                 self.message_user(request, f"{membership}: {error.message}", messages.WARNING)

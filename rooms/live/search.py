@@ -9,6 +9,8 @@ from rooms.conf import conf
 from rooms.services import search
 from rooms.storage import StoredMessage
 
+IDLE_SHARE = 50  # percent, while no messages are stored
+
 
 class Indexer:
     def __init__(self, clock: Callable[[], float], every_s: float) -> None:
@@ -16,10 +18,12 @@ class Indexer:
         self._clock, self._every_s = clock, every_s
         self._behind: set[int] = set()
         self._next_sweep = 0.0
+        self._is_busy = False  # whether this process stores messages meanwhile
 
     def stored(self, messages: Iterable[StoredMessage]) -> None:
         """These messages are new; what is stored between two ticks is indexed together."""
         self._behind.update([message.room_id for message in messages])
+        self._is_busy = True
 
     async def tick(self) -> None:
         if not conf.CHAT_SEARCH_SHARE:
@@ -33,10 +37,11 @@ class Indexer:
                 pass
 
     async def _index(self, room_id: int) -> bool:
-        """Whether there is more. Takes no more than its share of the time, because messages are stored meanwhile."""
-        began = self._clock()
+        """Whether there is more. Takes no more than its share of the time while messages are stored."""
+        began, self._is_busy = self._clock(), False
         is_behind = await database.call(search.index_room, room_id=room_id)
-        await asyncio.sleep((self._clock() - began) * (100 / conf.CHAT_SEARCH_SHARE - 1))
+        share = conf.CHAT_SEARCH_SHARE if self._is_busy else max(conf.CHAT_SEARCH_SHARE, IDLE_SHARE)
+        await asyncio.sleep((self._clock() - began) * (100 / share - 1))
         return is_behind
 
     async def _sweep(self) -> None:

@@ -16,7 +16,7 @@ import pytest
 from tests.simulation.world import World
 
 FIRST_SEED = int(os.environ.get("SIMULATION_SEED", "1"))
-RUNS = int(os.environ.get("SIMULATION_RUNS", "20"))
+RUNS = int(os.environ.get("SIMULATION_RUNS", "12"))
 DROPS = 100  # messages lost between machines, in each run
 pytestmark = pytest.mark.timeout(300)  # real seconds say nothing here, but how busy the machine is
 SHOWN_FAULTS, SHOWN_LINES = 10, 60

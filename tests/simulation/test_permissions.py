@@ -20,7 +20,7 @@ from rooms.services.rooms import create_room
 from tests.simulation.permissions import PEOPLE, Trial
 
 FIRST_SEED = int(os.environ.get("SIMULATION_SEED", "1"))
-STEPS = int(os.environ.get("PERMISSION_STEPS", "600"))
+STEPS = int(os.environ.get("PERMISSION_STEPS", "400"))
 STEPS_OF_ONE_RUN, RUNS_OF_ONE_TEST = 50, 4
 TESTS = max(1, STEPS // (STEPS_OF_ONE_RUN * RUNS_OF_ONE_TEST))
 pytestmark = pytest.mark.timeout(600)  # real seconds say nothing here, but how busy the machine is

@@ -98,3 +98,12 @@ def test_taking_members_out_is_announced_for_each(
     assert not Membership.objects.exists()
     members = [membership, *others]
     assert sorted(announced) == sorted([str(member.user_id)] for member in members)
+
+
+def test_who_owns_a_room_or_has_a_direct_one_can_be_deleted(admin_client: Client) -> None:
+    user = make_user("bob")
+    for kind in ("public", "direct"):
+        Membership.objects.create(room=make_room(kind, kind=kind), user=user, role="owner")
+    page = admin_client.get(f"/admin/chat_accounts/user/{user.pk}/delete/").content.decode()
+    assert "Yes, I’m sure" in page
+    assert admin_client.get(f"{MEMBERSHIPS}{Membership.objects.first().pk}/delete/").status_code == 403
