@@ -136,6 +136,8 @@ def snippet(content: str, places: list[tuple[int, int]]) -> list[Part]:
     """The beginning of a text, or what stands around the first hit, cut into what was searched for and what was not."""
     text = words.composed(content)
     start = max(0, places[0][0] - BEFORE_HIT_CHARS) if places else 0
+    if start:  # at the beginning of a word, where there are blanks
+        start = text.find(" ", start - 1, places[0][0]) + 1 or start
     end, at, parts = start + SNIPPET_CHARS, start, []
     for begin, stop in places:
         if begin < at or stop > end:

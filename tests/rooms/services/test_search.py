@@ -247,4 +247,6 @@ def test_a_snippet_shows_the_hits_and_what_stands_around_the_first() -> None:
     parts = snippet(text, [(101, 105)])
     assert [part.text for part in parts if part.hit] == ["here"]
     assert sum(len(part.text) for part in parts) == 160
+    around = snippet("an introduction of some length, with many words, before it is here", [(62, 66)])
+    assert around[0].text == "length, with many words, before it is "
     assert snippet("short", []) == [type(parts[0])("short", hit=False)]
