@@ -26,7 +26,7 @@ CHECKS = [
     checks.response_schema_conformance,
 ]
 EXAMPLES = settings(
-    max_examples=20, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    max_examples=12, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
 
 
