@@ -26,15 +26,16 @@ class Indexer:
         self._is_busy = True
 
     async def tick(self) -> None:
-        if not conf.CHAT_SEARCH_SHARE:
-            return
-        if self._clock() >= self._next_sweep:
-            self._next_sweep = self._clock() + self._every_s
-            await self._sweep()
-        behind, self._behind = self._behind, set()
-        for room_id in sorted(behind):
-            while await self._index(room_id):
-                pass
+        """Goes on while a room has more, a part of each in turn: none waits until a large one is done."""
+        is_left = bool(conf.CHAT_SEARCH_SHARE)
+        while is_left:
+            if self._clock() >= self._next_sweep:
+                self._next_sweep = self._clock() + self._every_s
+                await self._sweep()
+            behind, self._behind = self._behind, set()
+            left = [room_id for room_id in sorted(behind) if await self._index(room_id)]
+            self._behind.update(left)
+            is_left = bool(left)
 
     async def _index(self, room_id: int) -> bool:
         """Whether there is more. Takes no more than its share of the time while messages are stored."""

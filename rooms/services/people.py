@@ -156,9 +156,10 @@ def _erase_some(user_id: Any) -> int:
     with transaction.atomic():
         keys = list(Message.objects.filter(author_id=user_id).values_list("pk", flat=True)[:ROWS])
         (changes.erase_kept if "deleted_at" in values else changes.erase_versions)(keys)
+        erased = Message.objects.filter(pk__in=keys).update(**values) if keys else 0
         if "deleted_at" in values:
             search.unindex(keys)
-        return Message.objects.filter(pk__in=keys).update(**values) if keys else 0
+        return erased
 
 
 def pass_on_rooms(*, user_id: Any) -> None:

@@ -62,5 +62,6 @@ def _prune_some(room_id: int, after: int, before: int) -> tuple[int, int]:
     pruned = Room.objects.filter(pk=OuterRef("room")).values("pruned_seq")
     unneeded = BulkDeletion.objects.filter(room_id=room_id, changed_seq__lte=Subquery(pruned))
     unneeded.delete()  # nobody resumes from there
+    deleted = rows.delete()[1].get(Message._meta.label, 0)  # noqa: SLF001 - Django documents _meta as public
     search.unindex([key for _, key in oldest])
-    return oldest[-1][0], rows.delete()[1].get(Message._meta.label, 0)  # noqa: SLF001 - Django documents _meta as public
+    return oldest[-1][0], deleted

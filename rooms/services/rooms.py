@@ -192,8 +192,8 @@ def purge(*, room_id: int) -> bool:
             return False
         messages = Message.objects.filter(room_id=room_id).order_by("changed_seq")
         if keys := list(messages.values_list("pk", flat=True)[:ROWS_AT_ONCE]):
-            search.unindex(keys)
             Message.objects.filter(pk__in=keys).delete()
+            search.unindex(keys)
             return True
         room.delete()
         return False

@@ -10,18 +10,18 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
-from django.db import transaction
-from django.db.models import F, PositiveBigIntegerField, Q
+from django.db import connection, transaction
+from django.db.models import F, PositiveBigIntegerField
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from rooms import access, people, searches, storage, words
 from rooms.conf import conf
-from rooms.errors import BadFrame, Forbidden
+from rooms.errors import BadFrame, Banned, Forbidden, NoSuchRoom
 from rooms.models import IndexedRoom, Membership, Message, Room
 from rooms.protocol.commands.search import FOUND_DEFAULT, FOUND_MAX
 from rooms.protocol.frames.search import Part, SearchResult
 from rooms.searches import Search
+from rooms.services import messages
 from rooms.services.changes import message_frame
 from rooms.storage import BulkDeleted, StoredMessage, search
 from rooms.storage.search import LINK, Indexed
@@ -57,59 +57,78 @@ def search_messages(
     """
     if not conf.CHAT_SEARCH_SHARE:
         raise Forbidden("There is no search here")
-    wanted, edge = searches.parse(query), _edge(before)
+    wanted, edge, limit = searches.parse(query), _edge(before), min(limit, FOUND_MAX)
     rooms = _rooms(user_id, name or wanted.room)
     author_id = people.find(wanted.author) if wanted.author is not None else None
     if not rooms or (wanted.author is not None and author_id is None):
         return Page([], None)
-    hits = _hits(wanted, rooms, author_id, edge)
+    readable = _Readable(user_id)
     with search.searching():
-        found = list(islice(hits, min(limit, FOUND_MAX) + 1))
-    shown = found[: min(limit, FOUND_MAX)]
-    whole = _whole([hit.message for hit in shown], rooms)
+        found = list(islice(_hits(wanted, rooms, readable, author_id, edge), limit + 1))
+    shown = found[:limit]
+    whole = _whole([hit.message for hit in shown], readable)
     results = [
         SearchResult(message_frame(whole[hit.message.id]), snippet(hit.message.content, hit.places)) for hit in shown
     ]
     return Page(results, str(shown[-1].message.id) if len(found) > len(shown) else None)
 
 
-def _whole(messages: list[StoredMessage], rooms: dict[int, int]) -> dict[int, StoredMessage]:
+class _Readable:
+    """What a user may read now, by all rules of `access`: asked once for each room that has a hit."""
+
+    def __init__(self, user_id: Any) -> None:
+        self._user_id = user_id
+        self._edges: dict[int, int | None] = {}
+
+    def above(self, room_id: int) -> int | None:
+        """The seq up to which a room's messages are hidden; None for a room of which nothing is shown."""
+        if room_id not in self._edges:
+            try:
+                self._edges[room_id] = access.entry_by_id(self._user_id, room_id).visible_from_seq
+            except (NoSuchRoom, Banned, Forbidden):
+                self._edges[room_id] = None
+        return self._edges[room_id]
+
+    def __contains__(self, message: StoredMessage) -> bool:
+        above = self.above(message.room_id)
+        return above is not None and message.seq > above
+
+
+def _whole(found: list[StoredMessage], readable: _Readable) -> dict[int, StoredMessage]:
     """The messages with all that belongs to them, by their ids; of what is hidden from the user in a room, nothing."""
     by_edge: defaultdict[int, list[StoredMessage]] = defaultdict(list)
-    for message in messages:
-        by_edge[rooms[message.room_id]].append(message)
+    for message in found:
+        by_edge[readable.above(message.room_id) or 0].append(message)
     whole = [one for above, some in by_edge.items() for one in storage.completed(some, above=above)]
     return {message.id: message for message in whole}
 
 
 def _edge(before: str | None) -> int:
-    if before is None:
-        return LAST_ID
-    if not (before.isascii() and before.isdecimal() and len(before) < 19):
+    key = LAST_ID if before is None else messages.key(before)
+    if key is None:
         raise BadFrame("`before` is the `next` of a page")
-    return int(before)
+    return key
 
 
-def _rooms(user_id: Any, name: str | None) -> dict[int, int]:
-    """The rooms to be searched, each with the seq up to which its messages are hidden from the user."""
+def _rooms(user_id: Any, name: str | None) -> list[int]:
+    """The rooms to be searched: one that the user may read, or those of which they are a member."""
     if name is not None:
-        room = access.room(user_id, name)
-        return {room.room_id: room.visible_from_seq}
-    banned = Q(banned_until__gt=timezone.now())
-    mine = Membership.objects.filter(~banned, user_id=user_id, room__removed_at=None).exclude(role=NONE)
-    return dict(mine.values_list("room_id", "visible_from_seq"))
+        return [access.room(user_id, name).room_id]
+    mine = Membership.objects.filter(user_id=user_id, room__removed_at=None).exclude(role=NONE)
+    return list(mine.values_list("room_id", flat=True))
 
 
-def _hits(wanted: Search, rooms: dict[int, int], author_id: Any, before: int) -> Iterator[Hit]:
+def _hits(wanted: Search, rooms: list[int], readable: _Readable, author_id: Any, before: int) -> Iterator[Hit]:
     keys, end = _keys(wanted, author_id), time.monotonic() + search.TIMEOUT_S
     above = search.first_id_since(wanted.since) - SLACK if wanted.since else 0
     edge = min(before, search.first_id_since(wanted.until) + SLACK) if wanted.until else before
     while ids := search.found(keys, rooms, before=edge, above=above, limit=READ_AT_ONCE):
         for message in search.messages_by_id(ids):
-            if message.seq > rooms.get(message.room_id, message.seq) and _matches(wanted, author_id, message):
-                found = words.words(words.composed(message.content))
-                if (places := words.places(found, wanted.phrases)) is not None:
-                    yield Hit(message, places)
+            if not _matches(wanted, author_id, message):
+                continue
+            places = words.places(words.words(words.composed(message.content)), wanted.phrases)
+            if places is not None and message in readable:
+                yield Hit(message, places)
         edge = ids[-1]
         if time.monotonic() > end:
             raise search.too_long()
@@ -177,9 +196,21 @@ def index_room(*, room_id: int) -> bool:
     entries = [_entry(message) for message in changed]
     with transaction.atomic():
         if rows.filter(seq=known).update(seq=complete):
-            search.index(entries)
+            search.index(_unchanged(entries))
             search.unindex(gone)
     return not is_last
+
+
+def _unchanged(entries: list[Indexed]) -> list[Indexed]:
+    """Without the keys of messages that were erased since they were read, or are being changed at this moment.
+
+    Their rows stay locked: whoever erases them next takes their keys away after that.
+    """
+    skip_locked = connection.features.has_select_for_update_skip_locked
+    no_key = connection.features.has_select_for_no_key_update
+    rows = Message.objects.select_for_update(skip_locked=skip_locked, no_key=no_key).filter(deleted_at=None)
+    there = set(rows.filter(pk__in=[one.message_id for one in entries]).values_list("pk", flat=True))
+    return [one if one.message_id in there else one._replace(keys=()) for one in entries]
 
 
 def _entry(message: StoredMessage) -> Indexed:

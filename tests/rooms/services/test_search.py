@@ -12,7 +12,9 @@ from rooms.callers import CODE
 from rooms.errors import Banned, NoSuchRoom, Unavailable
 from rooms.live.events import Event
 from rooms.models import IndexedRoom, Membership, Message, Room
+from rooms.project import room_for
 from rooms.services import deletions
+from rooms.services import search as search_service
 from rooms.services.changes import delete_message, edit_message
 from rooms.services.people import erase_messages
 from rooms.services.posting import post_messages
@@ -20,6 +22,7 @@ from rooms.services.retention import prune
 from rooms.services.rooms import purge, remove_room
 from rooms.services.search import Page, index_room, rooms_behind, search_messages, snippet
 from rooms.storage import search
+from tests.support.factories import make_message
 from tests.support.rooms import Run, World, from_now, restrict
 
 Find = Callable[..., list[str]]
@@ -119,6 +122,29 @@ def test_what_was_written_before_one_came_is_not_found(run: Run, world: World, s
     say("early plan", "late plan", room_id=world.private.pk)
     run(restrict, world.private, world.bob, role="member", visible_from_seq=1)
     assert find("plan", world.bob) == find("plan", world.bob, name="private") == ["late plan"]
+
+
+def nobody(_user: Any, _room: Any) -> bool:
+    return False
+
+
+def test_whom_the_project_lets_in_no_more_finds_nothing_there(
+    run: Run, world: World, say: Any, find: Find, settings: Any
+) -> None:
+    say("ours alone")
+    settings.CHAT_CAN_JOIN = f"{__name__}.nobody"
+    assert find("ours") == []
+
+
+def test_who_may_see_an_object_no_more_finds_nothing_in_its_room(run: Run, world: World, say: Any, find: Find) -> None:
+    room = run(lambda: room_for(world.bob))  # any object will do; alice has no permission for it
+    run(restrict, room, world.alice, role="member")
+    run(lambda: make_message(room, world.bob, "the secret of the object"))
+    index(run)
+    assert stored_words(run) == 1
+    assert find("secret") == []
+    with pytest.raises(NoSuchRoom):
+        find("secret", name=room.name)
 
 
 def test_a_removed_room_is_not_searched(run: Run, world: World, say: Any, find: Find) -> None:
@@ -239,6 +265,22 @@ def test_the_search_goes_on_where_it_stopped(run: Run, world: World, say: Any, f
     index(run)
     assert len(find("word")) == 5
     assert run(lambda: IndexedRoom.objects.get().seq) == 5
+
+
+def test_what_is_erased_while_it_is_being_indexed_leaves_no_words(
+    run: Run, world: World, published: list[Event], monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.CHAT_ERASED_MESSAGES = "delete"
+    run(post_messages, [world.new("secret")])
+    entry = search_service._entry
+
+    def erased_meanwhile(message: Any) -> Any:
+        assert list(erase_messages(user_id=world.alice.pk))
+        return entry(message)
+
+    monkeypatch.setattr(search_service, "_entry", erased_meanwhile)
+    run(index_room, room_id=world.room.pk)
+    assert stored_words(run) == 0
 
 
 # --- What is shown ----------------------------------------------------------------------------------------------------
