@@ -1,4 +1,4 @@
-"""Mutes and bans of rooms that end: the person's open connections are told when it happens, in every process.
+"""Mutes and bans of rooms that end: the person's open connections are sent that when it happens, in every process.
 
 A process looks every few seconds for those that end next, and soon after somebody's rights have changed; so a restart
 forgets nothing, and nothing is asked for each person.

@@ -74,7 +74,7 @@ class Marks:
                 reply(answer)
 
     async def _crowded(self, room_ids: set[int]) -> set[int]:
-        """Rooms with so many people in them that they are not sent who has read what."""
+        """Rooms that are not sent who has read what: too many people are in them, or nobody knows how many."""
         limit = conf.CHAT_MAX_RECEIPT_MEMBERS
         if not limit:
             return set()

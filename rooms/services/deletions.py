@@ -93,7 +93,7 @@ def erase_list(*, actor: Actor, room_id: int, ids: list[int], reason: str = "") 
 def erase_all_of(*, actor: Actor, room_id: int, user_id: Any, reason: str = "") -> Deleted:
     """Erases all that a user wrote in a room: in steps what is there, and with the change what has come meanwhile.
 
-    It is told to the members when nobody can read any of it any more. After an interruption it is to be done again.
+    The members are sent it when nobody can read any of it any more. After an interruption it is to be done again.
     """
     edge = Room.objects.values_list("last_seq", flat=True).filter(pk=room_id).first()
     if edge is None:

@@ -17,7 +17,7 @@ from rooms import access, people, storage
 from rooms.access import Action, refusal
 from rooms.callers import Actor
 from rooms.conf import conf
-from rooms.errors import ChatError, Forbidden, NoSuchMessage, Unavailable
+from rooms.errors import ChatError, Forbidden, Unavailable
 from rooms.live import control, topics
 from rooms.live.control import Notification
 from rooms.live.events import Event
@@ -27,10 +27,11 @@ from rooms.protocol.codec import encode
 from rooms.protocol.commands.marks import READERS_DEFAULT, READERS_MAX
 from rooms.protocol.frames.base import UserRef
 from rooms.protocol.frames.marks import ReadMarker, Unread
+from rooms.services import messages
 from rooms.services.changes import person
 from rooms.services.members import GONE, user_key
 from rooms.services.publishing import publish_after_commit
-from rooms.storage import Mark, MarkedRoom, RoomAccess, StoredMessage
+from rooms.storage import Mark, MarkedRoom, RoomAccess
 
 NO_MEMBER = "Only members of a room have a mark in it"
 NONE = Membership.Role.NONE
@@ -220,7 +221,7 @@ def readers(
     Neither its author counts, nor who may not see it, nor who hides what they read.
     """
     room = access.authorize(actor, name, Action.READ)
-    message = _message(room, message_id)
+    message = messages.find(room, message_id)
     could = Membership.objects.filter(room_id=room.room_id, visible_from_seq__lt=message.seq).exclude(role=NONE)
     could = could.exclude(user_id=message.author_id) if message.author_id is not None else could
     could = could.exclude(user_id__in=HiddenReader.objects.values("pk")).exclude(banned_until__gt=timezone.now())
@@ -233,15 +234,6 @@ def readers(
     shown = people.lookup(ids[:limit])
     users = [UserRef(str(key), *shown.get(key, GONE)) for key in ids[:limit]]
     return ReaderPage(could.filter(have).count(), could.count(), users, users[-1].id if len(ids) > limit else None)
-
-
-def _message(room: RoomAccess, message_id: str) -> StoredMessage:
-    if not (message_id.isascii() and message_id.isdecimal() and len(message_id) < 19):
-        raise NoSuchMessage
-    found = storage.message(message_id=int(message_id), above=room.visible_from_seq)
-    if found is None or found.room_id != room.room_id or found.deleted_at is not None:
-        raise NoSuchMessage
-    return found
 
 
 # --- Hiding it --------------------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ def close_room(*, actor: Actor, name: str, on: bool = True) -> None:
 
 # --- For what has decided it already ----------------------------------------------------------------------------------
 def change_room(*, actor: Actor, room_id: int, **values: Any) -> None:
-    """Changes settings of a room; what is as wanted already changes nothing and is told to nobody."""
+    """Changes settings of a room; what is as wanted already changes nothing and is sent to nobody."""
     with transaction.atomic():
         room = Room.objects.select_for_update().filter(pk=room_id, removed_at=None).first()
         if room is None:

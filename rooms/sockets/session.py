@@ -65,7 +65,7 @@ def _by_token(token: str, *, address: str, is_known: bool) -> Identity:
 
 
 async def sign_in_by_session(node: Node, connection: Connection, session_key: str) -> None:
-    """Signs in by a cookie; who is banned is told why, and closed."""
+    """Signs in by a cookie; who is banned is sent the reason, and closed."""
     try:
         await sign_in_by(node, connection, callers.by_session, session_key)
     except Banned as error:

@@ -54,7 +54,7 @@ const WINDOW = 32; // unanswered commands of one line; refused ones count as vio
 const REPEATABLE = new Set([
   "chat-message", "room-message", "create-room", "join-room", "leave-room", "get-rooms", "get-history", "get-online-users",
   "follow-room", "unfollow-room", "invite", "get-members", "accept-invitation",
-  "edit-message", "delete-message", "react", "get-reactions", "get-replies",
+  "edit-message", "delete-message", "react", "get-reactions", "get-replies", "get-versions", "search",
   "report-message", "report-user", "block-user", "get-blocks",
   "mark-read", "get-unread", "get-readers", "hide-reads", "open-direct",
 ]);

@@ -1,6 +1,6 @@
 /**
  * What the reader has read: a room is marked as read up to what was seen at its end, and not again after they marked
- * something in it as unread, until it is shown anew.
+ * something in it as unread, until it is opened again.
  */
 
 import { openNotice } from "./dialog.js";

@@ -1,4 +1,4 @@
-"""Bans from the whole chat, and ending all connections: who may, what is stored, who is told."""
+"""Bans from the whole chat, and ending all connections: who may, what is stored, who is informed."""
 
 from types import SimpleNamespace
 from typing import Any

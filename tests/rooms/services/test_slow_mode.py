@@ -1,4 +1,4 @@
-"""Slow mode: each member writes once in so many seconds, whatever comes at once."""
+"""Slow mode: each member writes once in its interval, whatever comes at once."""
 
 from collections.abc import Callable
 from datetime import timedelta

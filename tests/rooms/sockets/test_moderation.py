@@ -75,7 +75,7 @@ async def test_the_end_of_a_mute_or_a_ban_is_told_once(
     until = timezone.now() + timedelta(seconds=1)
     await database.call(restrict, moderated, people.bob, **{field: until})
     node.rights.changes += 1  # somebody's rights have changed
-    await eventually(lambda: bob.got("member-updated"), what="told")
+    await eventually(lambda: bob.got("member-updated"), what="informed")
     assert timezone.now() >= until
     [frame] = bob.got("member-updated")
     assert not {"mutedUntil", "bannedUntil"} & set(frame)
