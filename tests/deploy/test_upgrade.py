@@ -82,5 +82,5 @@ def _status(url: str) -> int:
 
 
 def _manage(process: VersionProcess, command: str) -> None:
-    env = {**(process.env or {}), "CHAT_HISTORY_LIMIT": "1000"}
+    env = {**(process.env or {}), "CHAT_HISTORY_LIMIT": "1000000"}  # more than people say meanwhile: nothing is pruned
     subprocess.run([sys.executable, "manage.py", command], cwd=process.cwd, env=env, check=True, capture_output=True)
