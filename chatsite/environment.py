@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from rooms import conf, rates, redis_hosts, trust
+from rooms import conf, rates, redis_hosts, setting, trust
 
 DEVELOPMENT_SECRET = "development-only-secret-of-32-characters-or-more"  # noqa: S105 - only with DEBUG
 POOL_SIZE = 20  # PostgreSQL connections of one process; processes x 20 must stay under the server's max_connections
@@ -104,7 +104,7 @@ def rate(name: str) -> str:
 def window(name: str) -> str:
     """Seconds, or `always`."""
     value = text(name, default="")
-    if wrong := conf.Window(None).problem(value):
+    if wrong := setting.Window(None).problem(value):
         raise ImproperlyConfigured(f"{name} {wrong}, not {value!r}.")
     return value
 
@@ -120,26 +120,26 @@ def choice(name: str, *, default: str, options: Sequence[str]) -> str:
 
 def chat() -> dict[str, Any]:
     """The settings of the chat that the environment sets, by name."""
-    return {name: _setting(name, setting) for name, setting in conf.SETTINGS.items() if text(name, default="")}
+    return {name: _setting(name, kind) for name, kind in conf.SETTINGS.items() if text(name, default="")}
 
 
-def _setting(name: str, setting: conf.Setting[Any]) -> Any:  # noqa: PLR0911 - a table, one line an entry
-    match setting:
-        case conf.Number():
-            return number(name, default=setting.default, minimum=setting.minimum, maximum=setting.maximum)
-        case conf.Window():
+def _setting(name: str, kind: setting.Setting[Any]) -> Any:  # noqa: PLR0911 - a table, one line an entry
+    match kind:
+        case setting.Number():
+            return number(name, default=kind.default, minimum=kind.minimum, maximum=kind.maximum)
+        case setting.Window():
             return window(name)
-        case conf.RateLimit():
+        case setting.RateLimit():
             return rate(name)
-        case conf.Words():
+        case setting.Words():
             return words(name, default=[])
-        case conf.Issuers():
+        case setting.Issuers():
             return issuers(name)
-        case conf.Choice():
-            return choice(name, default=setting.default, options=setting.options)
-        case conf.Text() | conf.Function() | conf.RedisServers():
+        case setting.Choice():
+            return choice(name, default=kind.default, options=kind.options)
+        case setting.Text() | setting.Function() | setting.RedisServers():
             return text(name, default="")
-    return flag(name, default=setting.default)
+    return flag(name, default=kind.default)
 
 
 def issuers(name: str) -> Any:

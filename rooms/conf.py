@@ -4,170 +4,11 @@ Read when used, so `override_settings` works; `rooms.checks` reports wrong and u
 in the comment. 0 turns a limit off. docs/configuration.md describes them; a test compares the two.
 """
 
-import re
-from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
-from django.utils.module_loading import import_string
 
-from rooms import rates, trust
-from rooms.redis_hosts import Host, parse
-
-T = TypeVar("T")
-
-
-class Setting(Generic[T]):
-    """Reads a setting once, and again after it was changed."""
-
-    is_secret = False  # whether its value may hold what nobody should read in a log
-
-    def __init__(self, default: T) -> None:
-        self.default = default
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, conf: "Conf", owner: type) -> T:
-        value = self.read(getattr(settings, self.name, self.default))
-        conf.__dict__[self.name] = value
-        return value
-
-    def read(self, value: Any) -> T:
-        return value  # type: ignore[no-any-return]  # `problem` says what is wrong with it
-
-    def problem(self, value: Any) -> str | None:
-        """What is wrong with a value; None: nothing."""
-        return None if isinstance(value, type(self.default)) else f"must be of type {type(self.default).__name__}"
-
-
-class Number(Setting[int]):
-    def __init__(self, default: int, minimum: int = 0, maximum: int | None = None) -> None:
-        super().__init__(default)
-        self.minimum, self.maximum = minimum, maximum
-
-    def problem(self, value: Any) -> str | None:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if is_number and self.minimum <= value <= (self.maximum if self.maximum is not None else value):
-            return None
-        return f"must be a number from {self.minimum}" + ("" if self.maximum is None else f" to {self.maximum}")
-
-
-class Window(Setting[int | None]):
-    """Seconds in which something may be done; 0: never, `always`, empty or None: at any time."""
-
-    def read(self, value: Any) -> int | None:
-        return None if value in (None, "", "always") else int(value)
-
-    def problem(self, value: Any) -> str | None:
-        try:
-            return None if (self.read(value) or 0) >= 0 and not isinstance(value, bool | float) else self.rule
-        except (TypeError, ValueError):
-            return self.rule
-
-    rule = "must be a whole number of seconds, or always"
-
-
-class Text(Setting[str]):
-    def __init__(self, default: str, pattern: str = r".*") -> None:
-        super().__init__(default)
-        self.pattern = pattern
-
-    def problem(self, value: Any) -> str | None:
-        is_right = isinstance(value, str) and re.fullmatch(self.pattern, value)
-        return None if is_right else f"must be a text that matches {self.pattern}"
-
-
-class Words(Setting[Sequence[str]]):
-    def problem(self, value: Any) -> str | None:
-        is_right = isinstance(value, list | tuple) and all(isinstance(word, str) for word in value)
-        return None if is_right else "must be a list of texts"
-
-
-class Choice(Setting[str]):
-    """One of several words."""
-
-    def __init__(self, default: str, *others: str) -> None:
-        super().__init__(default)
-        self.options = (default, *others)
-
-    def read(self, value: Any) -> str:
-        """Raises ImproperlyConfigured, because a server may have started without the system checks."""
-        if wrong := self.problem(value):
-            raise ImproperlyConfigured(f"{self.name} {wrong}.")
-        return str(value)
-
-    def problem(self, value: Any) -> str | None:
-        return None if value in self.options else f"must be one of {', '.join(self.options)}"
-
-
-class Function(Setting[Callable[..., Any] | None]):
-    """Names a function by its dotted path; empty: none."""
-
-    def __init__(self) -> None:
-        super().__init__(None)
-
-    def read(self, value: Any) -> Callable[..., Any] | None:
-        found: Callable[..., Any] | None = import_string(value) if value else None
-        return found
-
-    def problem(self, value: Any) -> str | None:
-        try:
-            found = import_string(value) if value else print
-        except (ImportError, AttributeError, TypeError) as error:
-            return f"must name a function by its dotted path: {error}"
-        return None if callable(found) else "must name a function"
-
-
-class Issuers(Setting[Sequence[trust.Issuer]]):
-    """Other systems whose tokens sign people in: a list of dictionaries, as rooms.trust describes them."""
-
-    is_secret = True
-
-    def read(self, value: Any) -> Sequence[trust.Issuer]:
-        """Raises ImproperlyConfigured, because a server may have started without the system checks."""
-        if wrong := self.problem(value):
-            raise ImproperlyConfigured(f"{self.name} {wrong}.")
-        return trust.issuers(value)
-
-    def problem(self, value: Any) -> str | None:
-        return trust.problem(value, debug=settings.DEBUG)
-
-
-class RedisServers(Setting[list[Host]]):
-    """One URL, several by commas, or a list of them; read as the hosts they mean."""
-
-    is_secret = True  # it may have a password
-
-    def read(self, value: Any) -> list[Host]:
-        return parse(value)
-
-    def problem(self, value: Any) -> str | None:
-        try:
-            parse(value)
-        except (ValueError, TypeError, AttributeError) as error:
-            return str(error) if isinstance(error, ValueError) else "must be a URL or a list of URLs"
-        return None
-
-
-class RateLimit(Setting[rates.Rate | None]):
-    """A rate as `rooms.rates` reads it. Adding one here makes a bucket of its name."""
-
-    def __init__(self, default: str) -> None:
-        super().__init__(rates.parse(default))
-        self.written = default
-
-    def read(self, value: Any) -> rates.Rate | None:
-        return value if isinstance(value, rates.Rate) else rates.parse(str(value))
-
-    def problem(self, value: Any) -> str | None:
-        try:
-            self.read(value)
-        except ValueError as error:
-            return str(error)
-        return None
+from rooms.setting import Choice, Function, Issuers, Number, RateLimit, RedisServers, Setting, Text, Window, Words
 
 
 class Conf:
@@ -255,11 +96,10 @@ class Conf:
     CHAT_SIGN_IN_ADDRESS_ACCOUNTS = Number(20)  # new accounts of one address in an hour
     CHAT_SIGN_IN_ADDRESS_MAILS = Number(10)  # that one address asks for in an hour
     CHAT_SIGN_IN_DELAY_S = Number(1)  # after the last free one; each further one doubles it
-    CHAT_SIGN_IN_LOCKOUT_S = Number(
-        900
-    )  # the longest delay: 100 guesses a day, and the owner waits a quarter of an hour
+    CHAT_SIGN_IN_LOCKOUT_S = Number(900)  # the longest delay: 100 guesses a day, the owner waits 15 minutes
     CHAT_PASSWORD_HASHES = Number(2, minimum=1)  # at once in one process; each takes 100 MB and a core
     CHAT_PASSWORD_WAIT_MS = Number(5_000)  # for a turn at hashing; then `rate-limited`
+
     # --- Moderation ---------------------------------------------------------------------------------------------------
     CHAT_MAX_BLOCKS = Number(1_000)  # people that one user has blocked
     CHAT_REPORT_DAYS = Number(180)  # after which `prune_history` deletes settled reports: evidence of half a year

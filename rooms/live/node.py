@@ -6,7 +6,7 @@ functions at the end.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -29,6 +29,7 @@ from rooms.live.events import Event
 from rooms.live.hub import Hub
 from rooms.live.marks import Marks
 from rooms.live.member_counts import MemberCounts
+from rooms.live.periodic import repeat
 from rooms.live.presence import Departure
 from rooms.live.rates_exchange import configured_exchange
 from rooms.live.reactions import ReactionQueue
@@ -90,14 +91,14 @@ class Node:
     def start(self) -> None:
         self.bus.start()
         self.spawn(self._rates_exchange.run())
-        self.spawn(_repeat(self._upkeep, conf.CHAT_PRESENCE_LEASE_S / 3))
-        self.spawn(_repeat(self._sweep, conf.CHAT_HEADS_INTERVAL_S))
-        self.spawn(_repeat(self.rights.poll, POLL_S))
-        self.spawn(_repeat(self.ends.tick, TICK_S))
-        self.spawn(_repeat(self.indexer.tick, TICK_S))
-        self.spawn(_repeat(filters.poll, conf.CHAT_HEADS_INTERVAL_S))
-        self.spawn(_repeat(self._recheck_leases, min(conf.CHAT_PRESENCE_LEASE_S, MAX_LEASE_S)))
-        self.spawn(_repeat(self._remove_rooms, conf.CHAT_HEADS_INTERVAL_S))
+        self.spawn(repeat(self._upkeep, conf.CHAT_PRESENCE_LEASE_S / 3))
+        self.spawn(repeat(self._sweep, conf.CHAT_HEADS_INTERVAL_S))
+        self.spawn(repeat(self.rights.poll, POLL_S))
+        self.spawn(repeat(self.ends.tick, TICK_S))
+        self.spawn(repeat(self.indexer.tick, TICK_S))
+        self.spawn(repeat(filters.poll, conf.CHAT_HEADS_INTERVAL_S))
+        self.spawn(repeat(self._recheck_leases, min(conf.CHAT_PRESENCE_LEASE_S, MAX_LEASE_S)))
+        self.spawn(repeat(self._remove_rooms, conf.CHAT_HEADS_INTERVAL_S))
 
     async def stop(self) -> None:
         """Stores what was submitted and read, broadcasts who leaves with this process, and releases its lease."""
@@ -231,18 +232,6 @@ class Node:
                 frame = UserLeft(room_id=names[room_id], user=user, timestamp=now)
                 self.bus.publish([Event(topics.of_room(room_id), encode(frame))])
         await self.presence.confirm(departures)
-
-
-async def _repeat(work: Callable[[], Awaitable[None]], seconds: float) -> None:
-    """Repeats the work at an interval; a failure is logged, and the next run follows."""
-    while True:
-        try:
-            await work()
-        except ChatError as error:
-            log.warning("node.work_put_off", work=work.__name__, code=error.code)
-        except Exception:
-            log.exception("node.work_failed", work=work.__name__)
-        await asyncio.sleep(seconds)
 
 
 _node: Node | None = None

@@ -503,7 +503,11 @@ class Migration(migrations.Migration):
                 (
                     "kind",
                     models.CharField(
-                        choices=[("chat-message", "chat-message"), ("room-message", "room-message")],
+                        choices=[
+                            ("chat-message", "chat-message"),
+                            ("room-message", "room-message"),
+                            ("system", "system message"),
+                        ],
                         default="chat-message",
                         max_length=12,
                         verbose_name="kind",
@@ -518,6 +522,12 @@ class Migration(migrations.Migration):
                 ("reply_to", models.PositiveBigIntegerField(editable=False, null=True, verbose_name="answers message")),
                 ("root", models.PositiveBigIntegerField(editable=False, null=True)),
                 ("last_reply_seq", models.PositiveBigIntegerField(editable=False, null=True)),
+                ("pinned_at", models.DateTimeField(blank=True, null=True, verbose_name="pinned")),
+                ("event", models.TextField(editable=False, null=True)),
+                ("mention_count", models.PositiveSmallIntegerField(db_default=0, default=0, editable=False)),
+                ("mentions_room", models.BooleanField(db_default=False, default=False, editable=False)),
+                ("file_count", models.PositiveSmallIntegerField(db_default=0, default=0, editable=False)),
+                ("bot", models.BooleanField(db_default=False, default=False, editable=False, verbose_name="by a bot")),
                 ("deleted_at", models.DateTimeField(blank=True, null=True, verbose_name="deleted")),
                 (
                     "author",

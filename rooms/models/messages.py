@@ -15,6 +15,7 @@ class Message(models.Model):
 
         CHAT = "chat-message", _("chat-message")
         ROOM = "room-message", _("room-message")
+        SYSTEM = "system", _("system message")
 
     id = models.BigAutoField(primary_key=True)
     # No index of their own for `room` and `author`: those below begin with them, and each costs every insert.
@@ -42,6 +43,12 @@ class Message(models.Model):
     reply_to = models.PositiveBigIntegerField(_("answers message"), null=True, editable=False)
     root = models.PositiveBigIntegerField(null=True, editable=False)  # the first message of the thread
     last_reply_seq = models.PositiveBigIntegerField(null=True, editable=False)  # without one there is no thread
+    pinned_at = models.DateTimeField(_("pinned"), null=True, blank=True)
+    event = models.TextField(null=True, editable=False)  # JSON: what a message of the system says
+    mention_count = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)  # 0: none to read
+    mentions_room = models.BooleanField(default=False, db_default=False, editable=False)
+    file_count = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)  # 0: none to read
+    bot = models.BooleanField(_("by a bot"), default=False, db_default=False, editable=False)
     deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True)
     deleted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,

@@ -31,8 +31,13 @@ MessageFrame = ChatMessage | RoomMessage
 ChangeFrame = MessageFrame | MessageEdited | MessageDeleted | MessagesDeleted
 Values = dict[str, Any]  # of fields of a message
 ERASED: Values = {"content": "", "reaction_count": 0}  # where its text goes
+SYSTEM = Message.Kind.SYSTEM.value
 F = TypeVar("F", bound=MessageFrame | MessageEdited)
-FRAMES: dict[str, type[MessageFrame]] = {Message.Kind.CHAT: ChatMessage, Message.Kind.ROOM: RoomMessage}
+FRAMES: dict[str, type[MessageFrame]] = {
+    Message.Kind.CHAT: ChatMessage,
+    Message.Kind.ROOM: RoomMessage,
+    Message.Kind.SYSTEM: ChatMessage,
+}
 
 
 def edit_message(
@@ -227,4 +232,11 @@ def _frame(kind: type[F], message: StoredMessage) -> F:
         reply_to=message.quote,
         reply_count=message.reply_count,
         last_reply_seq=message.last_reply_seq if message.reply_count else None,
+        pinned_at=timestamp(message.pinned_at) if message.pinned_at else None,
+        mentions=message.mentions,
+        mentions_room=message.mentions_room or None,
+        attachments=message.attachments,
+        kind=message.kind if message.kind == SYSTEM else None,
+        event=msgspec.Raw(message.event.encode()) if message.event else None,
+        bot=message.bot or None,
     )

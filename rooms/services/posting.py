@@ -6,27 +6,23 @@ from itertools import repeat
 from typing import Any
 
 import msgspec
-import structlog
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from rooms import hooks, people, signals, storage
 from rooms.access import Action, is_slowed, refusal
 from rooms.errors import Banned, Blocked, ChatError, Conflict, Locked, Muted, SlowMode, Unavailable
 from rooms.live.write_queue import Held
-from rooms.models import Room
 from rooms.protocol.rules import text_content
-from rooms.services import blocks, filters, replies, slow_mode
+from rooms.services import blocks, extras, filters, newcomers, slow_mode
 from rooms.services.changes import change_event
 from rooms.services.filters import Verdict
 from rooms.services.publishing import publish_after_commit
-from rooms.storage import NewMessage, Placed, PostContext, Quoted, Repeated, RoomAccess, StoredMessage
+from rooms.storage import NewMessage, Placed, PostContext, Repeated, RoomAccess, StoredMessage
 
-log = structlog.get_logger(__name__)
 TRIES = 3  # of a list that meets the same client id from another process; the second try finds what that one stored
 Answer = StoredMessage | ChatError
 MODERATES = ("moderator",)
-PUBLIC = Room.Kind.PUBLIC.value
 RESTRICTIONS = Banned | Muted | Locked | SlowMode
 Refusals = Iterable[ChatError | None]
 Verdicts = list[Verdict | None] | None
@@ -35,7 +31,7 @@ NONE_REFUSED: Refusals = repeat(None)
 
 
 class _Apart(Held):
-    """The answer of the first attempt to a message that needs its room's lock to be decided: in slow mode, a reply."""
+    """The answer of the first attempt to a message that needs its room's lock: in slow mode, or with extras."""
 
 
 def post_message(
@@ -76,7 +72,7 @@ def new_messages(answers: list[Answer]) -> list[StoredMessage]:
 
 
 def store_messages(messages: list[NewMessage], *, wait: bool = True) -> list[Answer]:
-    """Stores messages in one transaction, those of rooms in slow mode or with replies in another, and broadcasts
+    """Stores messages in one transaction, those of rooms in slow mode or with extras in another, and broadcasts
     nothing: the write queue does that with its answers.
 
     Without `wait` those for a room that another transaction has locked are answered Held, and delay nothing.
@@ -130,7 +126,7 @@ def _tried(store: Store, messages: list[NewMessage], found: Verdicts, *, wait: b
 
 
 def _store_messages(messages: list[NewMessage], refusals: Refusals, *, wait: bool) -> list[Answer]:
-    """Stores messages; those that slow mode holds for, and those of rooms with replies, are answered _Apart.
+    """Stores messages; those that slow mode holds for, and those of rooms with extras, are answered _Apart.
 
     `refusals` has what refuses a message for its text, if somebody may post it at all.
     """
@@ -138,23 +134,23 @@ def _store_messages(messages: list[NewMessage], refusals: Refusals, *, wait: boo
     with dialect.posting():
         contexts: list[PostContext] = dialect.lookup(messages)
         decided = _decided(messages, contexts, refusals, now)
-        apart = {new.room_id for new in messages if new.reply_to is not None}  # all of a room, in their order
+        apart = {new.room_id for new in messages if not new.is_plain}  # all of a room, in their order
         if apart:
             decided = [
                 answer or (_Apart() if new.room_id in apart else None)
                 for new, answer in zip(messages, decided, strict=True)
             ]
         answers = _answered(messages, contexts, decided, now, wait=wait)
-    _add_members(answers, contexts, now)
+    newcomers.add(answers, contexts, now)
     return answers
 
 
 def _store_apart(messages: list[NewMessage], refusals: Refusals, *, wait: bool) -> list[Answer]:
-    """The same under the locks of rooms: it is certain when each author wrote last, and what a reply answers."""
+    """The same under the locks of rooms: it is certain when each author wrote last, and what is looked up."""
     dialect = storage.dialect()
     with transaction.atomic():
         locked = slow_mode.lock_rooms({new.room_id for new in messages}, wait=wait)
-        now, found = timezone.now(), replies.answered(messages)
+        now, found = timezone.now(), extras.found(messages)
         with dialect.posting():
             contexts: list[PostContext] = dialect.lookup(messages)
             decided = _decided(messages, contexts, refusals, now)
@@ -165,19 +161,19 @@ def _store_apart(messages: list[NewMessage], refusals: Refusals, *, wait: bool) 
             slowed = {new.room_id for new, answer in zip(messages, answers, strict=True) if isinstance(answer, _Apart)}
             _choose(messages, contexts, answers)
             done = _answered(messages, contexts, answers, now, wait=wait)
-        _add_members(done, contexts, now)
+        newcomers.add(done, contexts, now)
         new_ones = new_messages(done)
         slow_mode.note_posted([message for message in new_ones if message.room_id in slowed], now)
         return [
-            replies.attach(new, answer, found) if type(answer) is StoredMessage else answer
+            extras.attach(new, answer, found) if type(answer) is StoredMessage else answer
             for new, answer in zip(messages, done, strict=True)
         ]
 
 
-def _told(new: NewMessage, context: PostContext, answer: Answer | None, found: dict[int, Quoted]) -> Answer | None:
-    """The answer with what refuses a reply, unless there is another one."""
+def _told(new: NewMessage, context: PostContext, answer: Answer | None, found: extras.Found) -> Answer | None:
+    """The answer with what refuses its extras, unless there is another one."""
     is_open = answer is None or isinstance(answer, _Apart)
-    return (replies.refusal(new, context, found) if is_open else None) or answer
+    return (extras.refusal(new, context, found) if is_open else None) or answer
 
 
 def _choose(messages: list[NewMessage], contexts: list[PostContext], answers: list[Answer | None]) -> None:
@@ -205,23 +201,6 @@ def _answered(
     for n, answer in zip(wanted, _store([(messages[n], contexts[n]) for n in wanted], now, wait=wait), strict=True):
         answers[n] = answer
     return [answer or _repeat(new, answers[firsts[_key(new)]]) for new, answer in zip(messages, answers, strict=True)]
-
-
-def _add_members(answers: list[Answer], contexts: list[PostContext], now: datetime) -> None:
-    """Who writes in a public room is a member of it from then on. Where that fails, their next message does it."""
-    newcomers = [
-        (answer.room_id, answer.author_id)
-        for answer, context in zip(answers, contexts, strict=True)
-        if context.access is not None and context.access.role is None and context.access.kind == PUBLIC
-        if isinstance(answer, StoredMessage) and not isinstance(answer, Repeated)
-    ]
-    if not newcomers:
-        return
-    try:
-        with transaction.atomic():
-            storage.add_members(newcomers, now)
-    except DatabaseError as error:
-        log.warning("posting.no_members", exc_info=error)
 
 
 def _key(new: NewMessage) -> tuple[object, str]:

@@ -6,7 +6,8 @@ from typing import Any
 from django.db import connection
 
 from rooms.models import Block, Membership
-from rooms.storage.rows import MEMBER, Row, UserKey, column, columns, name, read, table
+from rooms.storage.columns import MEMBER, column, columns, name, table
+from rooms.storage.rows import Row, UserKey, read
 
 ROOM_OF, USER_OF, ROLE = (column(Membership, field) for field in ("room", "user", "role"))
 BLOCKER, BLOCKED = column(Block, "blocker"), column(Block, "blocked")

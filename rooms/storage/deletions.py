@@ -6,7 +6,8 @@ import msgspec
 from django.db import connection
 
 from rooms.models import BulkDeletion
-from rooms.storage.rows import BulkDeleted, column, columns, read, table
+from rooms.storage.columns import column, columns, table
+from rooms.storage.rows import BulkDeleted, read
 
 SOURCES = {field: column(BulkDeletion, field) for field in ("changed_seq", "user_key")} | {
     "message_ids": f"CAST({column(BulkDeletion, 'message_ids')} AS text)",

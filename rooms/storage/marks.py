@@ -6,22 +6,8 @@ from typing import Any
 from django.db import connection
 
 from rooms.models import HiddenReader, Membership, Message, Room
-from rooms.storage.rows import (
-    ACCESS_SOURCES,
-    MEMBER,
-    MESSAGE,
-    ROOM,
-    USER,
-    USER_ID,
-    RoomAccess,
-    Row,
-    UserKey,
-    column,
-    columns,
-    name,
-    read,
-    table,
-)
+from rooms.storage.columns import ACCESS_SOURCES, MEMBER, MESSAGE, ROOM, USER, USER_ID, column, columns, name, table
+from rooms.storage.rows import RoomAccess, Row, UserKey, read
 
 COUNTED = 100  # unread messages: beyond, a number tells nobody anything
 WRITTEN = f"'{Message.Kind.CHAT.value}', '{Message.Kind.ROOM.value}'"  # by people, unlike what a room itself says

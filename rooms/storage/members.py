@@ -7,7 +7,7 @@ from typing import Any
 from django.db import connection
 
 from rooms.models import Membership
-from rooms.storage.rows import MEMBER, name
+from rooms.storage.columns import MEMBER, name
 
 Role = Membership.Role
 VALUES = {

@@ -15,26 +15,8 @@ from django.db import connection, transaction
 from rooms import people
 from rooms.models import Membership, Message, Room, ServerBan
 from rooms.storage import reads
-from rooms.storage.rows import (
-    ACCESS_SOURCES,
-    MEMBER,
-    MESSAGE,
-    ROOM,
-    USER,
-    USER_ID,
-    NewMessage,
-    Placed,
-    PostContext,
-    R,
-    Repeated,
-    RoomAccess,
-    column,
-    columns,
-    name,
-    named,
-    read,
-    table,
-)
+from rooms.storage.columns import ACCESS_SOURCES, MEMBER, MESSAGE, ROOM, USER, USER_ID, column, columns, name, table
+from rooms.storage.rows import NewMessage, Placed, PostContext, R, Repeated, RoomAccess, named, read
 
 
 class Asked(RoomAccess, frozen=True):

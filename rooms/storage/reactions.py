@@ -9,7 +9,8 @@ from rooms import people
 from rooms.models import Reaction
 from rooms.protocol.frames.base import DELETED_USER, UserRef
 from rooms.protocol.frames.reactions import ReactionKind
-from rooms.storage.rows import USER, USER_ID, USERNAME, Row, UserKey, column, read, table
+from rooms.storage.columns import USER, USER_ID, USERNAME, column, table
+from rooms.storage.rows import Row, UserKey, read
 
 LISTED = 50  # people of each emoji
 

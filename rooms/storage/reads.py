@@ -7,9 +7,7 @@ import msgspec
 from django.db import connection
 
 from rooms.models import Membership, Message, Room
-from rooms.storage.reactions import reactions
-from rooms.storage.replies import quotes, reply_counts
-from rooms.storage.rows import (
+from rooms.storage.columns import (
     ACCESS_SOURCES,
     ENTRY_SOURCES,
     HEAD_SOURCES,
@@ -19,18 +17,13 @@ from rooms.storage.rows import (
     ROOM,
     USER,
     USER_ID,
-    R,
-    RoomAccess,
-    RoomEntry,
-    RoomHead,
-    StoredMessage,
     column,
     columns,
-    hidden,
     json_columns,
-    named,
-    read,
 )
+from rooms.storage.reactions import reactions
+from rooms.storage.replies import quotes, reply_counts
+from rooms.storage.rows import R, RoomAccess, RoomEntry, RoomHead, StoredMessage, hidden, named, read
 
 ROOM_ID, NAME, REMOVED = column(Room, "id"), column(Room, "name"), column(Room, "removed_at")
 MESSAGE_ID, SEQ, CHANGED = column(Message, "id"), column(Message, "seq"), column(Message, "changed_seq")

@@ -10,18 +10,8 @@ from rooms import people
 from rooms.models import Message
 from rooms.protocol.frames.base import DELETED_USER, UserRef
 from rooms.protocol.frames.replies import EXCERPT_CHARS, ReplyTo
-from rooms.storage.rows import (
-    MESSAGE,
-    MESSAGE_SOURCES,
-    USER,
-    USER_ID,
-    Row,
-    StoredMessage,
-    UserKey,
-    column,
-    columns,
-    read,
-)
+from rooms.storage.columns import MESSAGE, MESSAGE_SOURCES, USER, USER_ID, column, columns
+from rooms.storage.rows import Row, StoredMessage, UserKey, read
 
 
 class Quoted(Row, frozen=True):

@@ -1,21 +1,15 @@
-"""What the hand-written SQL takes and answers: frozen rows, and the names of tables and columns they come from.
+"""What the hand-written SQL takes and answers: frozen rows. Which columns they come from is in `columns`."""
 
-A statement selects exactly the fields of the row it is read into (`columns`), so nothing is matched by position by
-hand. Knows the models' names; decides nothing.
-"""
-
-import sqlite3
-import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-from django.contrib.auth import get_user_model
-from django.db.models import Model
 
 from rooms import people
-from rooms.models import Membership, Message, Room, ServerBan
+from rooms.models import Message, Room
+from rooms.protocol.frames.attachments import Attachment
+from rooms.protocol.frames.base import UserRef
 from rooms.protocol.frames.reactions import ReactionKind
 from rooms.protocol.frames.replies import ReplyTo
 
@@ -39,6 +33,14 @@ class NewMessage(msgspec.Struct, frozen=True):
     kind: str = Message.Kind.CHAT.value
     reply_to: int | None = None
     moderates: bool = False  # its author moderates every room: slow mode and locks do not hold for them
+    mentions: tuple[str, ...] = ()  # names besides those in the text
+    attachments: tuple[str, ...] = ()  # ids
+    bot: bool = False  # its author is one
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing but its text is stored; else it is stored under the lock of its room."""
+        return self.reply_to is None and not (self.mentions or self.attachments or self.bot)
 
 
 class StoredMessage(Row, frozen=True):
@@ -66,6 +68,14 @@ class StoredMessage(Row, frozen=True):
     quote: ReplyTo | None = None
     last_reply_seq: int | None = None
     reply_count: int | None = None  # in pages
+    pinned_at: datetime | None = None
+    event: str | None = None  # JSON: what a message of the system says
+    mention_count: int = 0
+    mentions: list[UserRef] | None = None
+    mentions_room: bool = False
+    file_count: int = 0
+    attachments: list[Attachment] | None = None
+    bot: bool = False
 
 
 R = TypeVar("R", bound=Row)
@@ -152,33 +162,6 @@ class Placed(Row, frozen=True):
     id: int
 
 
-def table(model: type[Model]) -> str:
-    return f'"{model._meta.db_table}"'  # noqa: SLF001 - Django documents _meta as public
-
-
-def name(model: type[Model], field: str) -> str:
-    """The column of a field."""
-    found: Any = model._meta.get_field(field)  # noqa: SLF001 - the same
-    return f'"{found.column}"'
-
-
-def has_field(model: type[Model], field: str) -> bool:
-    return field in {found.name for found in model._meta.concrete_fields}  # noqa: SLF001 - the same
-
-
-def column(model: type[Model], field: str) -> str:
-    """The same, qualified by its table."""
-    return f"{table(model)}.{name(model, field)}"
-
-
-User = get_user_model()
-ROOM, MEMBER, MESSAGE, USER = table(Room), table(Membership), table(Message), table(User)
-USER_ID = column(User, User._meta.pk.name)  # noqa: SLF001 - the same
-# Where names come from functions, the column shows only that there is such a user.
-USERNAME = column(User, people.NAME_FIELD) if people.NAME_FIELD else f"CAST({USER_ID} AS text)"
-IS_ACTIVE = column(User, "is_active") if has_field(User, "is_active") else f"{USER_ID} IS NOT NULL"
-
-
 def named(messages: list[M]) -> list[M]:
     """The same messages with their authors' names and pictures, where the project's functions give them."""
     if not people.by_function():
@@ -204,78 +187,15 @@ def hidden(message: StoredMessage) -> StoredMessage:
         reactions=None,
         reply_to=None,
         quote=None,
-    )
-
-
-def columns(row: type[Row], sources: Mapping[str, str]) -> str:
-    """The list after SELECT that answers this row; KeyError when one of its fields has no source.
-
-    SQLite has no boolean and no timestamp: the alias names the converter to one. PostgreSQL ignores it.
-    """
-    return ", ".join([f"{sources[field]}{_ALIASES.get(field, '')}" for field in row.__struct_fields__])
-
-
-def json_columns(row: type[Row], sources: Mapping[str, str]) -> str:
-    """The same as arguments of SQLite's json_array: its moments are texts in UTC that do not say so."""
-    return ", ".join(
-        [f"{sources[field]} || 'Z'" if field in _MOMENTS else sources[field] for field in row.__struct_fields__]
+        pinned_at=None,
+        event=None,
+        mentions=None,
+        mentions_room=False,
+        attachments=None,
+        bot=False,
     )
 
 
 def read(row: type[R], rows: Iterable[Any]) -> list[R]:
     """Rows of the database as these; msgspec.ValidationError when the database answers something else."""
     return msgspec.convert(rows, list[row])  # type: ignore[valid-type]  # a type that is known when it runs
-
-
-_MOMENTS = (
-    "created_at", "edited_at", "deleted_at", "banned_until", "muted_until", "server_banned_until", "kicked_at",
-    "posted_at",
-)  # fmt: skip
-_ALIASES = {field: f' AS "{field} [utc]"' for field in _MOMENTS}
-_ALIASES |= {field: f' AS "{field} [bool]"' for field in ("closed", "active", "transient", "locked", "is_hidden")}
-sqlite3.register_adapter(uuid.UUID, lambda key: key.hex)  # as Django stores it
-sqlite3.register_converter("utc", lambda text: datetime.fromisoformat(text.decode()).replace(tzinfo=UTC))
-
-MESSAGE_SOURCES = {
-    field: column(Message, field)
-    for field in ("id", "seq", "changed_seq", "kind", "content", "client_id", "created_at", "edited_at", "deleted_at")
-} | {
-    "room_id": column(Message, "room"),
-    "room_name": column(Room, "name"),
-    "author_id": column(Message, "author"),
-    "deleted_by_id": column(Message, "deleted_by"),
-    "username": USERNAME,
-    "avatar": "NULL",
-    "reaction_count": column(Message, "reaction_count"),
-    **{field: column(Message, field) for field in ("reply_to", "root", "last_reply_seq")},
-    **dict.fromkeys(("reactions", "quote", "reply_count"), "NULL"),  # read beside, where there are any
-}
-ACCESS_SOURCES = {
-    "room_id": column(Room, "id"),
-    "name": column(Room, "name"),
-    "kind": column(Room, "kind"),
-    "last_seq": column(Room, "last_seq"),
-    "transient": column(Room, "transient"),
-    "closed": f"{column(Room, 'closed_at')} IS NOT NULL",
-    "active": f"COALESCE({IS_ACTIVE}, FALSE)",
-    "username": USERNAME,
-    "role": f"NULLIF({column(Membership, 'role')}, '{Membership.Role.NONE.value}')",
-    "banned_until": column(Membership, "banned_until"),
-    "muted_until": column(Membership, "muted_until"),
-    "server_banned_until": (
-        f"(SELECT {column(ServerBan, 'until')} FROM {table(ServerBan)} WHERE {column(ServerBan, 'user')} = {USER_ID})"
-    ),
-    "kicked_at": column(Membership, "kicked_at"),
-    "posted_at": column(Membership, "posted_at"),
-    "slow_mode_s": column(Room, "slow_mode_s"),
-    "locked": column(Room, "locked"),
-    "ban_reason": f"COALESCE({column(Membership, 'ban_reason')}, '')",
-    "visible_from_seq": f"COALESCE({column(Membership, 'visible_from_seq')}, 0)",
-    "access_version": column(Room, "access_version"),
-}
-ENTRY_SOURCES = (
-    ACCESS_SOURCES
-    | {field: column(Room, field) for field in ("title", "created_at", "link", "topic", "history")}
-    | {"level": column(Membership, "level")}
-)
-HEAD_SOURCES = {field: column(Room, field) for field in RoomHead.__struct_fields__}

@@ -5,7 +5,8 @@ from typing import Any
 from django.db import connection
 
 from rooms.models import RightsChange, ServerBan
-from rooms.storage.rows import USER, USER_ID, SignInState, column, columns, read, table
+from rooms.storage.columns import USER, USER_ID, column, columns, table
+from rooms.storage.rows import SignInState, read
 
 SOURCES = {
     "banned_until": column(ServerBan, "until"),

@@ -15,19 +15,8 @@ from django.db import connection, transaction
 
 from rooms.models import Message, Room
 from rooms.storage import reads
-from rooms.storage.rows import (
-    MESSAGE,
-    ROOM,
-    NewMessage,
-    Placed,
-    PostContext,
-    Repeated,
-    RoomAccess,
-    column,
-    name,
-    named,
-    read,
-)
+from rooms.storage.columns import MESSAGE, ROOM, column, name
+from rooms.storage.rows import NewMessage, Placed, PostContext, Repeated, RoomAccess, named, read
 
 ACCESS = reads.BY_ID.replace("%s", "?")
 REPEATED = f"{reads.MESSAGES} WHERE {column(Message, 'author')} = ? AND {column(Message, 'client_id')} = ?"

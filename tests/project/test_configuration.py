@@ -4,7 +4,8 @@ import ast
 import re
 
 from chatsite.variables import VALUES
-from rooms.conf import SETTINGS, RateLimit
+from rooms.conf import SETTINGS
+from rooms.setting import RateLimit
 from tests.project.tree import ROOT, modules
 
 # `get` is os.environ.get

@@ -6,8 +6,9 @@ import pytest
 from django.conf import settings
 from django.test import override_settings
 
-from rooms.conf import RATES, SETTINGS, Conf, Function, Number, RateLimit, Setting, Text, Words, conf
+from rooms.conf import RATES, SETTINGS, Conf, conf
 from rooms.rates import RULE, parse
+from rooms.setting import Function, Number, RateLimit, Setting, Text, Words
 
 
 def a_function() -> str:

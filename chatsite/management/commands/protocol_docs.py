@@ -12,10 +12,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from rooms import errors
 from rooms.closes import CLOSES
-from rooms.conf import RATES, SETTINGS, RateLimit
+from rooms.conf import RATES, SETTINGS
 from rooms.errors import ChatError
 from rooms.protocol.commands import COMMANDS
 from rooms.protocol.frames import FRAMES
+from rooms.setting import RateLimit
 
 PAGE = Path(settings.BASE_DIR) / "docs" / "protocol.md"
 INTRODUCTION = """\
@@ -196,7 +197,7 @@ def _type(kind: inspect_types.Type) -> str:  # noqa: PLR0911 - a table, one line
             return "whole number" if kind.ge is None else f"whole number from {kind.ge}"
         case inspect_types.BoolType():
             return "true or false"
-        case inspect_types.AnyType():
+        case inspect_types.AnyType() | inspect_types.RawType():
             return "any JSON"
     raise CommandError(f"protocol_docs has no words for a field of the type {kind}")
 

@@ -1,5 +1,8 @@
 """A message that was just stored."""
 
+import msgspec
+
+from rooms.protocol.frames.attachments import Attachment
 from rooms.protocol.frames.base import Frame, UserRef
 from rooms.protocol.frames.reactions import ReactionKind
 from rooms.protocol.frames.replies import ReplyTo
@@ -9,7 +12,8 @@ class Message(Frame):
     """One stored message. `seq` orders a room's messages; `changedSeq` is above it once the message was changed.
 
     `reactions` are in the order of their first use. `replyTo` is the message that this one answers. In pages of
-    history, `replyCount` says how many answer this one, of which the last has the seq `lastReplySeq`.
+    history, `replyCount` says how many answer this one, of which the last has the seq `lastReplySeq`. With the `kind`
+    `system` the room itself says that something was changed, by `user`: `event` has its `name` and what belongs to it.
     """
 
     room_id: str
@@ -25,6 +29,13 @@ class Message(Frame):
     reply_to: ReplyTo | None = None
     reply_count: int | None = None
     last_reply_seq: int | None = None
+    pinned_at: str | None = None
+    mentions: list[UserRef] | None = None
+    mentions_room: bool | None = None
+    attachments: list[Attachment] | None = None
+    kind: str | None = None
+    event: msgspec.Raw | None = None
+    bot: bool | None = None
 
 
 class ChatMessage(Message, tag="chat-message"):

@@ -4,17 +4,8 @@ import msgspec
 import pytest
 
 from rooms.models import Message, Room
-from rooms.storage.rows import (
-    HEAD_SOURCES,
-    MESSAGE_SOURCES,
-    RoomHead,
-    StoredMessage,
-    column,
-    columns,
-    name,
-    read,
-    table,
-)
+from rooms.storage.columns import HEAD_SOURCES, MESSAGE_SOURCES, column, columns, name, table
+from rooms.storage.rows import RoomHead, StoredMessage, read
 
 
 def test_names_are_those_of_the_models() -> None:
