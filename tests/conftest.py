@@ -169,10 +169,11 @@ def second_redis(_second_redis: "Redis") -> "Redis":
 
 @pytest.fixture(scope="session")
 def _postgres(django_db_blocker: Any) -> Iterator["Postgres"]:
+    from tests.support.machine import memory_folder
     from tests.support.servers import Database
     from tests.support.services import Postgres
 
-    service = Postgres()
+    service = Postgres(memory_folder())
     database = Database(service.new_database(POSTGRES_TEMPLATE), django_db_blocker)
     database.migrate()
     database.close()
@@ -188,9 +189,11 @@ def postgres(_postgres: "Postgres") -> "Postgres":
 
 
 @pytest.fixture
-def postgres_url(postgres: "Postgres") -> str:
+def postgres_url(postgres: "Postgres") -> Iterator[str]:
     """A migrated, empty database of this test alone."""
-    return postgres.new_database(template=POSTGRES_TEMPLATE)
+    url = postgres.new_database(template=POSTGRES_TEMPLATE)
+    yield url
+    postgres.leave(url)
 
 
 @pytest.fixture(scope="session")

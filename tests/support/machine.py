@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,12 +13,20 @@ from typing import NoReturn
 
 import pytest
 
+MEMORY_BYTES = 2 << 30  # that a folder in memory must have free: several processes test at once
 
 def missing(part: str) -> NoReturn:
     """Skips the test because this machine lacks a part; on CI, which must have every part, fails it instead."""
     if os.environ.get("CI", "").lower() in ("1", "true"):
         pytest.fail(f"{part} is missing, and CI must not skip.", pytrace=False)
     pytest.skip(f"{part} is missing on this machine.")
+
+
+def memory_folder() -> str | None:
+    """A folder in memory, where files cost a tenth; None on a machine that has none, or a small one."""
+    folder = "/dev/shm"  # noqa: S108 - whoever uses it makes a private folder there
+    is_usable = os.path.ismount(folder) and os.access(folder, os.W_OK)
+    return folder if is_usable and shutil.disk_usage(folder).free > MEMORY_BYTES else None
 
 
 def free_port() -> int:

