@@ -17,8 +17,16 @@ class Mention(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False, verbose_name=_("user")
     )  # the index begins with it
-    # Those of the message, so that what somebody has not read of a room is found and counted by one index.
-    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="+", db_index=False, verbose_name=_("room"))
+    # Those of the message, so that what somebody has not read of a room is found and counted by one index. A room's
+    # messages are deleted before the room, so nothing is looked for by it.
+    room = models.ForeignKey(
+        Room,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+        verbose_name=_("room"),
+    )
     seq = models.PositiveBigIntegerField(_("seq"))
     by_name = models.BooleanField(_("by name"), default=True)  # False: it only answers a message of theirs
 
