@@ -47,6 +47,8 @@ class MentionNotices:
                     await self._inform(mentioned)
                 except ChatError as error:
                     log.warning("mentions.not_sent", room=mentioned.room_id, code=error.code)
+                except Exception:  # a project's function decides who may see the room of its object
+                    log.exception("mentions.failed", room=mentioned.room_id)
         finally:
             self._is_running = False
 
