@@ -3,13 +3,14 @@
 Each is part of the caller's transaction: nothing is sent before its commit, and nothing after a rollback.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db.models import Model
 
-from rooms import access, callers, storage
+from rooms import access, callers, people, storage
 from rooms.callers import CODE, Actor
 from rooms.conf import conf
 from rooms.errors import BadFrame, NoSuchRoom, TooLarge
@@ -51,12 +52,13 @@ def post_message(
     *,
     client_id: str | None = None,
     reply_to: StoredMessage | None = None,
+    mentions: Iterable[Any] = (),
 ) -> StoredMessage:
     """Posts in this user's name. `room` is a room, its name, or the object it belongs to.
 
     Raises NoSuchRoom, Banned, Muted, Forbidden, BadFrame, TooLarge as for a client (`rooms.errors`). A repeated
     `client_id` posts nothing and answers the first message. `reply_to` is a message of this room that this one answers;
-    NoSuchMessage.
+    NoSuchMessage. `mentions` are users whom it mentions besides those named in the text; they have to be members.
     """
     found = access.room(user.pk, _name(room))
     return posting.post_message(
@@ -65,6 +67,7 @@ def post_message(
         content=text,
         client_id=client_id,
         reply_to=reply_to.id if reply_to is not None else None,
+        names=[people.reference(one) for one in mentions],
         roles=callers.roles(user),
     )
 

@@ -44,6 +44,7 @@ class MessageView(DeletionView):
             message_id=message_id,
             content=edit.content,
             if_changed_seq=edit.if_changed_seq,
+            names=edit.mentions,
         )
         return rest.answer(changes.whole_frame(edited))
 

@@ -12,6 +12,7 @@ import msgspec
 
 from rooms import mentions, names, people, storage
 from rooms.conf import conf
+from rooms.errors import BadFrame
 from rooms.live import control
 from rooms.live.events import Event
 from rooms.models import Membership, Mention, Message
@@ -42,13 +43,19 @@ class Mentions(NamedTuple):
     everybody: bool
 
 
+def checked(given: Sequence[str]) -> tuple[str, ...]:
+    """The names that came beside a text, each once; raises BadFrame for more than CHAT_MAX_MENTIONS."""
+    unique = tuple(dict.fromkeys(given))
+    if 0 < conf.CHAT_MAX_MENTIONS < len(unique):
+        raise BadFrame(f"A message mentions {conf.CHAT_MAX_MENTIONS} people at most")
+    return unique
+
+
 # --- Whom a message mentions ------------------------------------------------------------------------------------------
 def found(new: Sequence[NewMessage]) -> Found:
     """Looks up for all messages at once; nothing is read when none may mention anybody."""
     with_spaces = not storage.has_name_keys()
-    candidates = {
-        one: mentions.candidates(one.content, with_spaces=with_spaces) for one in new if one.mentions_people
-    }
+    candidates = {one: mentions.candidates(one.content, with_spaces=with_spaces) for one in new if one.mentions_people}
     candidates = {one: keys for one, keys in candidates.items() if keys or one.mentions}
     to_all = [one for one, keys in candidates.items() if any(mentions.EVERYBODY in each for each in keys)]
     return Found(candidates, _members(candidates), _barred(to_all))
@@ -88,8 +95,7 @@ def _by_key(rows: Iterable[RoomMember]) -> dict[int, dict[str, Group]]:
 
 
 def _reference(name: str) -> str:
-    """What finds the person whom a command names: the key of the name, or, where names come from functions, their own.
-    """
+    """What finds the person whom a command names: where names come from functions, that is their own key."""
     return f"\0{name}" if people.named_by_key() else names.key(name)
 
 
@@ -146,7 +152,7 @@ def _attached(
 ) -> StoredMessage:
     place = {"message_id": stored.id, "room_id": stored.room_id, "seq": stored.seq}
     rows += [Mention(user_id=member.user_id, **place) for member in mentioned.members]
-    answered = quoted[new.reply_to].author_id if new.reply_to is not None else None
+    answered: Any = quoted[new.reply_to].author_id if new.reply_to is not None else None
     if answered not in (None, new.author_id, *(member.user_id for member in mentioned.members)):
         rows.append(Mention(user_id=answered, by_name=False, **place))
     if not mentioned.members and not mentioned.everybody:
@@ -190,7 +196,11 @@ class Edited(NamedTuple):
 
 
 def edited(message: Message, new: NewMessage) -> Edited:
-    """Makes whom a message mentions what its new text does, under the lock of its room."""
+    """Makes whom a message mentions what its new text says, under the lock of its room.
+
+    A bot's may mention people if it did so before.
+    """
+    new = msgspec.structs.replace(new, bot=message.bot, bot_mentions=message.mention_count > 0)
     if not (new.mentions or mentions.has_sign(new.content) or message.mention_count or message.mentions_room):
         return Edited({}, [])
     now = of(new, found([new]))
@@ -210,7 +220,7 @@ def edited(message: Message, new: NewMessage) -> Edited:
 
 def _take_back(message: Message, rows: Sequence[Mention]) -> None:
     """Those who are not named any more; the author of the message that this one answers stays concerned."""
-    answered = Message.objects.filter(pk=message.reply_to).values_list("author_id", flat=True).first()
+    answered = Message.objects.filter(pk=message.reply_to or 0).values_list("author_id", flat=True).first()
     stays = [row.pk for row in rows if row.user_id == answered]
     Mention.objects.filter(pk__in=stays).update(by_name=False)
     Mention.objects.filter(pk__in=[row.pk for row in rows if row.pk not in stays]).delete()

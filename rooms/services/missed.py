@@ -3,10 +3,9 @@
 Each is checked against what they may read at that moment, by all rules of `access`.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import Any, NamedTuple
 
-import msgspec
 from django.utils import timezone
 
 from rooms import access, storage
