@@ -65,7 +65,8 @@ def edit_message(
             return {}
         new = NewMessage(message.room_id, message.author_id, text, mentions=tuple(names), moderates=moderates)
         concerned = mentions.edited(message, new)
-        publish_after_commit(lambda: concerned.notices)
+        if concerned.notices:
+            publish_after_commit(lambda: concerned.notices)
         return _replaced(message, text, seq) | concerned.values
 
     with transaction.atomic():
