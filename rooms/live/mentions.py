@@ -1,7 +1,7 @@
 """Informs this process's users of messages that concern them, one message after the other.
 
-Messages arrive faster than their readers' rights can be looked up: what waits behind too many others is dropped.
-Nothing is lost by that, because whoever asks what they have missed finds it.
+Messages may come faster than their readers' rights are looked up: of those that wait, the oldest are dropped when they
+are too many. Nothing is lost by that, because whoever asks what they have missed finds it.
 """
 
 from collections import defaultdict, deque
