@@ -33,6 +33,8 @@ from rooms.services import (
     server_bans,
     typing,
 )
+from rooms.services import missed as missing
+from rooms.services.missed import Page as MissedPage
 from rooms.services.publishing import publish_after_commit
 from rooms.storage import RoomAccess, StoredMessage
 
@@ -127,6 +129,11 @@ def unread(user: Any) -> dict[str, int]:
     return {room.room_id: room.unread for room in marks.unread(user_id=user.pk)}
 
 
+def missed(user: Any) -> MissedPage:
+    """The newest messages that concern this user and that they have not read, and the rooms with anything unread."""
+    return missing.missed(user_id=user.pk)
+
+
 def show_typing(room: Room | Model | str, user: Any, *, on: bool = True) -> None:
     """Shows those in the room that this user is typing, for CHAT_TYPING_S; raises what would refuse their message."""
     actor = callers.actor(user, "code")
@@ -203,7 +210,7 @@ areact = sync_to_async(react)
 amark_read, amark_unread = sync_to_async(mark_read), sync_to_async(mark_unread)
 aopen_direct = sync_to_async(open_direct)
 ashow_typing = sync_to_async(show_typing)
-aunread = sync_to_async(unread)
+aunread, amissed = sync_to_async(unread), sync_to_async(missed)
 anotify = sync_to_async(notify)
 arecheck = sync_to_async(recheck)
 amoderate = sync_to_async(moderate)
