@@ -20,7 +20,7 @@ class Edit(msgspec.Struct, rename="camel"):
 
     content: str
     if_changed_seq: Seq | None = None
-    mentions: Names = ()
+    mentions: Names = []
 
 
 class EarlierVersions(msgspec.Struct):

@@ -50,7 +50,7 @@ class PostMessage(msgspec.Struct, rename="camel"):
     content: str
     client_id: Id | None = None
     reply_to: MessageId | None = None
-    mentions: Names = ()
+    mentions: Names = []
 
 
 class MessagesView(View):

@@ -16,7 +16,7 @@ class EditMessage(RoomCommand, tag="edit-message"):
     message_id: MessageId
     content: str
     if_changed_seq: Seq | None = None
-    mentions: Names = ()
+    mentions: Names = []
 
 
 class GetVersions(RoomCommand, tag="get-versions"):

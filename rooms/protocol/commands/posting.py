@@ -16,7 +16,7 @@ class SendMessage(RoomCommand):
     content: str
     client_id: Id | None = None
     reply_to: MessageId | None = None
-    mentions: Names = ()
+    mentions: Names = []
 
 
 class SendChatMessage(SendMessage, tag="chat-message"):

@@ -11,7 +11,7 @@ from rooms.models import Message
 from rooms.protocol.commands.posting import SendChatMessage, SendMessage, SendRoomMessage
 from rooms.protocol.frames.session import Ack
 from rooms.protocol.rules import text_content, timestamp
-from rooms.services.mentions import checked
+from rooms.services import mentions
 from rooms.services.messages import key
 from rooms.services.posting import Answer
 from rooms.sockets.answers import refuse
@@ -27,8 +27,6 @@ def send_message(node: Node, connection: Connection, command: SendMessage) -> Aw
         raise NotInRoom
     if command.reply_to is not None and key(command.reply_to) is None:
         raise NoSuchMessage
-    if command.mentions:
-        command.mentions = checked(command.mentions)
     content = text_content(command.content)
     node.rates.spend_message(connection.identity.user_id, room.room_id, command.client_id)
     if hooks.decide_posts():
@@ -49,9 +47,11 @@ def _post(node: Node, connection: Connection, command: SendMessage, room: RoomAc
     kind, identity = KINDS[type(command)], connection.identity
     reply_to = key(command.reply_to) if command.reply_to is not None else None
     moderates = "moderator" in identity.roles
-    place = (room.room_id, identity.user_id, content, command.client_id, kind)
-    new = NewMessage(*place, reply_to=reply_to, moderates=moderates, mentions=command.mentions)
-    node.post(new, partial(_settle, connection, command.id))
+    names = mentions.checked(command.mentions) if command.mentions else ()
+    node.post(
+        NewMessage(room.room_id, identity.user_id, content, command.client_id, kind, reply_to, moderates, names),
+        partial(_settle, connection, command.id),
+    )
     connection.message_sent()
 
 
