@@ -1,7 +1,7 @@
 """Who of this process is informed of a message that concerns them, and what happens when that fails."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -39,15 +39,18 @@ class Place:
         self.asked: list[tuple[int, list[int]]] = []
         self.without: set[int] = set()
         self.failure: Exception | None = None
+        self.meanwhile: Callable[[list[int]], object] = len
         self.tasks: list[asyncio.Task[None]] = []
         self.notices = MentionNotices(cast(dict[str, Connection], dict(enumerate(connections))), self.spawn)
         monkeypatch.setattr(mentions.database, "call", self.call)
+        monkeypatch.setattr(mentions, "PAUSE_S", 0)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         self.tasks.append(asyncio.create_task(work))
 
     async def call(self, _function: Any, *, message_id: int, user_ids: list[int]) -> list[tuple[int, bytes]]:
         self.asked.append((message_id, user_ids))
+        self.meanwhile(user_ids)
         failure, self.failure = self.failure, None
         if failure:
             raise failure
@@ -90,7 +93,21 @@ async def test_who_enters_the_room_meanwhile_is_not_informed(monkeypatch: pytest
     one = Recorder("1")
     place = Place(monkeypatch, one)
     place.notices.add(Mentioned(ROOM, 7, ["1"]))
-    one.rooms["hall"] = make_access(ROOM)
+    asked = place.asked
+
+    def enter(users: list[int]) -> None:
+        one.rooms["hall"] = make_access(ROOM)
+
+    place.meanwhile = enter
+    await asyncio.gather(*place.tasks)
+    assert (len(asked), one.got) == (1, [])
+
+
+async def test_who_signs_in_as_somebody_else_meanwhile_is_not_informed(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = Recorder("1")
+    place = Place(monkeypatch, one)
+    place.notices.add(Mentioned(ROOM, 7, ["1"]))
+    place.meanwhile = lambda users: setattr(one, "identity", SimpleNamespace(key="2", user_id=2))
     await asyncio.gather(*place.tasks)
     assert one.got == []
 
