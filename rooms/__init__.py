@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         aedit_message,
         amark_read,
         amark_unread,
+        amissed,
         amoderate,
         anotify,
         aopen_direct,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         edit_message,
         mark_read,
         mark_unread,
+        missed,
         moderate,
         notify,
         open_direct,
@@ -47,10 +49,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AuthExpired", "AuthRequired", "Caller", "ChatError", "Refused", "aadd_member", "aban", "add_member",
-    "adelete_message", "adisconnect", "aedit_message", "amark_read", "amark_unread", "amoderate", "anotify",
+    "adelete_message", "adisconnect", "aedit_message", "amark_read", "amark_unread", "amissed", "amoderate", "anotify",
     "aopen_direct", "apost_message", "areact", "arecheck", "aremove_member", "aroom_for", "ashow_typing", "aunban",
-    "aunread", "ban", "delete_message", "disconnect", "edit_message", "mark_read", "mark_unread", "moderate", "notify",
-    "open_direct", "post_message", "react", "recheck", "remove_member", "room_for", "show_typing", "unban", "unread",
+    "aunread", "ban", "delete_message", "disconnect", "edit_message", "mark_read", "mark_unread", "missed", "moderate",
+    "notify", "open_direct", "post_message", "react", "recheck", "remove_member", "room_for", "show_typing", "unban",
+    "unread",
 ]  # fmt: skip
 __version__ = "1.0.0"
 _MODULES = {"Caller": "callers", **dict.fromkeys(("AuthExpired", "AuthRequired", "ChatError", "Refused"), "errors")}

@@ -50,6 +50,8 @@ class Conf:
     CHAT_EDIT_WINDOW_S = Window(86_400)  # after sending: a day later others have answered to what was said
     CHAT_EDIT_HISTORY_DAYS = Number(90)  # `prune_history` deletes earlier versions of messages replaced longer ago
     CHAT_REACTION_KINDS = Number(20)  # different emojis at one message: more than a line of them is not read
+    CHAT_MAX_MENTIONS = Number(50)  # people whom one message mentions; a longer list is read by nobody
+    CHAT_MAX_ROOM_MENTION_MEMBERS = Number(50)  # above, only moderators mention everybody in the room
     CHAT_FILTER_PHRASES = Number(1_000)  # of the word filter; 0.02 ms for a message of a line
     CHAT_RESUME_MESSAGES = Number(1_000)  # a larger gap gets the newest page
     CHAT_HISTORY_LIMIT = Number(0)  # messages that `prune_history` leaves in a room

@@ -82,6 +82,11 @@ def named_by_key() -> bool:
     return NAME_FIELD is None or conf.CHAT_DISPLAY_NAME is not None
 
 
+def reference(user: Any) -> str:
+    """By what a command names this user."""
+    return str(user.pk) if named_by_key() else _name(user)
+
+
 def find(name: str) -> Any:
     """The key of the user whom a command names; None when there is none."""
     found = {"pk": name} if named_by_key() else {str(NAME_FIELD): names.normalized(name)}

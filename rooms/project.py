@@ -3,13 +3,14 @@
 Each is part of the caller's transaction: nothing is sent before its commit, and nothing after a rollback.
 """
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.db.models import Model
 
-from rooms import access, callers, storage
+from rooms import access, callers, people, storage
 from rooms.callers import CODE, Actor
 from rooms.conf import conf
 from rooms.errors import BadFrame, NoSuchRoom, TooLarge
@@ -32,6 +33,8 @@ from rooms.services import (
     server_bans,
     typing,
 )
+from rooms.services import missed as missing
+from rooms.services.missed import Page as MissedPage
 from rooms.services.publishing import publish_after_commit
 from rooms.storage import RoomAccess, StoredMessage
 
@@ -51,12 +54,13 @@ def post_message(
     *,
     client_id: str | None = None,
     reply_to: StoredMessage | None = None,
+    mentions: Iterable[Any] = (),
 ) -> StoredMessage:
     """Posts in this user's name. `room` is a room, its name, or the object it belongs to.
 
     Raises NoSuchRoom, Banned, Muted, Forbidden, BadFrame, TooLarge as for a client (`rooms.errors`). A repeated
     `client_id` posts nothing and answers the first message. `reply_to` is a message of this room that this one answers;
-    NoSuchMessage.
+    NoSuchMessage. `mentions` are users whom it mentions besides those named in the text; they have to be members.
     """
     found = access.room(user.pk, _name(room))
     return posting.post_message(
@@ -65,6 +69,7 @@ def post_message(
         content=text,
         client_id=client_id,
         reply_to=reply_to.id if reply_to is not None else None,
+        names=[people.reference(one) for one in mentions],
         roles=callers.roles(user),
     )
 
@@ -122,6 +127,11 @@ def mark_unread(room: Room | Model | str, user: Any, seq: int) -> int:
 def unread(user: Any) -> dict[str, int]:
     """How many messages this user has not read, of each room they are a member of, by its name; 100 stands for more."""
     return {room.room_id: room.unread for room in marks.unread(user_id=user.pk)}
+
+
+def missed(user: Any) -> MissedPage:
+    """The newest messages that concern this user and that they have not read, and the rooms with anything unread."""
+    return missing.missed(user_id=user.pk)
 
 
 def show_typing(room: Room | Model | str, user: Any, *, on: bool = True) -> None:
@@ -200,7 +210,7 @@ areact = sync_to_async(react)
 amark_read, amark_unread = sync_to_async(mark_read), sync_to_async(mark_unread)
 aopen_direct = sync_to_async(open_direct)
 ashow_typing = sync_to_async(show_typing)
-aunread = sync_to_async(unread)
+aunread, amissed = sync_to_async(unread), sync_to_async(missed)
 anotify = sync_to_async(notify)
 arecheck = sync_to_async(recheck)
 amoderate = sync_to_async(moderate)

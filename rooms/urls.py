@@ -9,6 +9,7 @@ from rooms.api.edits import MessageView, VersionsView
 from rooms.api.invitations import AcceptView, InvitationsView, InvitationView
 from rooms.api.marks import HiddenReadsView, MarkReadView, MarkUnreadView, ReadersView, UnreadView
 from rooms.api.members import MembershipView, MembersView
+from rooms.api.mentions import MissedView
 from rooms.api.messages import MessagesView
 from rooms.api.moderation import BansView, ClosingView, DisconnectView, ModerationView, SettingsView, UnbanView
 from rooms.api.presence import OnlineView
@@ -25,6 +26,7 @@ app_name = "chat"
 api = [
     re_path(r"^blocks/?$", BlocksView.as_view(), name="api-blocks"),
     re_path(r"^blocks/(?P<username>[^/]+?)/?$", BlockView.as_view(), name="api-block"),
+    re_path(r"^missed/?$", MissedView.as_view(), name="api-missed"),
     re_path(r"^online/?$", OnlineView.as_view(), name="api-online"),
     re_path(r"^search/?$", SearchView.as_view(), name="api-search"),
     re_path(r"^rooms/?$", RoomsView.as_view(), name="api-rooms"),

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from rooms import callers, storage
 from rooms.admin.edits import VersionsInline
 from rooms.admin.list_filters import IsSetFilter
+from rooms.admin.mentions import MentionsInline
 from rooms.admin.visibility import visible
 from rooms.models import Message
 from rooms.services.deletions import erase
@@ -52,7 +53,7 @@ class MessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic w
         ),
         count=LISTED_MESSAGES,
     )
-    inlines = (VersionsInline,)
+    inlines = (VersionsInline, MentionsInline)
     sortable_by = ()
     actions = ("delete",)
     show_facets = admin.ShowFacets.NEVER

@@ -9,17 +9,18 @@ from rooms import callers, rest
 from rooms.api.base import View
 from rooms.api.deletions import DeletionView
 from rooms.openapi import responses
-from rooms.protocol.commands.base import Seq
+from rooms.protocol.commands.base import Names, Seq
 from rooms.protocol.frames.changes import MessageEdited
 from rooms.protocol.frames.edits import Version
 from rooms.services import changes, edits
 
 
 class Edit(msgspec.Struct, rename="camel"):
-    """`ifChangedSeq` is the `changedSeq` of the message that the editor saw."""
+    """`ifChangedSeq` is the `changedSeq` of the message that the editor saw, `mentions` as with a new message."""
 
     content: str
     if_changed_seq: Seq | None = None
+    mentions: Names = []
 
 
 class EarlierVersions(msgspec.Struct):
@@ -43,6 +44,7 @@ class MessageView(DeletionView):
             message_id=message_id,
             content=edit.content,
             if_changed_seq=edit.if_changed_seq,
+            names=edit.mentions,
         )
         return rest.answer(changes.whole_frame(edited))
 

@@ -13,7 +13,7 @@ from rooms.api import rates
 from rooms.api.base import View
 from rooms.errors import NoSuchMessage
 from rooms.openapi import parameters, responses
-from rooms.protocol.commands.base import Id, MessageId, Seq
+from rooms.protocol.commands.base import Id, MessageId, Names, Seq
 from rooms.protocol.commands.history import HISTORY_DEFAULT
 from rooms.protocol.frames.posting import ChatMessage, RoomMessage
 from rooms.services.changes import message_frame
@@ -43,12 +43,14 @@ class MessagePage(msgspec.Struct):
 class PostMessage(msgspec.Struct, rename="camel"):
     """`clientId` is the sender's own name for this message: sent again with the same one, nothing is stored.
 
-    `replyTo` is the `messageId` of a message that this one answers.
+    `replyTo` is the `messageId` of a message that this one answers. `mentions` are usernames of members whom it
+    mentions besides those in the text.
     """
 
     content: str
     client_id: Id | None = None
     reply_to: MessageId | None = None
+    mentions: Names = []
 
 
 class MessagesView(View):
@@ -81,6 +83,7 @@ class MessagesView(View):
             content=new.content,
             client_id=new.client_id,
             reply_to=reply_key(new.reply_to),
+            names=new.mentions,
             roles=callers.roles(request.user),
         )
         return rest.answer(message_frame(message), status_of(message))

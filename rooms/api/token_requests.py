@@ -23,6 +23,7 @@ from rooms.protocol.rules import text_content
 from rooms.refusals import refusal
 from rooms.services.changes import message_frame
 from rooms.services.history import page
+from rooms.services.mentions import checked
 from rooms.sockets import handshake, session
 from rooms.storage import NewMessage
 
@@ -89,12 +90,13 @@ async def _read_page(caller: Identity, scope: Scope, _receive: Receive, name: st
 async def _post(caller: Identity, scope: Scope, receive: Receive, name: str) -> tuple[int, msgspec.Struct]:
     user_id = caller.user_id
     new = rest.body(rest.decode(await _body(scope, receive)), PostMessage)
-    content, reply_to = text_content(new.content), reply_key(new.reply_to)
+    content, reply_to, names = text_content(new.content), reply_key(new.reply_to), checked(new.mentions)
     room = await database.call(access.room, user_id, name)
     session.running().rates.spend_message(user_id, room.room_id, new.client_id)
     content = text_content(await hooks.acheck_post(user_id, room.room_id, content))
     moderates = "moderator" in caller.roles
-    wanted = NewMessage(room.room_id, user_id, content, new.client_id, reply_to=reply_to, moderates=moderates)
+    extras: dict[str, Any] = {"reply_to": reply_to, "mentions": names}
+    wanted = NewMessage(room.room_id, user_id, content, new.client_id, moderates=moderates, **extras)
     message = await session.running().posted(wanted)
     return status_of(message), message_frame(message)
 

@@ -43,11 +43,22 @@ class MemberAdded(msgspec.Struct, tag="member"):
     room_id: int
 
 
+class Mentioned(msgspec.Struct, tag="mentioned"):
+    """This message concerns these users, or, with `everybody`, all members of its room: those who are connected and not
+    in the room get a notice.
+    """
+
+    room_id: int
+    message_id: int
+    keys: list[str]
+    everybody: bool = False
+
+
 class FiltersChanged(msgspec.Struct, tag="filters"):
     """The phrases that messages are checked for were changed."""
 
 
-Control = UsersChanged | RoomChanged | Notification | Notifications | MemberAdded | FiltersChanged
+Control = UsersChanged | RoomChanged | Notification | Notifications | MemberAdded | Mentioned | FiltersChanged
 _decoder: msgspec.json.Decoder[Control] = msgspec.json.Decoder(Control)
 
 

@@ -29,6 +29,7 @@ from rooms.live.events import Event
 from rooms.live.hub import Hub
 from rooms.live.marks import Marks
 from rooms.live.member_counts import MemberCounts
+from rooms.live.mentions import MentionNotices
 from rooms.live.periodic import repeat
 from rooms.live.presence import Departure
 from rooms.live.rates_exchange import configured_exchange
@@ -43,7 +44,7 @@ from rooms.protocol.frames.base import UserRef
 from rooms.protocol.frames.presence import UserLeft
 from rooms.protocol.frames.session import ServerDraining
 from rooms.protocol.rules import timestamp
-from rooms.services import rooms
+from rooms.services import mentions, rooms
 from rooms.services.changes import change_event
 from rooms.services.posting import Answer, new_messages, store_messages
 from rooms.storage import NewMessage, StoredMessage
@@ -85,6 +86,7 @@ class Node:
         self.rates, self._rates_exchange = configured_exchange()
         self.member_counts = MemberCounts(self.bus, self.presence, self.spawn)
         self.marks = Marks(self.presence, self.spawn)
+        self.mention_notices = MentionNotices(self.connections, self.spawn)
         self._tasks: dict[asyncio.Task[None], None] = {}  # in one order, so that a simulated run can be repeated
         self._unfinished: set[asyncio.Task[None]] = set()
 
@@ -150,7 +152,7 @@ class Node:
 
     def _broadcast_stored(self, answers: list[Answer]) -> None:
         stored = new_messages(answers)
-        self.bus.publish([change_event(message) for message in stored])
+        self.bus.publish([*map(change_event, stored), *mentions.notices(stored)])
         signals.send_posted(stored)
         self.indexer.stored(stored)
 
@@ -167,6 +169,8 @@ class Node:
                 notices.send_all(self.connections, several)
             case control.MemberAdded(key, room_id):
                 self.spawn(notices.room_added(self.connections, self.presence, key, room_id))
+            case control.Mentioned() as mentioned:
+                self.mention_notices.add(mentioned)
             case control.FiltersChanged():
                 self.spawn(filters.changed())
 

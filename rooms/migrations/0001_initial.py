@@ -569,6 +569,49 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Mention",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("seq", models.PositiveBigIntegerField(verbose_name="seq")),
+                ("by_name", models.BooleanField(default=True, verbose_name="by name")),
+                (
+                    "room",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.DO_NOTHING,
+                        related_name="+",
+                        to="chat_rooms.room",
+                        verbose_name="room",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
+                (
+                    "message",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="mentioned",
+                        to="chat_rooms.message",
+                        verbose_name="message",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "mention",
+                "verbose_name_plural": "mentions",
+            },
+        ),
+        migrations.CreateModel(
             name="MessageVersion",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -830,6 +873,12 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="message",
+            index=models.Index(
+                condition=models.Q(("mentions_room", True)), fields=["room", "seq"], name="mentions_of_rooms"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="message",
             index=models.Index(condition=models.Q(("root__isnull", False)), fields=["root", "seq"], name="thread"),
         ),
         migrations.AddConstraint(
@@ -849,6 +898,14 @@ class Migration(migrations.Migration):
             constraint=models.CheckConstraint(
                 condition=models.Q(("changed_seq__gte", models.F("seq"))), name="message_changes_after_it_is_made"
             ),
+        ),
+        migrations.AddIndex(
+            model_name="mention",
+            index=models.Index(fields=["user", "room", "seq"], name="mentions_of_user"),
+        ),
+        migrations.AddConstraint(
+            model_name="mention",
+            constraint=models.UniqueConstraint(fields=("message", "user"), name="one_mention_per_message_and_user"),
         ),
         migrations.AddConstraint(
             model_name="reaction",

@@ -8,6 +8,7 @@ from rooms.models.filters import FilterPhrase
 from rooms.models.invitations import Invitation
 from rooms.models.marks import HiddenReader
 from rooms.models.members import Membership
+from rooms.models.mentions import Mention
 from rooms.models.messages import Message
 from rooms.models.moderation import ServerBan
 from rooms.models.reactions import Reaction
@@ -26,6 +27,7 @@ __all__ = [
     "IndexedRoom",
     "Invitation",
     "Membership",
+    "Mention",
     "Message",
     "MessageVersion",
     "Reaction",

@@ -76,6 +76,7 @@ class Message(models.Model):
         indexes = [
             models.Index(fields=["room", "changed_seq"], name="room_changes"),
             models.Index(fields=["room", "seq"], condition=Q(deleted_at__isnull=False), name="deleted_messages"),
+            models.Index(fields=["room", "seq"], condition=Q(mentions_room=True), name="mentions_of_rooms"),
             models.Index(fields=["root", "seq"], name="thread", condition=Q(root__isnull=False)),
         ]
 

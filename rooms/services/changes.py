@@ -4,7 +4,7 @@ A change takes the room's next seq as the message's `changed_seq`, so "what chan
 serves the history, a client that resumes, and the repair of a gap.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -21,16 +21,16 @@ from rooms.protocol.frames.changes import MessageDeleted, MessageEdited
 from rooms.protocol.frames.deletions import MessagesDeleted
 from rooms.protocol.frames.posting import ChatMessage, RoomMessage
 from rooms.protocol.rules import text_content, timestamp
-from rooms.services import filters
+from rooms.services import filters, mentions
 from rooms.services.publishing import publish_after_commit
 from rooms.services.reports import report_by_filter
-from rooms.storage import BulkDeleted, StoredMessage
+from rooms.storage import BulkDeleted, NewMessage, StoredMessage
 
 READ_AT_ONCE = 2_000  # changes that repair a gap
 MessageFrame = ChatMessage | RoomMessage
 ChangeFrame = MessageFrame | MessageEdited | MessageDeleted | MessagesDeleted
 Values = dict[str, Any]  # of fields of a message
-ERASED: Values = {"content": "", "reaction_count": 0}  # where its text goes
+ERASED: Values = {"content": "", "reaction_count": 0, "mention_count": 0, "mentions_room": False}  # where its text goes
 SYSTEM = Message.Kind.SYSTEM.value
 F = TypeVar("F", bound=MessageFrame | MessageEdited)
 FRAMES: dict[str, type[MessageFrame]] = {
@@ -41,11 +41,17 @@ FRAMES: dict[str, type[MessageFrame]] = {
 
 
 def edit_message(
-    *, message_id: int, content: str, check: Callable[[Message], None] = lambda _: None
+    *,
+    message_id: int,
+    content: str,
+    names: Sequence[str] = (),
+    moderates: bool = False,
+    check: Callable[[Message], None] = lambda _: None,
 ) -> StoredMessage | None:
     """Replaces a message's text and keeps the one before; the same text changes nothing. None when it is deleted.
 
-    `check` raises what refuses it, under the lock of the room. Filtered: it has a phrase that is not allowed.
+    `names` are of people whom it mentions besides those in the text; its author `moderates` every room. `check` raises
+    what refuses it, under the lock of the room. Filtered: it has a phrase that is not allowed.
     """
     text = text_content(content)
     verdict = next(iter(filters.verdicts([text]) or []), None)
@@ -55,7 +61,13 @@ def edit_message(
 
     def edited(message: Message, seq: int) -> Values:
         check(message)
-        return _replaced(message, text, seq) if message.content != text else {}
+        if message.content == text:
+            return {}
+        new = NewMessage(message.room_id, message.author_id, text, mentions=tuple(names), moderates=moderates)
+        concerned = mentions.edited(message, new)
+        if concerned.notices:
+            publish_after_commit(lambda: concerned.notices)
+        return _replaced(message, text, seq) | concerned.values
 
     with transaction.atomic():
         changed = _change(message_id, edited)
@@ -86,6 +98,7 @@ def erase_kept(message_ids: Collection[int]) -> None:
     """Erases what is kept beside messages whose text goes."""
     erase_versions(message_ids)
     Reaction.objects.filter(message_id__in=message_ids).delete()
+    mentions.erase(message_ids)
 
 
 def erase_versions(message_ids: Collection[int]) -> None:
@@ -175,9 +188,15 @@ def _with_quote(event: Event, frame: MessageFrame | MessageEdited) -> Event:
     """The event with what a member receives who may not see the message that this one answers."""
     if frame.reply_to is None or frame.reply_to.seq is None:
         return event
+    return msgspec.structs.replace(event, quotes=frame.reply_to.seq, unquoted=encode(unquoted(frame)))
+
+
+def unquoted(frame: F) -> F:
+    """The same for a member who may not see the message that this one answers."""
+    if frame.reply_to is None:
+        return frame
     quote = msgspec.structs.replace(frame.reply_to, user=None, excerpt=None, deleted=None)
-    unquoted = encode(msgspec.structs.replace(frame, reply_to=quote))
-    return msgspec.structs.replace(event, quotes=frame.reply_to.seq, unquoted=unquoted)
+    return msgspec.structs.replace(frame, reply_to=quote)
 
 
 def hidden_change(message: StoredMessage) -> MessageDeleted:

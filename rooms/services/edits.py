@@ -3,7 +3,7 @@
 An edit follows the rules of a new message: rights, hooks, word filter, length. Slow mode does not count it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -18,7 +18,7 @@ from rooms.errors import Conflict, EditWindowOver, Forbidden, NoSuchMessage
 from rooms.models import Message, MessageVersion
 from rooms.protocol.frames.edits import Version
 from rooms.protocol.rules import text_content, timestamp
-from rooms.services import blocks, changes, messages
+from rooms.services import blocks, changes, mentions, messages
 from rooms.storage import RoomAccess, StoredMessage
 
 ROWS = 500  # deleted in one transaction
@@ -27,11 +27,18 @@ SLOW_CLIENT_S = 5  # an edit that was begun within the window may arrive after i
 
 
 def edit_message(
-    *, actor: Actor, name: str, message_id: str, content: str, if_changed_seq: int | None = None
+    *,
+    actor: Actor,
+    name: str,
+    message_id: str,
+    content: str,
+    if_changed_seq: int | None = None,
+    names: Sequence[str] = (),
 ) -> StoredMessage:
     """Replaces the text of one's own message; the same text changes nothing. Answers the message as it is now.
 
-    With `if_changed_seq` it is refused when the text was edited after that seq. Raises NoSuchRoom, Banned, Muted,
+    With `if_changed_seq` it is refused when the text was edited after that seq. `names` are of people whom it mentions
+    besides those in the text. Raises NoSuchRoom, Banned, Muted,
     Locked, Blocked, Forbidden, NoSuchMessage, EditWindowOver, Conflict, BadFrame, TooLarge, Filtered.
     """
     room = access.authorize(actor, name, Action.EDIT)
@@ -40,7 +47,8 @@ def edit_message(
         raise Forbidden("Only its author edits a message")
     text = hooks.check_post(actor.user_id, room.room_id, text_content(content))
     check = partial(_check, actor, room, text, if_changed_seq)
-    edited = changes.edit_message(message_id=found.id, content=text, check=check)
+    moderates, given = "moderator" in actor.roles, mentions.checked(names)
+    edited = changes.edit_message(message_id=found.id, content=text, names=given, moderates=moderates, check=check)
     if edited is None:
         raise NoSuchMessage
     return edited

@@ -1,4 +1,4 @@
-"""What a message has besides its text: what it answers. Each subject has these three functions, and decides for itself.
+"""What a message has besides its text: what it answers, and whom it mentions. Each subject decides for itself.
 
 A message that has any of it is stored under the lock of its room, so that what is looked up still holds.
 """
@@ -7,18 +7,21 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rooms.errors import ChatError
-from rooms.services import replies
+from rooms.services import mentions, replies
 from rooms.storage import NewMessage, PostContext, Quoted, StoredMessage
+
+Answer = StoredMessage | ChatError
 
 
 class Found(NamedTuple):
     """What was looked up for a list of messages."""
 
     quoted: dict[int, Quoted]
+    mentioned: mentions.Found
 
 
 def found(new: Sequence[NewMessage]) -> Found:
-    return Found(quoted=replies.answered(new))
+    return Found(quoted=replies.answered(new), mentioned=mentions.found(new))
 
 
 def refusal(new: NewMessage, context: PostContext, known: Found) -> ChatError | None:
@@ -26,6 +29,16 @@ def refusal(new: NewMessage, context: PostContext, known: Found) -> ChatError | 
     return replies.refusal(new, context, known.quoted)
 
 
-def attach(new: NewMessage, stored: StoredMessage, known: Found) -> StoredMessage:
-    """Stores it with a message that was stored just now, in the same transaction."""
+def attached(new: Sequence[NewMessage], answers: Sequence[Answer], known: Found) -> list[Answer]:
+    """Stores it with those messages that were stored just now, in the same transaction, and answers all."""
+    whole = [
+        _attached(one, answer, known) if type(answer) is StoredMessage else answer
+        for one, answer in zip(new, answers, strict=True)
+    ]
+    pairs = [(one, answer) for one, answer in zip(new, whole, strict=True) if type(answer) is StoredMessage]
+    found = iter(mentions.attach(pairs, known.mentioned, known.quoted))
+    return [next(found) if type(answer) is StoredMessage else answer for answer in whole]
+
+
+def _attached(new: NewMessage, stored: StoredMessage, known: Found) -> StoredMessage:
     return replies.attach(new, stored, known.quoted)

@@ -204,6 +204,7 @@ def unread(*, user_id: Any) -> list[Unread]:
         Unread(
             room_id=room.name,
             unread=room.unread,
+            mentions=room.mentions,
             read_seq=room.read_seq,
             version=room.read_version,
             head_seq=room.last_seq,

@@ -1,6 +1,6 @@
 """Posting a list of messages: what is stored already, who may, and then all that is new in one transaction."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from itertools import repeat
 from typing import Any
@@ -14,7 +14,7 @@ from rooms.access import Action, is_slowed, refusal
 from rooms.errors import Banned, Blocked, ChatError, Conflict, Locked, Muted, SlowMode, Unavailable
 from rooms.live.write_queue import Held
 from rooms.protocol.rules import text_content
-from rooms.services import blocks, extras, filters, newcomers, slow_mode
+from rooms.services import blocks, extras, filters, mentions, newcomers, slow_mode
 from rooms.services.changes import change_event
 from rooms.services.filters import Verdict
 from rooms.services.publishing import publish_after_commit
@@ -41,14 +41,24 @@ def post_message(
     content: str,
     client_id: str | None = None,
     reply_to: int | None = None,
+    names: Sequence[str] = (),
     roles: Collection[str] = (),
 ) -> StoredMessage:
     """Stores one message; raises what refuses it. A repeated client id answers the first one's message.
 
-    `roles` are the author's in the whole chat: slow mode and locks do not hold for those who moderate it.
+    `names` are of people whom it mentions besides those in the text. `roles` are the author's in the whole chat: slow
+    mode and locks do not hold for those who moderate it.
     """
     text = text_content(hooks.check_post(author_id, room_id, text_content(content)))
-    new = NewMessage(room_id, author_id, text, client_id, reply_to=reply_to, moderates="moderator" in roles)
+    new = NewMessage(
+        room_id,
+        author_id,
+        text,
+        client_id,
+        reply_to=reply_to,
+        moderates="moderator" in roles,
+        mentions=mentions.checked(names),
+    )
     [answer] = post_messages([new])
     if isinstance(answer, ChatError):
         raise answer
@@ -59,7 +69,7 @@ def post_messages(messages: list[NewMessage]) -> list[Answer]:
     """Stores and broadcasts messages; answers each with what is stored or with what refuses it."""
     answers = store_messages(messages)
     stored = new_messages(answers)
-    publish_after_commit(lambda: [change_event(message) for message in stored])
+    publish_after_commit(lambda: [*map(change_event, stored), *mentions.notices(stored)])
     for message in stored:
         signals.send_after_commit(signals.message_posted, message=message)
     return answers
@@ -164,10 +174,7 @@ def _store_apart(messages: list[NewMessage], refusals: Refusals, *, wait: bool) 
         newcomers.add(done, contexts, now)
         new_ones = new_messages(done)
         slow_mode.note_posted([message for message in new_ones if message.room_id in slowed], now)
-        return [
-            extras.attach(new, answer, found) if type(answer) is StoredMessage else answer
-            for new, answer in zip(messages, done, strict=True)
-        ]
+        return extras.attached(messages, done, found)
 
 
 def _told(new: NewMessage, context: PostContext, answer: Answer | None, found: extras.Found) -> Answer | None:

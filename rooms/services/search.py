@@ -5,7 +5,6 @@ is read from the messages themselves and compared again: nothing is shown that w
 """
 
 import time
-from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, NamedTuple
@@ -16,13 +15,14 @@ from django.db.models.functions import Coalesce
 
 from rooms import access, people, searches, storage, words
 from rooms.conf import conf
-from rooms.errors import BadFrame, Banned, Forbidden, NoSuchRoom
+from rooms.errors import BadFrame, Forbidden
 from rooms.models import IndexedRoom, Membership, Message, Room
 from rooms.protocol.commands.search import FOUND_DEFAULT, FOUND_MAX
 from rooms.protocol.frames.search import Part, SearchResult
 from rooms.searches import Search
 from rooms.services import messages
 from rooms.services.changes import message_frame
+from rooms.services.readable import Readable
 from rooms.storage import BulkDeleted, StoredMessage, search
 from rooms.storage.search import LINK, Indexed
 
@@ -62,45 +62,15 @@ def search_messages(
     author_id = people.find(wanted.author) if wanted.author is not None else None
     if not rooms or (wanted.author is not None and author_id is None):
         return Page([], None)
-    readable = _Readable(user_id)
+    readable = Readable(user_id)
     with search.searching():
         found = list(islice(_hits(wanted, rooms, readable, author_id, edge), limit + 1))
     shown = found[:limit]
-    whole = _whole([hit.message for hit in shown], readable)
+    whole = readable.whole([hit.message for hit in shown])
     results = [
         SearchResult(message_frame(whole[hit.message.id]), snippet(hit.message.content, hit.places)) for hit in shown
     ]
     return Page(results, str(shown[-1].message.id) if len(found) > len(shown) else None)
-
-
-class _Readable:
-    """What a user may read now, by all rules of `access`: asked once for each room that has a hit."""
-
-    def __init__(self, user_id: Any) -> None:
-        self._user_id = user_id
-        self._edges: dict[int, int | None] = {}
-
-    def above(self, room_id: int) -> int | None:
-        """The seq up to which a room's messages are hidden; None for a room of which nothing is shown."""
-        if room_id not in self._edges:
-            try:
-                self._edges[room_id] = access.entry_by_id(self._user_id, room_id).visible_from_seq
-            except (NoSuchRoom, Banned, Forbidden):
-                self._edges[room_id] = None
-        return self._edges[room_id]
-
-    def __contains__(self, message: StoredMessage) -> bool:
-        above = self.above(message.room_id)
-        return above is not None and message.seq > above
-
-
-def _whole(found: list[StoredMessage], readable: _Readable) -> dict[int, StoredMessage]:
-    """The messages with all that belongs to them, by their ids; of what is hidden from the user in a room, nothing."""
-    by_edge: defaultdict[int, list[StoredMessage]] = defaultdict(list)
-    for message in found:
-        by_edge[readable.above(message.room_id) or 0].append(message)
-    whole = [one for above, some in by_edge.items() for one in storage.completed(some, above=above)]
-    return {message.id: message for message in whole}
 
 
 def _edge(before: str | None) -> int:
@@ -118,7 +88,7 @@ def _rooms(user_id: Any, name: str | None) -> list[int]:
     return list(mine.values_list("room_id", flat=True))
 
 
-def _hits(wanted: Search, rooms: list[int], readable: _Readable, author_id: Any, before: int) -> Iterator[Hit]:
+def _hits(wanted: Search, rooms: list[int], readable: Readable, author_id: Any, before: int) -> Iterator[Hit]:
     keys, end = _keys(wanted, author_id), time.monotonic() + search.TIMEOUT_S
     above = search.first_id_since(wanted.since) - SLACK if wanted.since else 0
     edge = min(before, search.first_id_since(wanted.until) + SLACK) if wanted.until else before

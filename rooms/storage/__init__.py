@@ -12,6 +12,19 @@ from rooms.storage.blocks import blocked_authors
 from rooms.storage.deletions import bulk_deletions, message_ids
 from rooms.storage.marks import Mark, MarkedRoom, UnreadRoom, marked_rooms, move_marks, unread_rooms
 from rooms.storage.members import add_members
+from rooms.storage.mentions import (
+    Concerning,
+    Recipient,
+    RoomMember,
+    concerning,
+    has_name_keys,
+    members_by_id,
+    members_by_key,
+    members_of,
+    mentions,
+    recipients,
+    user_ref,
+)
 from rooms.storage.reactions import reaction_kinds, reactions
 from rooms.storage.reads import (
     access_by_id,
@@ -42,12 +55,13 @@ from rooms.storage.rows import (
 from rooms.storage.sign_ins import sign_in_state
 
 __all__ = [
-    "BulkDeleted", "Mark", "MarkedRoom", "NewMessage", "Placed", "PostContext", "Quoted", "Repeated", "RoomAccess",
-    "RoomEntry", "RoomHead", "SignInState", "StoredMessage", "UnreadRoom", "access_by_id", "access_by_name",
-    "add_members", "blocked_authors", "bulk_deletions", "changes", "completed", "dialect", "entry_by_id",
-    "entry_by_name", "marked_rooms", "message", "message_ids", "move_marks", "page", "quote", "quoted", "quotes",
-    "reaction_kinds", "reactions", "replies", "reply_counts", "room_head", "rooms_by_name", "sign_in_state",
-    "unread_rooms",
+    "BulkDeleted", "Concerning", "Mark", "MarkedRoom", "NewMessage", "Placed", "PostContext", "Quoted", "Recipient",
+    "Repeated", "RoomAccess", "RoomEntry", "RoomHead", "RoomMember", "SignInState", "StoredMessage", "UnreadRoom",
+    "access_by_id", "access_by_name", "add_members", "blocked_authors", "bulk_deletions", "changes", "completed",
+    "concerning", "dialect", "entry_by_id", "entry_by_name", "has_name_keys", "marked_rooms", "members_by_id",
+    "members_by_key", "members_of", "mentions", "message", "message_ids", "move_marks", "page", "quote", "quoted",
+    "quotes", "reaction_kinds", "reactions", "recipients", "replies", "reply_counts", "room_head", "rooms_by_name",
+    "sign_in_state", "unread_rooms", "user_ref",
 ]  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.db import connection
 
 from rooms.models import HiddenReader, Membership, Message, Room
+from rooms.storage import mentions
 from rooms.storage.columns import ACCESS_SOURCES, MEMBER, MESSAGE, ROOM, USER, USER_ID, column, columns, name, table
 from rooms.storage.rows import RoomAccess, Row, UserKey, read
 
@@ -29,6 +30,7 @@ class UnreadRoom(RoomAccess, frozen=True):
     read_seq: int = 0
     read_version: int = 0
     unread: int = 0
+    mentions: int = 0  # of the user, and of everybody in the room
 
 
 class Mark(Row, frozen=True):
@@ -89,8 +91,9 @@ UNREAD = f"""(
         AND ({column(Message, "author")} IS NULL OR {column(Message, "author")} <> {USER_OF}) LIMIT {COUNTED}
     ) AS unread
 )"""
+MENTIONS = mentions.COUNT.format(counted=COUNTED)
 UNREAD_ROOMS = f"""
-    SELECT {columns(UnreadRoom, MARK_SOURCES | {"unread": UNREAD})}
+    SELECT {columns(UnreadRoom, MARK_SOURCES | {"unread": UNREAD, "mentions": MENTIONS})}
     FROM {MEMBER} JOIN {ROOM} ON {ROOM_ID} = {ROOM_OF} AND {REMOVED} IS NULL
     JOIN {USER} ON {USER_ID} = {USER_OF}
     WHERE {USER_OF} = %s AND {IS_MEMBER}

@@ -21,6 +21,7 @@ from rooms.storage.columns import (
     columns,
     json_columns,
 )
+from rooms.storage.mentions import mentions
 from rooms.storage.reactions import reactions
 from rooms.storage.replies import quotes, reply_counts
 from rooms.storage.rows import R, RoomAccess, RoomEntry, RoomHead, StoredMessage, hidden, named, read
@@ -145,12 +146,19 @@ def _whole(messages: list[StoredMessage], *, above: int = 0) -> list[StoredMessa
     messages = named(messages)
     reacted = [message.id for message in messages if message.reaction_count]
     replies = [message for message in messages if message.reply_to is not None]
-    if not (reacted or replies):
+    naming = [message.id for message in messages if message.mention_count]
+    if not (reacted or replies or naming):
         return messages
     reactions_of = reactions(reacted) if reacted else {}
     quote_of = quotes(replies, above=above) if replies else {}
+    mentions_of = mentions(naming) if naming else {}
     return [
-        msgspec.structs.replace(message, reactions=reactions_of.get(message.id), quote=quote_of.get(message.id))
+        msgspec.structs.replace(
+            message,
+            reactions=reactions_of.get(message.id),
+            quote=quote_of.get(message.id),
+            mentions=mentions_of.get(message.id),
+        )
         for message in messages
     ]
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from rooms import people
+from rooms.mentions import has_sign
 from rooms.models import Message, Room
 from rooms.protocol.frames.attachments import Attachment
 from rooms.protocol.frames.base import UserRef
@@ -36,11 +37,18 @@ class NewMessage(msgspec.Struct, frozen=True):
     mentions: tuple[str, ...] = ()  # names besides those in the text
     attachments: tuple[str, ...] = ()  # ids
     bot: bool = False  # its author is one
+    bot_mentions: bool = False  # one that may mention people
 
     @property
     def is_plain(self) -> bool:
         """Whether nothing but its text is stored; else it is stored under the lock of its room."""
-        return self.reply_to is None and not (self.mentions or self.attachments or self.bot)
+        has_more = self.reply_to is not None or self.mentions or self.attachments or self.bot
+        return not (has_more or has_sign(self.content))
+
+    @property
+    def mentions_people(self) -> bool:
+        """Whether it may mention anybody: bots may when they are allowed to."""
+        return self.bot_mentions or not self.bot
 
 
 class StoredMessage(Row, frozen=True):

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Page, expect
 
-from rooms.models import Membership
+from rooms.models import Membership, Room
 from tests.browser.test_chat import Enter, in_room, say
 from tests.support.factories import make_room
 from tests.support.servers import ServerProcess
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 def make_member(username: str, room: str) -> None:
     from accounts.models import User
 
-    found = make_room(room)
+    found = Room.objects.filter(name=room).first() or make_room(room)
     Membership.objects.create(room=found, user=User.objects.get(username=username))
 
 

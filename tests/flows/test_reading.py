@@ -76,7 +76,7 @@ async def test_unread_counts_and_marks_outlive_the_process(make_server: Callable
         for one in sent[:2]:
             server.database.run(edit_message, message_id=int(one["messageId"]), content="changed")
         await writer.call("delete-message", roomId="hall", messageId=sent[2]["messageId"])
-        expected = {"roomId": "hall", "unread": 2, "readSeq": 0, "version": 0, "headSeq": 7}
+        expected = {"roomId": "hall", "unread": 2, "mentions": 0, "readSeq": 0, "version": 0, "headSeq": 7}
         assert (await reader.call("get-unread"))["rooms"] == [expected]
         assert await asyncio.to_thread(unread_by_rest, server, alice) == [expected]
         await reader.call("mark-read", roomId="hall", seq=0)  # the next one waits ten minutes for others

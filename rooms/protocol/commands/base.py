@@ -9,6 +9,7 @@ from rooms.protocol.rules import room_name
 
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]  # PostgreSQL stores no NUL
 Username = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"^[^\x00\ud800-\udfff]*$")]
+Names = list[Username]
 MessageId = Annotated[str, msgspec.Meta(min_length=1, max_length=19)]
 Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00\ud800-\udfff]*$")]
 Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]  # what a JavaScript number holds exactly

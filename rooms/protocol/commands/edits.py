@@ -1,6 +1,6 @@
 """Editing one's own messages, and reading what they said before."""
 
-from rooms.protocol.commands.base import Command, MessageId, RoomCommand, Seq
+from rooms.protocol.commands.base import Command, MessageId, Names, RoomCommand, Seq
 
 
 class EditMessage(RoomCommand, tag="edit-message"):
@@ -8,13 +8,15 @@ class EditMessage(RoomCommand, tag="edit-message"):
     `seq` and `changedSeq`; the same text changes nothing.
 
     With `ifChangedSeq`, the `changedSeq` of the message that the editor saw, an edit is refused with `conflict` when
-    the text was edited since; the error's `current` is the message as it is now.
+    the text was edited since; the error's `current` is the message as it is now. `mentions` are as with a new message;
+    without it only the text mentions somebody.
     """
 
     bucket = "changes"
     message_id: MessageId
     content: str
     if_changed_seq: Seq | None = None
+    mentions: Names = []
 
 
 class GetVersions(RoomCommand, tag="get-versions"):

@@ -1,13 +1,14 @@
 """Posting a message to a room."""
 
-from rooms.protocol.commands.base import Command, Id, MessageId, RoomCommand
+from rooms.protocol.commands.base import Command, Id, MessageId, Names, RoomCommand
 
 
 class SendMessage(RoomCommand):
     """Posts a message to a joined room. Answer to an `id`: `ack`, after the message is stored.
 
     `replyTo` is the `messageId` of a message that this one answers. Threads have one level: a reply to a reply is in
-    the thread of the first message.
+    the thread of the first message. `mentions` are usernames of members whom it mentions besides those named in the
+    text, `@name`; others are not mentioned.
     """
 
     bucket = "messages"  # and "room-messages"
@@ -15,6 +16,7 @@ class SendMessage(RoomCommand):
     content: str
     client_id: Id | None = None
     reply_to: MessageId | None = None
+    mentions: Names = []
 
 
 class SendChatMessage(SendMessage, tag="chat-message"):

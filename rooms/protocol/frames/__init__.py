@@ -10,6 +10,7 @@ from rooms.protocol.frames import (
     invitations,
     marks,
     members,
+    mentions,
     moderation,
     people,
     posting,
@@ -25,6 +26,6 @@ from rooms.protocol.frames.base import Frame
 
 SUBJECTS = (
     session, rooms, members, invitations, presence, people, posting, changes, edits, reactions, deletions, moderation,
-    history, threads, search, typing, marks, blocks, announcements,
+    history, threads, search, typing, marks, mentions, blocks, announcements,
 )  # fmt: skip
 FRAMES: tuple[type[Frame], ...] = tuple(frame for module in SUBJECTS for frame in module.FRAMES)

@@ -18,13 +18,15 @@ class ReadMarker(Frame, tag="read-marker"):
 
 
 class Unread(msgspec.Struct, rename="camel", frozen=True):
-    """`unread` counts messages of others above `readSeq` that are not deleted, up to 100, which stands for any more.
+    """`unread` counts messages of others above `readSeq` that are not deleted, up to 100, which stands for any more;
+    `mentions` those among them that mention the user or everybody, without those of people the user has blocked.
 
     It is not what lies between `readSeq` and `headSeq`: edits and deletions take seqs, too.
     """
 
     room_id: str
     unread: int
+    mentions: int
     read_seq: int
     version: int
     head_seq: int
@@ -32,7 +34,7 @@ class Unread(msgspec.Struct, rename="camel", frozen=True):
 
 class UnreadRooms(Frame, tag="unread"):
     """Answers `get-unread`: the rooms that the user is a member of, by name. `hidden`, where it is there: nobody else
-    learns what they have read. Mentions are not counted: messages have none.
+    learns what they have read.
     """
 
     rooms: list[Unread]

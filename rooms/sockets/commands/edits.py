@@ -17,6 +17,7 @@ async def edit_message(_node: Node, connection: Connection, command: EditMessage
         message_id=command.message_id,
         content=command.content,
         if_changed_seq=command.if_changed_seq,
+        names=command.mentions,
     )
     acknowledge_change(connection, command, edited)
 

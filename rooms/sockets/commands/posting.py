@@ -11,6 +11,7 @@ from rooms.models import Message
 from rooms.protocol.commands.posting import SendChatMessage, SendMessage, SendRoomMessage
 from rooms.protocol.frames.session import Ack
 from rooms.protocol.rules import text_content, timestamp
+from rooms.services import mentions
 from rooms.services.messages import key
 from rooms.services.posting import Answer
 from rooms.sockets.answers import refuse
@@ -46,8 +47,9 @@ def _post(node: Node, connection: Connection, command: SendMessage, room: RoomAc
     kind, identity = KINDS[type(command)], connection.identity
     reply_to = key(command.reply_to) if command.reply_to is not None else None
     moderates = "moderator" in identity.roles
+    names = mentions.checked(command.mentions) if command.mentions else ()
     node.post(
-        NewMessage(room.room_id, identity.user_id, content, command.client_id, kind, reply_to, moderates),
+        NewMessage(room.room_id, identity.user_id, content, command.client_id, kind, reply_to, moderates, names),
         partial(_settle, connection, command.id),
     )
     connection.message_sent()

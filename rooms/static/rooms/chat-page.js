@@ -7,6 +7,8 @@ import { isolated } from "./configuration.js";
 import { ConnectionState } from "./connection-state.js";
 import { openNotice } from "./dialog.js";
 import { Members } from "./members.js";
+import { concerns } from "./mention-text.js";
+import { openMissed } from "./missed.js";
 import { byId, configuration, me, say, sayError } from "./page.js";
 import { People } from "./people.js";
 import { PolledList } from "./polled-list.js";
@@ -31,6 +33,7 @@ const people = new People(chat, { onMessage: openDirect });
 const members = new Members(client);
 let known = new Map(); // name → room, whole, as the server listed it
 let unread = new Map(); // name → unread messages of rooms that I am a member of
+let mentions = new Map(); // name → those of them that mention me
 const connectionState = new ConnectionState({
   configuration,
   strip: byId("connection"),
@@ -72,11 +75,17 @@ function labelOf(name) {
   return others ? others.map(configuration.sayName).join(", ") || say("somebody") : name;
 }
 
+const counts = { unread: unreadIn, mentions: mentionsIn };
+
 /** What is unread in a room; nothing in the one that is being read. */
 function unreadIn(name) {
   const room = rooms.get(name);
   if (room && room === current && !document.hidden && !chat.reading.isKept(room)) return 0;
   return room?.unread ?? unread.get(name) ?? 0;
+}
+
+function mentionsIn(name) {
+  return unreadIn(name) && (mentions.get(name) ?? 0);
 }
 
 async function openDirect(user, near) {
@@ -105,11 +114,13 @@ function leaveRoom() {
 
 // --- What comes ----------------------------------------------------------------------------------------------------------
 
-function received({ roomId, user }) {
+function received(message) {
+  const { roomId, user } = message;
   const room = rooms.get(roomId);
   const isRead = user.id === me.id || chat.blocks.has(user.id);
   if (room && !isRead && (room !== current || document.hidden)) room.unread++;
   if (user.id === me.id && known.get(roomId)?.role === undefined) refresh(SPREAD_MS); // it has made me a member
+  if (!isRead && concerns(message, me)) unreadCounts.soon(SPREAD_MS);
   paintSoon();
 }
 
@@ -120,6 +131,10 @@ function cameOrWent({ roomId }) {
 
 client.on("chat-message", received);
 client.on("room-message", received);
+client.on("mention", ({ message }) => {
+  if (!known.has(message.roomId)) listedRooms.soon(SPREAD_MS);
+  unreadCounts.soon(SPREAD_MS);
+});
 client.on("user-joined", cameOrWent);
 client.on("user-left", cameOrWent);
 client.on("room-members", paintSoon);
@@ -187,7 +202,7 @@ const listedRooms = new PolledList(async () => {
     if (rooms.has(id)) Object.assign(rooms.get(id), { memberCount, title, topic });
   }
   if (current) chat.paint(current);
-  roomList.show({ rooms: listed, mine: rooms, current: current?.name ?? null, unread: unreadIn, label: labelOf });
+  roomList.show({ rooms: listed, mine: rooms, current: current?.name ?? null, ...counts, label: labelOf });
   paint();
   return listed.length;
 });
@@ -197,6 +212,7 @@ const unreadCounts = new PolledList(async () => {
   const { rooms: counted, hidden = false } = await client.send("get-unread");
   byId("hide-reads").checked = hidden;
   unread = new Map(counted.map((room) => [room.roomId, room.unread]));
+  mentions = new Map(counted.map((room) => [room.roomId, room.mentions]));
   for (const [name, count] of unread) if (rooms.has(name)) rooms.get(name).unread = count;
   paint();
   return counted.length;
@@ -235,7 +251,7 @@ function paint() {
   const entered = current?.refusal ? null : current;
   people.showRoom(entered);
   members.show(entered?.name ?? null, entered ? known.get(entered.name) : null);
-  roomList.show({ mine: rooms, current: current?.name ?? null, unread: unreadIn, label: labelOf });
+  roomList.show({ mine: rooms, current: current?.name ?? null, ...counts, label: labelOf });
   if (current) paintLabel();
   remember(me, "rooms", [...rooms.keys()]);
   const count = [...new Set([...rooms.keys(), ...unread.keys()])].reduce((sum, name) => sum + unreadIn(name), 0);
@@ -273,6 +289,9 @@ byId("hide-reads").addEventListener("change", ({ target }) => {
 byId("leave").addEventListener("click", leaveRoom);
 byId("search").addEventListener("click", ({ currentTarget }) =>
   openSearch(currentTarget, { client, configuration, onOpen: openRoom }),
+);
+byId("missed").addEventListener("click", ({ currentTarget }) =>
+  openMissed(currentTarget, { client, configuration, onOpen: openRoom, label: labelOf }),
 );
 showMe(me);
 connectionState.show(client);

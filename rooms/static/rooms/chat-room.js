@@ -10,6 +10,7 @@ import { ConnectionState } from "./connection-state.js";
 import { conversationFrame } from "./conversation-frame.js";
 import { Conversation } from "./conversation.js";
 import { make } from "./dom.js";
+import { MemberNames, MentionChoices } from "./mention-choices.js";
 import { Answering } from "./replies.js";
 import { SharedChat } from "./shared-chat.js";
 import { Writing } from "./writing.js";
@@ -114,6 +115,8 @@ class ChatRoom extends HTMLElement {
       onSend: (content) => this.#post(content),
       onTyping: (isText) => this.#chat.typing.changed(this.#room, isText),
     });
+    const names = new MemberNames(this.#chat.client, this.#configuration);
+    new MentionChoices({ input: byId("composer-input"), say, members: () => names.of(this.#room) });
     this.#writing = new Writing({ byId, configuration: this.#configuration, composer: this.#composer });
     const onChange = () => this.#composer.focus();
     this.#answering = new Answering({ strip: byId("answering"), configuration: this.#configuration, onChange });

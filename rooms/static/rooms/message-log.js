@@ -5,7 +5,8 @@
 
 import { paintAvatar } from "./avatar.js";
 import { make } from "./dom.js";
-import { textNodes } from "./message-text.js";
+import { concerns } from "./mention-text.js";
+import { messageNodes } from "./message-text.js";
 import { reactionNodes, withReaction } from "./reactions.js";
 import { excerptOf, quoteNodes, quoteOf } from "./replies.js";
 import { isSameDay } from "./times.js";
@@ -60,7 +61,10 @@ export class MessageLog {
   /** Shows a message; false when it was here already, or is my own that was waiting. */
   add(message) {
     const { seq, messageId, clientId, user, content, timestamp } = message;
-    if (this.#bySeq.has(seq)) return false;
+    if (this.#bySeq.has(seq)) {
+      this.#nameMentioned(this.#bySeq.get(seq), message);
+      return false;
+    }
     if (user.id === this.#configuration.me.id && this.#unsent.has(clientId)) {
       this.acknowledge(clientId, message);
       return false;
@@ -105,8 +109,16 @@ export class MessageLog {
     entry.element.querySelector(".delivery").remove();
     const { content, replyTo } = entry;
     this.#offerActions(entry, { replyTo, ...ack, user: this.#configuration.me, content });
+    this.#nameMentioned(entry, ack);
     this.#bySeq.set(seq, entry);
     this.#insert(entry);
+  }
+
+  /** Whom my own message mentions, the server says: its answer to the command does not, the event may come later. */
+  #nameMentioned(entry, { mentions, mentionsRoom }) {
+    if (!(mentions || mentionsRoom) || entry.message.editedAt) return;
+    Object.assign(entry.message, { mentions, mentionsRoom });
+    this.#paintContent(entry);
   }
 
   /** The server has refused my message: shows why, and offers to retry. */
@@ -128,7 +140,8 @@ export class MessageLog {
   edit(message) {
     const entry = this.#entries.find((candidate) => candidate.messageId === message.messageId);
     if (!entry) return;
-    Object.assign(entry.message, { reactions: [] }, message); // the one that its actions have
+    const gone = { reactions: [], mentions: undefined, mentionsRoom: undefined };
+    Object.assign(entry.message, gone, message); // the one that its actions have
     this.#paintContent(entry);
     this.#requote([message.messageId], { excerpt: excerptOf(message.content) });
   }
@@ -246,11 +259,12 @@ export class MessageLog {
   }
 
   #paintContent({ element, message }) {
-    const { content, editedAt } = message;
+    const { editedAt } = message;
     element.querySelector(".quote")?.remove();
     element.querySelector(".content").before(...quoteNodes(message, this.#configuration));
     const edited = editedAt ? [make("span", { class: "edited" }, ` ${this.#say("edited")}`)] : [];
-    element.querySelector(".content").replaceChildren(textOf(content), ...edited);
+    element.querySelector(".content").replaceChildren(textOf(message, this.#configuration.me), ...edited);
+    element.classList.toggle("concerning", concerns(message, this.#configuration.me));
     this.#paintReactions({ element, message });
   }
 
@@ -293,7 +307,7 @@ export class MessageLog {
       "div",
       { class: "said" },
       make("p", { class: "byline" }, author, " ", this.#time(at)),
-      make("div", { class: "content", dir: "auto" }, textOf(content)),
+      make("div", { class: "content", dir: "auto" }, textOf({ content }, me)),
     );
     const element = make("li", { class: user.id === me.id ? "message own" : "message" }, avatar, said);
     return { element, at, authorId: user.id };
@@ -317,8 +331,8 @@ export class MessageLog {
 }
 
 /** Without a direction of its own, so that it decides that of its message; it turns nothing around that follows. */
-function textOf(content) {
-  return make("span", { class: "text" }, textNodes(content));
+function textOf(message, me) {
+  return make("span", { class: "text" }, messageNodes(message, me));
 }
 
 function paintDelivery({ element }, state, text) {

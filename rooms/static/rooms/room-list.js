@@ -18,6 +18,7 @@ export class RoomList {
   #mine = new Map();
   #current = null;
   #unread = () => 0;
+  #mentions = () => 0;
   #label = (name) => name;
   #input = byId("find-input");
   #onOpen;
@@ -38,11 +39,11 @@ export class RoomList {
   }
 
   /**
-   * `mine`: name → {memberCount} of the rooms I am in; `current`: the open one's name, or null; `unread(name)` and
-   * `label(name)`: how much of a room is unread, and what it is called.
+   * `mine`: name → {memberCount} of the rooms I am in; `current`: the open one's name, or null; `unread(name)`,
+   * `mentions(name)` and `label(name)`: how much of a room is unread, how much of that mentions me, and what it is called.
    */
-  show({ rooms = this.#rooms, mine, current, unread, label }) {
-    [this.#unread, this.#label] = [unread, label];
+  show({ rooms = this.#rooms, mine, current, unread, mentions, label }) {
+    [this.#unread, this.#mentions, this.#label] = [unread, mentions, label];
     this.#rooms = rooms;
     this.#mine = mine;
     this.#current = current;
@@ -117,10 +118,13 @@ export class RoomList {
 
   #paintItem(link, memberCount) {
     const name = link.dataset.room;
-    const [unread, label] = [this.#unread(name), this.#label(name)];
+    const [unread, mentions, label] = [this.#unread(name), this.#mentions(name), this.#label(name)];
     const parts = [say("membersOfRoom", { room: label, count: memberCount })];
     link.querySelector(".room-name").textContent = label;
     if (unread) parts.push(say("unreadOfRoom", { count: unread }));
+    if (mentions) parts.push(say("mentionsOfRoom", { count: mentions }));
+    link.querySelector(".mentioned").hidden = !mentions;
+    link.querySelector(".mentioned").textContent = `@${mentions > 99 ? "99+" : mentions}`;
     link.ariaLabel = parts.join(", ");
     link.ariaCurrent = name === this.#current ? "page" : null;
     link.querySelector(".unread").hidden = !unread;

@@ -35,7 +35,7 @@ def test_unread_messages_are_counted_and_read(api: Client, alice: User, bob: Use
     for message in theirs[:2]:
         edit_message(message_id=message.pk, content="changed")
     delete_message(message_id=theirs[2].pk)
-    assert unread(api) == {"roomId": "lobby", "unread": 2, "readSeq": 0, "version": 0, "headSeq": 7}
+    assert unread(api) == {"roomId": "lobby", "unread": 2, "mentions": 0, "readSeq": 0, "version": 0, "headSeq": 7}
     assert post(api, "/api/rooms/lobby/read", {"seq": 1}).json() == {"roomId": "lobby", "seq": 1, "version": 0}
     assert unread(api)["unread"] == 1
     assert post(api, "/api/rooms/lobby/unread", {"seq": 0}).json() == {"roomId": "lobby", "seq": 0, "version": 1}

@@ -35,6 +35,7 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "get-rooms": {},
     "get-history": {"roomId": "r"},
     "search": {"query": "q"},
+    "get-missed": {},
     "get-online-users": {},
     "report-message": {"roomId": "r", "messageId": "7", "reason": "r"},
     "report-user": {"username": "u", "reason": "r"},

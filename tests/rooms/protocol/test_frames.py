@@ -21,6 +21,7 @@ from rooms.protocol.frames.history import Heads, MessageBatch, MessageHistory
 from rooms.protocol.frames.invitations import Invitation
 from rooms.protocol.frames.marks import Readers, ReadMarker, Unread, UnreadRooms
 from rooms.protocol.frames.members import Member, Members, RoomAdded, RoomOpened, RoomRemoved
+from rooms.protocol.frames.mentions import MentionNotice, Missed, MissedMessage
 from rooms.protocol.frames.moderation import MemberUpdated, RoomUpdated
 from rooms.protocol.frames.people import UserUpdated
 from rooms.protocol.frames.posting import ChatMessage, RoomMessage
@@ -62,6 +63,8 @@ WHOLE = (
 MEMBER = '"user":{"id":"1","username":"alice"}'
 DECIDED = f'"online":false,"mutedUntil":"{NOW}","bannedUntil":"{NOW}"'
 HELLO_CHAT = f'{{"type":"chat-message",{HELLO_JSON}}}'
+UNREAD = Unread(room_id="r", unread=2, mentions=1, read_seq=3, version=1, head_seq=9)
+UNREAD_JSON = '{"roomId":"r","unread":2,"mentions":1,"readSeq":3,"version":1,"headSeq":9}'
 GOLDEN: list[tuple[Frame, str]] = [
     (
         Notification(event="shipped", data={"order": 7}),
@@ -76,8 +79,19 @@ GOLDEN: list[tuple[Frame, str]] = [
         '{"type":"read-marker","roomId":"r","user":{"id":"1","username":"alice"},"seq":3,"version":1}',
     ),
     (
-        UnreadRooms(rooms=[Unread(room_id="r", unread=2, read_seq=3, version=1, head_seq=9)]),
-        '{"type":"unread","rooms":[{"roomId":"r","unread":2,"readSeq":3,"version":1,"headSeq":9}]}',
+        UnreadRooms(rooms=[UNREAD]),
+        f'{{"type":"unread","rooms":[{UNREAD_JSON}]}}',
+    ),
+    (
+        MentionNotice(message=ChatMessage(**HELLO), why="room"),
+        f'{{"type":"mention","message":{HELLO_CHAT},"why":"room"}}',
+    ),
+    (
+        Missed(mentions=[MissedMessage(ChatMessage(**HELLO), "reply")], next="7", rooms=[UNREAD]),
+        (
+            f'{{"type":"missed","mentions":[{{"message":{HELLO_CHAT},"why":"reply"}}],"next":"7",'
+            f'"rooms":[{UNREAD_JSON}]}}'
+        ),
     ),
     (
         Readers(room_id="r", message_id="7", count=1, of=2, users=[ALICE]),

@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from rooms import storage
 from rooms.callers import Actor
 from rooms.errors import Muted, NoSuchMessage
+from rooms.live import topics
 from rooms.live.broadcast import visible
 from rooms.live.events import Encoded, Event
 from rooms.models import Membership, Message, Room
@@ -53,7 +54,8 @@ def test_a_reply_quotes_the_beginning_of_what_it_answers(
     run: Run, world: World, said: StoredMessage, published: list[Event]
 ) -> None:
     reply(run, world, said)
-    [frame] = frames(published)
+    event, notice = published
+    [frame] = frames([event])
     expected = {
         "messageId": str(said.id), "rootId": str(said.id), "seq": 1,
         "user": {"id": str(world.alice.pk), "username": "alice"}, "excerpt": ("who comes? " * 20)[:120],
@@ -63,7 +65,8 @@ def test_a_reply_quotes_the_beginning_of_what_it_answers(
     assert (root.reply_count, root.last_reply_seq, root.reply_to) == (1, 2, None)
     assert answer.reply_to.excerpt == expected["excerpt"]
     _, events = run(changes_since, room_id=world.room.pk, after=1)
-    assert events == published, "who repairs a gap gets the same"
+    assert events == [event], "who repairs a gap gets the same"
+    assert notice.topic == topics.CONTROL, "the author of the answered message is informed"
 
 
 def test_a_reply_to_a_reply_is_in_the_thread_of_the_first(run: Run, world: World, said: StoredMessage) -> None:
@@ -168,7 +171,8 @@ def test_the_quote_of_a_hidden_message_is_not_shown(
     answer = reply(run, world, said)
     run(changes.edit_message, message_id=answer.id, content="me!")
     run(restrict, world.room, world.alice, visible_from_seq=1)
-    live = [visible(event, Encoded(event.payload), 1).payload for event in published]
+    of_room = [event for event in published if event.topic != topics.CONTROL]
+    live = [visible(event, Encoded(event.payload), 1).payload for event in of_room]
     seen = frames([Event("", payload) for payload in live])
     seen += frames([Event("", run(lambda: snapshot(room=world.access(), after=1)).history.payload)])[0]["messages"]
     seen += frames([Event("", run(lambda: snapshot(room=world.access())).history.payload)])[0]["messages"]

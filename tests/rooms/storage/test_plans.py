@@ -20,6 +20,7 @@ TABLES = (
     "chat_rooms_reaction",
     "chat_rooms_membership",
     "chat_rooms_block",
+    "chat_rooms_mention",
     "chat_accounts_user",
 )
 
@@ -44,6 +45,10 @@ READS: dict[str, list[Callable[[], object]]] = {
     ],
     "entry_by_id": [lambda: storage.entry_by_id(user_id=1, room_id=1)],
     "entry_by_name": [lambda: storage.entry_by_name(user_id=1, name="lobby")],
+    "members_by_id": [lambda: storage.members_by_id([1, 2], [1, 2])],
+    "members_by_key": [lambda: storage.members_by_key([1, 2], ["alice", "bob"])],
+    "members_of": [lambda: storage.members_of([1], limit=50)],
+    "recipients": [lambda: storage.recipients(message_id=1, user_ids=[1, 2])],
     "message": [lambda: storage.message(message_id=1)],
     "page": [
         lambda: storage.page(room_id=1, limit=50),
@@ -73,7 +78,7 @@ def test_every_function_of_storage_is_explained_here() -> None:
     functions = {name for name in storage.__all__ if name.islower()}
     assert functions == set(READS) | {
         "dialect", "add_members", "message_ids", "quote", "quotes", "reactions", "reaction_kinds", "reply_counts",
-        "move_marks", "completed",
+        "move_marks", "completed", "has_name_keys", "user_ref", "mentions", "concerning",
     }  # fmt: skip
 
 
@@ -98,11 +103,19 @@ def test_looking_up_new_messages_uses_indexes(run: Run, world: World) -> None:
     assert not [step for plan in plans for step in whole_tables(plan)]
 
 
-@pytest.mark.parametrize("read", [storage.reactions, storage.reaction_kinds, storage.reply_counts])
-def test_reading_reactions_and_counting_replies_uses_indexes(run: Run, world: World, read: Any) -> None:
-    """They are grouped by message: no more rows than the messages have."""
+@pytest.mark.parametrize("read", [storage.reactions, storage.reaction_kinds, storage.reply_counts, storage.mentions])
+def test_what_is_read_beside_messages_uses_indexes(run: Run, world: World, read: Any) -> None:
+    """It is sorted by message: no more rows than the messages have."""
     [plan] = run(explained, lambda: read([1, 2]))
     assert not whole_tables(plan)
+
+
+def test_what_somebody_has_missed_is_found_by_indexes(run: Run, world: World) -> None:
+    """Sorted are the messages that concern one and are not read, of all rooms."""
+    [plan] = run(explained, lambda: storage.concerning(user_id=1, before=99, limit=50))
+    assert not whole_tables(plan)
+    assert [step for step in plan if "mentions_of_user" in step]
+    assert [step for step in plan if "mentions_of_rooms" in step]
 
 
 def test_making_members_uses_indexes(run: Run, world: World) -> None:

@@ -73,7 +73,7 @@ async def test_marking_unread_is_acknowledged_and_sent_to_own_connections_alone(
     await eventually(lambda: len(page.frames) == 2)
     assert [(one["seq"], one["version"]) for one in page.frames] == [(2, 0), (1, 1)]
     await alice.do(GetUnread(id="2"))
-    shown = {"roomId": "hall", "unread": 1, "readSeq": 1, "version": 1, "headSeq": 2}
+    shown = {"roomId": "hall", "unread": 1, "mentions": 0, "readSeq": 1, "version": 1, "headSeq": 2}
     assert alice.frames[-1] == {"type": "unread", "id": "2", "rooms": [shown]}
     assert [(one["seq"], one["version"]) for one in bob.got("read-marker")] == [(2, 0)]
 
