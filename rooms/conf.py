@@ -83,6 +83,7 @@ class Conf:
     # --- People -------------------------------------------------------------------------------------------------------
     CHAT_TOKEN_READER = Function()  # token → Identity; without it no token opens anything
     CHAT_DISPLAY_NAME = Function()  # user → text; else the model's username
+    CHAT_FINDABLE = Choice("everybody", "members", "nobody")  # whom one finds by name: who shares a room, or all
     CHAT_AVATAR = Function()  # user → URL or None
     CHAT_SIGN_OUT_URL = Text("")  # a URL or its name: the page then has a button
     CHAT_ACCOUNT_URL = Text("")  # the same, for a link to one's own account

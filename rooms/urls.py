@@ -5,6 +5,7 @@ from django.urls import include, path, re_path
 from rooms.api.blocks import BlocksView, BlockView
 from rooms.api.deletions import DeletionsView
 from rooms.api.direct import DirectView
+from rooms.api.directory import UsersView
 from rooms.api.edits import MessageView, VersionsView
 from rooms.api.invitations import AcceptView, InvitationsView, InvitationView
 from rooms.api.marks import HiddenReadsView, MarkReadView, MarkUnreadView, ReadersView, UnreadView
@@ -76,6 +77,7 @@ api = [
     re_path(r"^bans/lifted/?$", UnbanView.as_view(), name="api-unbans"),
     re_path(r"^disconnections/?$", DisconnectView.as_view(), name="api-disconnections"),
     re_path(r"^rooms/(?P<name>[^/]+?)/?$", RoomView.as_view(), name="api-room"),
+    re_path(r"^users/?$", UsersView.as_view(), name="api-users"),
     re_path(r"^users/(?P<username>[^/]+)/report/?$", UserReportView.as_view(), name="api-report-user"),
     re_path(r"", not_found),
 ]

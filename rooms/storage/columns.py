@@ -16,6 +16,7 @@ from django.db.models import Model
 
 from rooms import people
 from rooms.models import Membership, Message, Room, ServerBan
+from rooms.models.keys import NameKey
 
 
 def table(model: type[Model]) -> str:
@@ -43,6 +44,15 @@ USER_ID = column(User, User._meta.pk.name)  # noqa: SLF001 - the same
 # Where names come from functions, the column shows only that there is such a user.
 USERNAME = column(User, people.NAME_FIELD) if people.NAME_FIELD else f"CAST({USER_ID} AS text)"
 IS_ACTIVE = column(User, "is_active") if has_field(User, "is_active") else f"{USER_ID} IS NOT NULL"
+
+
+def _name_key() -> str | None:
+    """The field with the key of a user's name (`names.key`), which has an index; other projects' users have none."""
+    fields = User._meta.concrete_fields  # noqa: SLF001 - the same
+    return next((one.name for one in fields if type(one) is NameKey and one.of == people.NAME_FIELD), None)
+
+
+NAME_KEY = _name_key()
 
 
 def columns(row: type[msgspec.Struct], sources: Mapping[str, str]) -> str:

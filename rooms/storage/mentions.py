@@ -9,12 +9,12 @@ from django.db import connection
 from rooms import people
 from rooms.conf import conf
 from rooms.models import Block, Membership, Mention, Message, Room
-from rooms.models.keys import NameKey
 from rooms.protocol.frames.base import UserRef
 from rooms.storage.columns import (
     ACCESS_SOURCES,
     MEMBER,
     MESSAGE,
+    NAME_KEY,
     ROOM,
     USER,
     USER_ID,
@@ -58,14 +58,7 @@ class Recipient(RoomAccess, frozen=True):
     why: str = ""
 
 
-KEYS = next(
-    (
-        column(User, field.name)
-        for field in User._meta.concrete_fields  # noqa: SLF001 - Django documents _meta as public
-        if type(field) is NameKey and field.of == people.NAME_FIELD
-    ),
-    None,
-)  # the indexed column with the key of each name, where the project's users have one
+KEYS = column(User, NAME_KEY) if NAME_KEY else None
 ROOM_OF, USER_OF = column(Membership, "room"), column(Membership, "user")
 IS_MEMBER = f"{column(Membership, 'role')} <> '{Membership.Role.NONE.value}'"
 MEMBERS = f"""

@@ -195,6 +195,7 @@ TEXTS = {
     "reason": _("Reason: {reason}"),
     "search": _("Search"),
     "searchTitle": _("Search messages"),
+    "searchPeople": _("People with this name"),
     "searchWhat": _("Words or “a phrase”"),
     "searchHint": _("Also from:name, in:room, has:link, before:2026-01-31, after:2026-01-31"),
     "searching": _("Searching…"),

@@ -46,3 +46,15 @@ async def test_a_search_without_a_hit_and_one_that_is_refused_say_so(enter: Ente
         await dialog.get_by_role("searchbox").press("Enter")
         await expect(dialog.locator(".dialog-status")).to_have_text(says)
     assert await alice.evaluate("document.documentElement.scrollWidth") == 360
+
+
+async def test_a_person_who_is_found_by_name_is_written_to(enter: Enter, uvicorn_server: ServerProcess) -> None:
+    uvicorn_server.person("benedict")
+    alice = await enter("alice")
+    await alice.get_by_role("button", name="Search messages").click()
+    dialog = alice.get_by_role("dialog")
+    await dialog.get_by_role("searchbox").fill("@ben")
+    await dialog.get_by_role("searchbox").press("Enter")
+    await dialog.get_by_role("list", name="People with this name").get_by_role("button", name="benedict").click()
+    await in_room(alice)
+    await expect(alice).to_have_title("benedict · Chat")

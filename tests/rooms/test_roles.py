@@ -78,13 +78,13 @@ OTHER_COMMANDS = {  # of the rank of a visitor or member: tests of their own sub
     "get-online-users", "chat", "admin-broadcast", "chat-message", "room-message", "follow-room", "unfollow-room",
     "get-members", "invite", "create-invitation", "accept-invitation", "report-message", "report-user", "block-user",
     "get-reactions", "get-replies", "get-blocks", "mark-read", "open-direct", "typing", "get-unread", "get-readers",
-    "hide-reads", "search", "get-missed",
+    "hide-reads", "search", "get-missed", "find-users",
 }  # fmt: skip
 OTHER_ROUTES = {
     "api-online", "api-rooms", "api-messages", "api-room", "api-members", "api-membership", "api-invitations",
     "api-invitation", "api-accept", "api-report-message", "api-report-user", "api-blocks", "api-block", "api-replies",
     "api-direct", "api-typing", "api-unread-rooms", "api-read", "api-readers", "api-hidden-reads", "api-search",
-    "api-missed",
+    "api-missed", "api-users",
 }  # fmt: skip
 OF_THE_CHAT = {"api-bans", "api-unbans", "api-disconnections"}  # below
 

@@ -15,6 +15,7 @@ import pytest
 
 MEMORY_BYTES = 2 << 30  # that a folder in memory must have free: several processes test at once
 
+
 def missing(part: str) -> NoReturn:
     """Skips the test because this machine lacks a part; on CI, which must have every part, fails it instead."""
     if os.environ.get("CI", "").lower() in ("1", "true"):

@@ -5,6 +5,7 @@ from rooms.protocol.frames import (
     blocks,
     changes,
     deletions,
+    directory,
     edits,
     history,
     invitations,
@@ -26,6 +27,6 @@ from rooms.protocol.frames.base import Frame
 
 SUBJECTS = (
     session, rooms, members, invitations, presence, people, posting, changes, edits, reactions, deletions, moderation,
-    history, threads, search, typing, marks, mentions, blocks, announcements,
+    history, threads, search, directory, typing, marks, mentions, blocks, announcements,
 )  # fmt: skip
 FRAMES: tuple[type[Frame], ...] = tuple(frame for module in SUBJECTS for frame in module.FRAMES)

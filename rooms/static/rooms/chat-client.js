@@ -56,7 +56,7 @@ const REPEATABLE = new Set([
   "follow-room", "unfollow-room", "invite", "get-members", "accept-invitation",
   "edit-message", "delete-message", "react", "get-reactions", "get-replies", "get-versions", "search",
   "report-message", "report-user", "block-user", "get-blocks",
-  "mark-read", "get-unread", "get-readers", "hide-reads", "open-direct",
+  "mark-read", "get-unread", "get-readers", "hide-reads", "open-direct", "find-users",
 ]);
 // Where all connections ended at once, or the server is full, even the first attempt is spread over a longer time.
 const FIRST_ATTEMPT = { 1001: 2, 1012: 2, 4000: 2, 1013: 5 };

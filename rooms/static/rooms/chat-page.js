@@ -288,7 +288,7 @@ byId("hide-reads").addEventListener("change", ({ target }) => {
 });
 byId("leave").addEventListener("click", leaveRoom);
 byId("search").addEventListener("click", ({ currentTarget }) =>
-  openSearch(currentTarget, { client, configuration, onOpen: openRoom }),
+  openSearch(currentTarget, { client, configuration, onOpen: openRoom, onPerson: openDirect }),
 );
 byId("missed").addEventListener("click", ({ currentTarget }) =>
   openMissed(currentTarget, { client, configuration, onOpen: openRoom, label: labelOf }),

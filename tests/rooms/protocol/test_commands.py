@@ -41,6 +41,7 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "report-user": {"username": "u", "reason": "r"},
     "block-user": {"username": "u", "on": True},
     "get-blocks": {},
+    "find-users": {"query": "al"},
     "typing": {"roomId": "r"},
     "open-direct": {"users": ["u"]},
     "mark-read": {"roomId": "r", "seq": 1},

@@ -16,6 +16,7 @@ from rooms.protocol.frames.base import Frame, UserRef
 from rooms.protocol.frames.blocks import Blocks
 from rooms.protocol.frames.changes import MessageDeleted, MessageEdited
 from rooms.protocol.frames.deletions import MessagesDeleted
+from rooms.protocol.frames.directory import Users
 from rooms.protocol.frames.edits import Version, Versions
 from rooms.protocol.frames.history import Heads, MessageBatch, MessageHistory
 from rooms.protocol.frames.invitations import Invitation
@@ -101,6 +102,7 @@ GOLDEN: list[tuple[Frame, str]] = [
         Typing(room_id="r", user=ALICE, on=True, expires_in_ms=15_000),
         '{"type":"typing","roomId":"r","user":{"id":"1","username":"alice"},"on":true,"expiresInMs":15000}',
     ),
+    (Users(query="al", users=[ALICE]), '{"type":"users","query":"al","users":[{"id":"1","username":"alice"}]}'),
     (Blocks(users=[ALICE]), '{"type":"blocks","users":[{"id":"1","username":"alice"}]}'),
     (Pong(), '{"type":"pong"}'),
     (
