@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rooms.callers import Caller
-    from rooms.errors import AuthExpired, AuthRequired, ChatError, Refused
+    from rooms.errors import AuthExpired, AuthRequired, ChatError, Conflict, Refused
     from rooms.project import (
         aadd_member,
         aban,
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         amoderate,
         anotify,
         aopen_direct,
+        apin_message,
         apost_message,
         areact,
         arecheck,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         moderate,
         notify,
         open_direct,
+        pin_message,
         post_message,
         react,
         recheck,
@@ -48,15 +50,18 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "AuthExpired", "AuthRequired", "Caller", "ChatError", "Refused", "aadd_member", "aban", "add_member",
-    "adelete_message", "adisconnect", "aedit_message", "amark_read", "amark_unread", "amissed", "amoderate", "anotify",
-    "aopen_direct", "apost_message", "areact", "arecheck", "aremove_member", "aroom_for", "ashow_typing", "aunban",
-    "aunread", "ban", "delete_message", "disconnect", "edit_message", "mark_read", "mark_unread", "missed", "moderate",
-    "notify", "open_direct", "post_message", "react", "recheck", "remove_member", "room_for", "show_typing", "unban",
-    "unread",
+    "AuthExpired", "AuthRequired", "Caller", "ChatError", "Conflict", "Refused", "aadd_member", "aban",
+    "add_member", "adelete_message", "adisconnect", "aedit_message", "amark_read", "amark_unread", "amissed",
+    "amoderate", "anotify", "aopen_direct", "apin_message", "apost_message", "areact", "arecheck", "aremove_member",
+    "aroom_for", "ashow_typing", "aunban", "aunread", "ban", "delete_message", "disconnect", "edit_message",
+    "mark_read", "mark_unread", "missed", "moderate", "notify", "open_direct", "pin_message", "post_message",
+    "react", "recheck", "remove_member", "room_for", "show_typing", "unban", "unread",
 ]  # fmt: skip
 __version__ = "1.0.0"
-_MODULES = {"Caller": "callers", **dict.fromkeys(("AuthExpired", "AuthRequired", "ChatError", "Refused"), "errors")}
+_MODULES = {
+    "Caller": "callers",
+    **dict.fromkeys(("AuthExpired", "AuthRequired", "ChatError", "Conflict", "Refused"), "errors"),
+}
 
 
 def __getattr__(name: str) -> Any:

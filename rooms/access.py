@@ -35,6 +35,7 @@ class Action(StrEnum):
     MARK = "mark"  # how far one has read, as a member
     INVITE = "invite"
     DELETE = "delete"  # messages of others
+    PIN = "pin"  # a message, also of others
     SEE_VERSIONS = "see-versions"  # what edited messages said before
     KICK = "kick"
     MUTE = "mute"
@@ -58,6 +59,7 @@ LOWEST: Mapping[Action, Rank] = {
     Action.MARK: Rank.MEMBER,
     Action.INVITE: Rank.MEMBER,
     Action.DELETE: Rank.MODERATOR,
+    Action.PIN: Rank.MODERATOR,  # in a direct room, which has no moderator, everybody there
     Action.SEE_VERSIONS: Rank.MODERATOR,
     Action.KICK: Rank.MODERATOR,
     Action.MUTE: Rank.MODERATOR,
@@ -69,7 +71,9 @@ LOWEST: Mapping[Action, Rank] = {
     Action.CLOSE: Rank.OWNER,
 }
 OPEN_KINDS = (Room.Kind.PUBLIC.value, Room.Kind.OBJECT.value)  # in which one need not be a member
-WRITING = frozenset({Action.POST, Action.EDIT, Action.REACT})  # not in a closed room, and not by who is muted
+WRITING = frozenset(
+    {Action.POST, Action.EDIT, Action.REACT, Action.PIN}
+)  # not in a closed room, and not by who is muted
 OF_ROLE = {None: Rank.VISITOR, "member": Rank.MEMBER, "moderator": Rank.MODERATOR, "owner": Rank.OWNER}
 
 
@@ -91,7 +95,8 @@ def refusal(
     if _is_future(access.banned_until, now):
         reason = f": {access.ban_reason}" if access.ban_reason else ""
         return Banned(f"You are banned from this room{reason}")
-    if LOWEST[action] > Rank.VISITOR and rank(access.role, site_roles) < LOWEST[action]:
+    lowest = Rank.MEMBER if action is Action.PIN and access.kind == Room.Kind.DIRECT else LOWEST[action]
+    if lowest > Rank.VISITOR and rank(access.role, site_roles) < lowest:
         return Forbidden()
     return _may_not_write(access, action, now, site_roles) if action in WRITING else None
 
@@ -105,7 +110,7 @@ def _may_not_write(access: RoomAccess, action: Action, now: datetime, site_roles
         return Closed()
     if access.muted_until is not None and access.muted_until > now:
         return Muted(retry_after_ms=ceil((access.muted_until - now).total_seconds() * 1000))
-    if action is Action.REACT:
+    if action in (Action.REACT, Action.PIN):
         return None
     if not (access.locked or access.slow_mode_s) or rank(access.role, site_roles) >= Rank.MODERATOR:
         return None

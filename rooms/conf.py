@@ -52,6 +52,9 @@ class Conf:
     CHAT_REACTION_KINDS = Number(20)  # different emojis at one message: more than a line of them is not read
     CHAT_MAX_MENTIONS = Number(50)  # people whom one message mentions; a longer list is read by nobody
     CHAT_MAX_ROOM_MENTION_MEMBERS = Number(50)  # above, only moderators mention everybody in the room
+    CHAT_MAX_PINS = Number(50)  # in one room: what is to be found is lost among more
+    CHAT_SLASH_COMMANDS = Setting(True)  # a text such as `/topic news` is a command
+    CHAT_SYSTEM_MESSAGES = Setting(True)  # rooms say what was changed in them
     CHAT_FILTER_PHRASES = Number(1_000)  # of the word filter; 0.02 ms for a message of a line
     CHAT_RESUME_MESSAGES = Number(1_000)  # a larger gap gets the newest page
     CHAT_HISTORY_LIMIT = Number(0)  # messages that `prune_history` leaves in a room

@@ -48,6 +48,12 @@ class UnknownType(ChatError):
     code, status, text = "unknown-type", 400, "Unknown frame type"
 
 
+class UnknownCommand(ChatError):
+    """A text begins with the name of a slash command that there is not; nothing was sent."""
+
+    code, status, text = "unknown-command", 400, "There is no such command"
+
+
 class TooLarge(ChatError):
     """A frame, or the content in it, over its limit."""
 

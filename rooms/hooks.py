@@ -14,6 +14,7 @@ from django.contrib.auth import get_user_model
 
 from monitoring import metrics
 from rooms import database
+from rooms.commands import Call
 from rooms.conf import conf
 from rooms.errors import ChatError, Refused, Unavailable
 from rooms.models import Room
@@ -54,6 +55,14 @@ async def acheck_post(user_id: Any, room_id: int, text: str) -> str:
     if conf.CHAT_BEFORE_POST is None:
         return text
     return _text(text, await _aask("before_post", conf.CHAT_BEFORE_POST, *who, text))
+
+
+def run_command(command: Callable[..., Any], user_id: Any, room_id: int, arguments: str) -> str:
+    """What a slash command of the project answers; raises what it is refused with, or Unavailable. From a thread."""
+    answer = _ask("command", command, Call(*_who(user_id, room_id), arguments))
+    if answer is True:  # it has failed: nothing that could be allowed all the same
+        raise Unavailable("This command has failed")
+    return str(answer or "")
 
 
 def _who(user_id: Any, room_id: int) -> tuple[Any, Any]:

@@ -26,6 +26,7 @@ from rooms.services import (
     marks,
     members,
     moderation,
+    pins,
     posting,
     reactions,
     rights,
@@ -95,6 +96,14 @@ def react(message: StoredMessage, user: Any, emoji: str, *, on: bool = True) -> 
 def delete_message(message: StoredMessage, *, by: Any = None, reason: str = "") -> bool:
     """Deletes a message, as somebody or as the site's code, which know whether they may; False when it is deleted."""
     return deletions.erase(actor=_actor(by), message=message, reason=reason)
+
+
+def pin_message(message: StoredMessage, *, on: bool = True, by: Any = None) -> StoredMessage:
+    """Pins a message, or takes its pin away, as somebody or as the site's code, which know whether they may.
+
+    Raises NoSuchMessage, and Conflict when the room takes no more pins.
+    """
+    return pins.set_pinned(actor=_actor(by), message=message, on=on)
 
 
 def add_member(room: Room | Model | str, user: Any) -> bool:
@@ -206,6 +215,7 @@ aroom_for = sync_to_async(room_for)
 apost_message = sync_to_async(post_message)
 aedit_message = sync_to_async(edit_message)
 adelete_message = sync_to_async(delete_message)
+apin_message = sync_to_async(pin_message)
 areact = sync_to_async(react)
 amark_read, amark_unread = sync_to_async(mark_read), sync_to_async(mark_unread)
 aopen_direct = sync_to_async(open_direct)

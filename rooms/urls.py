@@ -13,12 +13,14 @@ from rooms.api.members import MembershipView, MembersView
 from rooms.api.mentions import MissedView
 from rooms.api.messages import MessagesView
 from rooms.api.moderation import BansView, ClosingView, DisconnectView, ModerationView, SettingsView, UnbanView
+from rooms.api.pins import PinsView, PinView
 from rooms.api.presence import OnlineView
 from rooms.api.reactions import ReactionsView
 from rooms.api.replies import RepliesView
 from rooms.api.reports import MessageReportView, UserReportView
 from rooms.api.rooms import RoomsView, RoomView
 from rooms.api.search import SearchView
+from rooms.api.slash_commands import CommandsView
 from rooms.api.typing import TypingView
 from rooms.refusals import not_found
 from rooms.web import invitations, views
@@ -68,6 +70,9 @@ api = [
         VersionsView.as_view(),
         name="api-versions",
     ),
+    re_path(r"^rooms/(?P<name>[^/]+)/messages/(?P<message_id>[^/]+)/pin/?$", PinView.as_view(), name="api-pin"),
+    re_path(r"^rooms/(?P<name>[^/]+)/commands/?$", CommandsView.as_view(), name="api-commands"),
+    re_path(r"^rooms/(?P<name>[^/]+)/pins/?$", PinsView.as_view(), name="api-pins"),
     re_path(r"^rooms/(?P<name>[^/]+)/messages/(?P<message_id>[^/]+)/?$", MessageView.as_view(), name="api-message"),
     re_path(r"^rooms/(?P<name>[^/]+)/deletions/?$", DeletionsView.as_view(), name="api-deletions"),
     re_path(r"^rooms/(?P<name>[^/]+)/moderation/?$", ModerationView.as_view(), name="api-moderation"),

@@ -16,6 +16,7 @@ from rooms import callers, storage
 from rooms.admin.edits import VersionsInline
 from rooms.admin.list_filters import IsSetFilter
 from rooms.admin.mentions import MentionsInline
+from rooms.admin.pins import pin, unpin
 from rooms.admin.visibility import visible
 from rooms.models import Message
 from rooms.services.deletions import erase
@@ -43,7 +44,7 @@ class MessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic w
     """Read only: deleting a row would leave a hole in its room's order, so `delete` calls the service."""
 
     list_display = ("place", "author", "excerpt", "created_at", "deleted_at")
-    list_filter = (("deleted_at", IsSetFilter), "kind")
+    list_filter = (("deleted_at", IsSetFilter), ("pinned_at", IsSetFilter), "kind")
     list_select_related = ("room", "author")
     search_fields = ("content", "room__name", f"author__{get_user_model().USERNAME_FIELD}")
     search_help_text = format_lazy(
@@ -55,7 +56,7 @@ class MessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic w
     )
     inlines = (VersionsInline, MentionsInline)
     sortable_by = ()
-    actions = ("delete",)
+    actions = ("delete", pin, unpin)
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
 

@@ -16,6 +16,9 @@ from rooms.openapi import parameters, responses
 from rooms.protocol.commands.base import Id, MessageId, Names, Seq
 from rooms.protocol.commands.history import HISTORY_DEFAULT
 from rooms.protocol.frames.posting import ChatMessage, RoomMessage
+from rooms.protocol.frames.slash_commands import CommandResult
+from rooms.protocol.rules import text_content
+from rooms.services import slash_commands
 from rooms.services.changes import message_frame
 from rooms.services.history import page
 from rooms.services.messages import key
@@ -23,7 +26,11 @@ from rooms.services.posting import post_message
 from rooms.storage import Repeated, StoredMessage
 
 ANY_MESSAGE = {"anyOf": [{"$ref": "#/components/schemas/ChatMessage"}, {"$ref": "#/components/schemas/RoomMessage"}]}
-REPEATED = OpenApiResponse(ANY_MESSAGE, "The message of this `clientId`, which was stored before.")
+RESULT = msgspec.json.schema_components([CommandResult])[1]["CommandResult"]
+REPEATED = OpenApiResponse(
+    {"anyOf": [*ANY_MESSAGE["anyOf"], RESULT]},
+    "The message of this `clientId`, which was stored before; or what a slash command answers.",
+)
 
 
 class MessagesQuery(msgspec.Struct):
@@ -77,16 +84,26 @@ class MessagesView(View):
         new, user_id = rest.body(request.data, PostMessage), request.user.pk
         room = access.room(user_id, name)
         rates.here().spend_message(user_id, room.room_id, new.client_id)
+        line = slash_commands.read(text_content(new.content))
+        if line.is_command:
+            return rest.answer(command_result(callers.actor(request.user, "rest"), name, line))
         message = post_message(
             room_id=room.room_id,
             author_id=user_id,
-            content=new.content,
+            content=line.text,
+            kind=line.kind or slash_commands.CHAT,
             client_id=new.client_id,
             reply_to=reply_key(new.reply_to),
             names=new.mentions,
             roles=callers.roles(request.user),
         )
         return rest.answer(message_frame(message), status_of(message))
+
+
+def command_result(actor: callers.Actor, name: str, line: slash_commands.Line) -> CommandResult:
+    """Does what a slash command says."""
+    text = slash_commands.run(actor=actor, name=name, line=line)
+    return CommandResult(room_id=name, command=line.name, text=text)
 
 
 def reply_key(message_id: str | None) -> int | None:

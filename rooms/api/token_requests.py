@@ -14,13 +14,14 @@ import msgspec
 from rest_framework.exceptions import UnsupportedMediaType
 
 from rooms import access, database, hooks, hosts, rest
-from rooms.api.messages import MessagePage, MessagesQuery, PostMessage, reply_key, status_of
+from rooms.api.messages import MessagePage, MessagesQuery, PostMessage, command_result, reply_key, status_of
 from rooms.api.rooms import RoomsQuery, listed, room_page
 from rooms.callers import Identity
 from rooms.conf import conf
 from rooms.errors import BadFrame, TooLarge
 from rooms.protocol.rules import text_content
 from rooms.refusals import refusal
+from rooms.services import slash_commands
 from rooms.services.changes import message_frame
 from rooms.services.history import page
 from rooms.services.mentions import checked
@@ -93,9 +94,12 @@ async def _post(caller: Identity, scope: Scope, receive: Receive, name: str) -> 
     content, reply_to, names = text_content(new.content), reply_key(new.reply_to), checked(new.mentions)
     room = await database.call(access.room, user_id, name)
     session.running().rates.spend_message(user_id, room.room_id, new.client_id)
-    content = text_content(await hooks.acheck_post(user_id, room.room_id, content))
+    line = slash_commands.read(content)
+    if line.is_command:
+        return 200, await database.call(command_result, caller.acts("rest"), name, line)
+    content = text_content(await hooks.acheck_post(user_id, room.room_id, text_content(line.text)))
     moderates = "moderator" in caller.roles
-    extras: dict[str, Any] = {"reply_to": reply_to, "mentions": names}
+    extras: dict[str, Any] = {"reply_to": reply_to, "mentions": names, "kind": line.kind or slash_commands.CHAT}
     wanted = NewMessage(room.room_id, user_id, content, new.client_id, moderates=moderates, **extras)
     message = await session.running().posted(wanted)
     return status_of(message), message_frame(message)

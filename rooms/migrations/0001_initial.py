@@ -506,6 +506,7 @@ class Migration(migrations.Migration):
                         choices=[
                             ("chat-message", "chat-message"),
                             ("room-message", "room-message"),
+                            ("action", "action"),
                             ("system", "system message"),
                         ],
                         default="chat-message",
@@ -876,6 +877,10 @@ class Migration(migrations.Migration):
             index=models.Index(
                 condition=models.Q(("mentions_room", True)), fields=["room", "seq"], name="mentions_of_rooms"
             ),
+        ),
+        migrations.AddIndex(
+            model_name="message",
+            index=models.Index(condition=models.Q(("pinned_at__isnull", False)), fields=["room", "seq"], name="pins"),
         ),
         migrations.AddIndex(
             model_name="message",

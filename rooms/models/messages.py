@@ -15,6 +15,7 @@ class Message(models.Model):
 
         CHAT = "chat-message", _("chat-message")
         ROOM = "room-message", _("room-message")
+        ACTION = "action", _("action")
         SYSTEM = "system", _("system message")
 
     id = models.BigAutoField(primary_key=True)
@@ -77,6 +78,7 @@ class Message(models.Model):
             models.Index(fields=["room", "changed_seq"], name="room_changes"),
             models.Index(fields=["room", "seq"], condition=Q(deleted_at__isnull=False), name="deleted_messages"),
             models.Index(fields=["room", "seq"], condition=Q(mentions_room=True), name="mentions_of_rooms"),
+            models.Index(fields=["room", "seq"], name="pins", condition=Q(pinned_at__isnull=False)),
             models.Index(fields=["root", "seq"], name="thread", condition=Q(root__isnull=False)),
         ]
 

@@ -20,6 +20,7 @@ from rooms.protocol.frames.base import DELETED_USER, UserRef
 from rooms.protocol.frames.changes import MessageDeleted, MessageEdited
 from rooms.protocol.frames.deletions import MessagesDeleted
 from rooms.protocol.frames.posting import ChatMessage, RoomMessage
+from rooms.protocol.frames.system import RoomEvent
 from rooms.protocol.rules import text_content, timestamp
 from rooms.services import filters, mentions
 from rooms.services.publishing import publish_after_commit
@@ -30,12 +31,16 @@ READ_AT_ONCE = 2_000  # changes that repair a gap
 MessageFrame = ChatMessage | RoomMessage
 ChangeFrame = MessageFrame | MessageEdited | MessageDeleted | MessagesDeleted
 Values = dict[str, Any]  # of fields of a message
-ERASED: Values = {"content": "", "reaction_count": 0, "mention_count": 0, "mentions_room": False}  # where its text goes
+ERASED: Values = {  # where its text goes
+    "content": "", "reaction_count": 0, "mention_count": 0, "mentions_room": False, "pinned_at": None,
+}  # fmt: skip
 SYSTEM = Message.Kind.SYSTEM.value
+SAID = (SYSTEM, Message.Kind.ACTION.value)  # kinds that a frame names; of the others its type does
 F = TypeVar("F", bound=MessageFrame | MessageEdited)
 FRAMES: dict[str, type[MessageFrame]] = {
     Message.Kind.CHAT: ChatMessage,
     Message.Kind.ROOM: RoomMessage,
+    Message.Kind.ACTION: ChatMessage,
     Message.Kind.SYSTEM: ChatMessage,
 }
 
@@ -70,7 +75,7 @@ def edit_message(
         return _replaced(message, text, seq) | concerned.values
 
     with transaction.atomic():
-        changed = _change(message_id, edited)
+        changed = change(message_id, edited)
         if changed is not None and verdict is not None:
             report_by_filter(message=changed, phrase=verdict.phrase)
     return changed
@@ -91,7 +96,7 @@ def delete_message(*, message_id: int, by_id: Any = None) -> bool:
         erase_kept([message.pk])
         return {**ERASED, "deleted_at": timezone.now(), "deleted_by_id": by_id}
 
-    return _change(message_id, deleted) is not None
+    return change(message_id, deleted) is not None
 
 
 def erase_kept(message_ids: Collection[int]) -> None:
@@ -106,15 +111,17 @@ def erase_versions(message_ids: Collection[int]) -> None:
     MessageVersion.objects.filter(message_id__in=message_ids).delete()
 
 
-def _change(message_id: int, make: Callable[[Message, int], Values]) -> StoredMessage | None:
-    """Changes a message, and publishes it after the commit; answers it as it is now. None when it is deleted.
+def change(message_id: int, make: Callable[[Message, int], Values]) -> StoredMessage | None:
+    """Changes a message, and publishes it after the commit; answers it as it is now. None when it is deleted, or of the
+    system.
 
     `make` gets the message under the lock of its room, and the seq that the change takes. It answers new values of
     fields; without any nothing is changed.
     """
     with transaction.atomic():
         room = Room.objects.select_for_update(of=("self",)).filter(messages=message_id).first()
-        message = Message.objects.filter(pk=message_id, deleted_at=None).first() if room else None
+        changeable = Message.objects.filter(pk=message_id, deleted_at=None).exclude(kind=SYSTEM)
+        message = changeable.first() if room else None
         if room is None or message is None:
             return None
         seq = room.last_seq + 1
@@ -255,7 +262,7 @@ def _frame(kind: type[F], message: StoredMessage) -> F:
         mentions=message.mentions,
         mentions_room=message.mentions_room or None,
         attachments=message.attachments,
-        kind=message.kind if message.kind == SYSTEM else None,
-        event=msgspec.Raw(message.event.encode()) if message.event else None,
+        kind=message.kind if message.kind in SAID else None,
+        event=msgspec.json.decode(message.event, type=RoomEvent) if message.event else None,
         bot=message.bot or None,
     )

@@ -82,7 +82,7 @@ def erase_list(*, actor: Actor, room_id: int, ids: list[int], reason: str = "") 
     """Erases these messages of a room, in one transaction."""
     with transaction.atomic():
         room = _locked(room_id)
-        rows = Message.objects.filter(room_id=room_id, deleted_at=None, pk__in=ids)
+        rows = _deletable(room_id).filter(pk__in=ids)
         keys = list(rows.order_by("seq").values_list("pk", flat=True))
         if not keys:
             return Deleted(0, room.last_seq)
@@ -98,7 +98,7 @@ def erase_all_of(*, actor: Actor, room_id: int, user_id: Any, reason: str = "") 
     edge = Room.objects.values_list("last_seq", flat=True).filter(pk=room_id).first()
     if edge is None:
         raise NoSuchRoom
-    theirs = Message.objects.filter(room_id=room_id, author_id=user_id, deleted_at=None)
+    theirs = _deletable(room_id).filter(author_id=user_id)
     keys = list(theirs.filter(seq__lte=edge).values_list("pk", flat=True))
     for start in range(0, len(keys), ROWS_AT_ONCE):
         with transaction.atomic():
@@ -108,6 +108,11 @@ def erase_all_of(*, actor: Actor, room_id: int, user_id: Any, reason: str = "") 
         late = list(theirs.filter(seq__gt=edge).values_list("pk", flat=True))
         _erase(theirs, late, actor)
         return _finish(actor, room, [*keys, *late], len(keys) + len(late), user_id=user_id, reason=reason)
+
+
+def _deletable(room_id: int) -> QuerySet[Message]:
+    """What people have written: what the room itself says stays."""
+    return Message.objects.filter(room_id=room_id, deleted_at=None).exclude(kind=changes.SYSTEM)
 
 
 def _locked(room_id: int) -> Room:

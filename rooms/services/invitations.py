@@ -25,7 +25,7 @@ from rooms.models import Invitation, Membership
 from rooms.protocol.commands.invitations import HOURS_DEFAULT, USES_DEFAULT
 from rooms.protocol.frames.invitations import Invitation as InvitationFrame
 from rooms.protocol.rules import timestamp
-from rooms.services import audit
+from rooms.services import audit, system_messages
 from rooms.services.members import make_member, require_invitations
 from rooms.storage import RoomAccess, RoomEntry
 
@@ -114,6 +114,7 @@ def accept(*, actor: Actor, code: str) -> RoomEntry:
             if not _usable().filter(code_hash=_hash(code)).update(uses=F("uses") + 1):
                 raise InvalidInvitation
             audit.record(actor, "accept-invitation", room=room)
+            system_messages.add(room.room_id, actor, "member-joined")
     return access.entry_by_id(actor.user_id, room.room_id)
 
 

@@ -25,7 +25,7 @@ from rooms.protocol.commands.members import MEMBERS_DEFAULT, MEMBERS_MAX
 from rooms.protocol.frames.base import UserRef
 from rooms.protocol.frames.members import Member, RoomRemoved
 from rooms.protocol.rules import timestamp
-from rooms.services import audit
+from rooms.services import audit, system_messages
 from rooms.services.publishing import publish_after_commit
 from rooms.services.rights import announce
 from rooms.storage import RoomAccess
@@ -67,7 +67,10 @@ def unfollow(*, actor: Actor, name: str) -> RoomAccess:
     Raises Conflict for the last owner, Forbidden in a direct room.
     """
     room = access.authorize(actor, name, Action.READ)
-    end_membership(room_id=room.room_id, user_id=actor.user_id)
+    with transaction.atomic():
+        is_ended = end_membership(room_id=room.room_id, user_id=actor.user_id)
+        if is_ended and room.kind == Room.Kind.PRIVATE:  # of a public room one is a member by having written there
+            system_messages.add(room.room_id, actor, "member-left")
     return room
 
 
@@ -91,6 +94,7 @@ def add_member(*, actor: Actor, room: RoomAccess, user_id: Any) -> bool:
         is_new = make_member(room_id=room.room_id, user_id=user_id)
         if is_new:
             audit.record(actor, "invite", room=room, target_id=user_id)
+            system_messages.add(room.room_id, actor, "member-added", user_id=user_id)
     return is_new
 
 
@@ -100,6 +104,7 @@ def remove_member(*, actor: Actor, room: RoomAccess, user_id: Any) -> bool:
         is_ended = end_membership(room_id=room.room_id, user_id=user_id)
         if is_ended:
             audit.record(actor, "remove", room=room, target_id=user_id)
+            system_messages.add(room.room_id, actor, "member-removed", user_id=user_id)
     return is_ended
 
 

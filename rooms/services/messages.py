@@ -6,12 +6,13 @@ from rooms.storage import RoomAccess, StoredMessage
 
 
 def find(room: RoomAccess, message_id: str, *, deleted: bool = False) -> StoredMessage:
-    """The message of this id that can be read in this room; with `deleted` what remains of a deleted one, too.
+    """The message of this id that can be read in this room; with `deleted` what remains of a deleted one, too. Nothing
+    is done with one of the system.
 
     Raises NoSuchMessage. Every id that is none costs the same read.
     """
     found = storage.message(message_id=key(message_id) or 0)
-    if found is None or found.room_id != room.room_id or found.seq <= room.visible_from_seq:
+    if found is None or found.event is not None or found.room_id != room.room_id or found.seq <= room.visible_from_seq:
         raise NoSuchMessage
     if found.deleted_at and not deleted:
         raise NoSuchMessage

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from rooms import access, people, storage
 from rooms.access import Action, rank
-from rooms.callers import Actor, roles
+from rooms.callers import CODE, Actor, roles
 from rooms.errors import BadFrame, Forbidden, NoSuchUser
 from rooms.live import control, topics
 from rooms.live.control import Notification
@@ -25,7 +25,7 @@ from rooms.protocol.codec import encode
 from rooms.protocol.frames.base import UserRef
 from rooms.protocol.frames.moderation import MemberUpdated
 from rooms.protocol.rules import timestamp
-from rooms.services import audit, members
+from rooms.services import audit, members, system_messages
 from rooms.services.publishing import publish_after_commit
 from rooms.services.rights import announce
 from rooms.storage import RoomAccess
@@ -114,7 +114,7 @@ def act(
         before = storage.access_by_id(user_id=user_id, room_id=room_id)
         if before is None or before.username is None or (action == "remove" and before.role is None):
             raise NoSuchUser
-        _change(before, user_id, CHANGES[action](until, role, reason), kicked=action == "kick")
+        _change(actor, before, user_id, CHANGES[action](until, role, reason), kicked=action == "kick")
         details = {"role": role, "before": before.role} if role else {}
         if action in ("mute", "ban"):
             details["until"] = timestamp(until)
@@ -178,7 +178,8 @@ def set_membership(*, room_id: int, user_id: Any, actor: Actor | None = None, **
             details = {field: str(value) for field, value in values.items() if value is not None}
             audit.record(actor, "membership", room=before, target_id=user_id, **details)
         is_known = Membership.objects.filter(room_id=room_id, user_id=user_id).exists()
-        return _change(before, user_id, values if is_known else {"role": Membership.Role.MEMBER, **values})
+        values = values if is_known else {"role": Membership.Role.MEMBER, **values}
+        return _change(actor or CODE, before, user_id, values)
 
 
 def delete_membership(*, room_id: int, user_id: Any, actor: Actor) -> None:
@@ -189,7 +190,7 @@ def delete_membership(*, room_id: int, user_id: Any, actor: Actor) -> None:
         if before is None:
             return
         audit.record(actor, "remove", room=before, target_id=user_id)
-        _change(before, user_id, CHANGES["remove"](FOREVER, None, ""))
+        _change(actor, before, user_id, CHANGES["remove"](FOREVER, None, ""))
         Membership.objects.filter(room_id=room_id, user_id=user_id).delete()
 
 
@@ -198,7 +199,9 @@ def _lock(room_id: int) -> None:
     Room.objects.filter(pk=room_id).update(access_version=F("access_version") + 1)
 
 
-def _change(before: RoomAccess, user_id: Any, values: dict[str, Any], *, kicked: bool = False) -> Membership:
+def _change(
+    actor: Actor, before: RoomAccess, user_id: Any, values: dict[str, Any], *, kicked: bool = False
+) -> Membership:
     """Writes what a membership is from now on; whoever becomes a member or ends being one does it as by `members`."""
     room_id, role = before.room_id, values.pop("role", None)
     is_removed = role == Membership.Role.NONE and members.end_membership(room_id=room_id, user_id=user_id)
@@ -208,7 +211,16 @@ def _change(before: RoomAccess, user_id: Any, values: dict[str, Any], *, kicked:
     membership = _restrict(room_id, user_id, values, removed=is_removed, kicked=kicked)
     if not is_removed:  # which is announced
         announce([user_id])
+    now = None if is_removed else before.role if role in (None, Membership.Role.NONE) else role
+    _say(actor, before, user_id, now)
     return membership
+
+
+def _say(actor: Actor, before: RoomAccess, user_id: Any, role: str | None) -> None:
+    """Says in the room whose membership has begun or ended, or who has another role."""
+    if role != before.role:
+        name = "member-removed" if role is None else "member-added" if before.role is None else "role-changed"
+        system_messages.add(before.room_id, actor, name, user_id=user_id, role=role)
 
 
 def _restrict(

@@ -91,7 +91,8 @@ def export(*, user_id: Any) -> Held:
     memberships = Membership.objects.filter(user_id=user_id).select_related("room").order_by("pk")
     blocks = Block.objects.filter(blocker_id=user_id).order_by("pk")
     reports = Report.objects.filter(reporter_id=user_id).order_by("pk")
-    messages = Message.objects.filter(author_id=user_id, deleted_at=None).select_related("room").order_by("pk")
+    written = Message.objects.filter(author_id=user_id, deleted_at=None).exclude(kind=changes.SYSTEM)
+    messages = written.select_related("room").order_by("pk")
     versions = MessageVersion.objects.filter(message__author_id=user_id).select_related("message__room").order_by("pk")
     reactions = Reaction.objects.filter(user_id=user_id).select_related("message__room").order_by("pk")
     return Held(

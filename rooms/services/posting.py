@@ -13,6 +13,7 @@ from rooms import hooks, people, signals, storage
 from rooms.access import Action, is_slowed, refusal
 from rooms.errors import Banned, Blocked, ChatError, Conflict, Locked, Muted, SlowMode, Unavailable
 from rooms.live.write_queue import Held
+from rooms.models import Message
 from rooms.protocol.rules import text_content
 from rooms.services import blocks, extras, filters, mentions, newcomers, slow_mode
 from rooms.services.changes import change_event
@@ -43,6 +44,7 @@ def post_message(
     reply_to: int | None = None,
     names: Sequence[str] = (),
     roles: Collection[str] = (),
+    kind: str = Message.Kind.CHAT.value,
 ) -> StoredMessage:
     """Stores one message; raises what refuses it. A repeated client id answers the first one's message.
 
@@ -55,9 +57,10 @@ def post_message(
         author_id,
         text,
         client_id,
-        reply_to=reply_to,
-        moderates="moderator" in roles,
-        mentions=mentions.checked(names),
+        kind,
+        reply_to,
+        "moderator" in roles,
+        mentions.checked(names),
     )
     [answer] = post_messages([new])
     if isinstance(answer, ChatError):

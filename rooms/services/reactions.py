@@ -31,7 +31,7 @@ from rooms.services.posting import MODERATES
 from rooms.services.publishing import publish_after_commit
 from rooms.storage import NewMessage, RoomAccess
 
-REACTABLE = frozenset(kind.value for kind in (Message.Kind.CHAT, Message.Kind.ROOM))  # what people have written
+REACTABLE = frozenset(Message.Kind.values) - {Message.Kind.SYSTEM.value}  # what people have written
 
 
 class NewReaction(msgspec.Struct, frozen=True):

@@ -30,8 +30,9 @@ def refusal(new: NewMessage, context: PostContext, found: dict[int, Quoted]) -> 
     if new.reply_to is None or context.access is None:
         return None
     target = found.get(new.reply_to)
-    is_here = target is not None and target.room_id == new.room_id and target.deleted_at is None
-    return None if target and is_here and target.seq > context.access.visible_from_seq else NoSuchMessage()
+    if target is None or target.room_id != new.room_id or target.seq <= context.access.visible_from_seq:
+        return NoSuchMessage()
+    return NoSuchMessage() if target.deleted_at or target.kind == Message.Kind.SYSTEM else None
 
 
 def attach(new: NewMessage, stored: StoredMessage, found: dict[int, Quoted]) -> StoredMessage:

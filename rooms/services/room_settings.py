@@ -17,7 +17,7 @@ from rooms.protocol.codec import encode
 from rooms.protocol.frames.moderation import RoomUpdated
 from rooms.protocol.frames.rooms import RoomInfo
 from rooms.protocol.rules import timestamp
-from rooms.services import audit
+from rooms.services import audit, system_messages
 from rooms.services.publishing import publish_after_commit
 from rooms.services.rooms import ONLY_PRIVATE, remove_room
 
@@ -57,6 +57,7 @@ def change_room(*, actor: Actor, room_id: int, **values: Any) -> None:
         _change(room, changed)
         old = {field: before[field] for field in changed}
         audit.record(actor, "update-room", room=room, before=old, after=changed)
+        system_messages.add(room_id, actor, "room-updated", **changed)
 
 
 def set_closed(*, room_id: int, on: bool = True, actor: Actor = CODE) -> None:
@@ -67,6 +68,7 @@ def set_closed(*, room_id: int, on: bool = True, actor: Actor = CODE) -> None:
             return
         _change(room, {"closed_at": timezone.now() if on else None})
         audit.record(actor, "close-room" if on else "reopen-room", room=room)
+        system_messages.add(room_id, actor, "room-updated", closed=on)
 
 
 def remove(*, actor: Actor, room: Room, reason: str = "") -> None:

@@ -184,7 +184,7 @@ def _unchanged(entries: list[Indexed]) -> list[Indexed]:
 
 
 def _entry(message: StoredMessage) -> Indexed:
-    if message.deleted_at is not None:
+    if message.deleted_at is not None or message.event is not None:
         return Indexed(message.id, message.room_id, ())
     keys = {search.key_of_word(key) for key in words.keys(words.words(words.composed(message.content)))}
     keys.add(search.key_of_author(message.author_id))

@@ -152,7 +152,7 @@ class ChatConsumer(AsyncConsumer):
             command = self._decode(text)
         except CommandError:
             return False
-        if command.in_order or hooks.decide_posts():
+        if command.in_order or command.may_wait or hooks.decide_posts():
             return False
         metrics.received()
         try:

@@ -35,6 +35,7 @@ from rooms.storage.reads import (
     entry_by_name,
     message,
     page,
+    pins,
     replies,
     room_head,
     rooms_by_name,
@@ -59,9 +60,9 @@ __all__ = [
     "Repeated", "RoomAccess", "RoomEntry", "RoomHead", "RoomMember", "SignInState", "StoredMessage", "UnreadRoom",
     "access_by_id", "access_by_name", "add_members", "blocked_authors", "bulk_deletions", "changes", "completed",
     "concerning", "dialect", "entry_by_id", "entry_by_name", "has_name_keys", "marked_rooms", "members_by_id",
-    "members_by_key", "members_of", "mentions", "message", "message_ids", "move_marks", "page", "quote", "quoted",
-    "quotes", "reaction_kinds", "reactions", "recipients", "replies", "reply_counts", "room_head", "rooms_by_name",
-    "sign_in_state", "unread_rooms", "user_ref",
+    "members_by_key", "members_of", "mentions", "message", "message_ids", "move_marks", "page", "pins", "quote",
+    "quoted", "quotes", "reaction_kinds", "reactions", "recipients", "replies", "reply_counts", "room_head",
+    "rooms_by_name", "sign_in_state", "unread_rooms", "user_ref",
 ]  # fmt: skip
 
 

@@ -11,7 +11,8 @@ from rooms.storage.columns import ACCESS_SOURCES, MEMBER, MESSAGE, ROOM, USER, U
 from rooms.storage.rows import RoomAccess, Row, UserKey, read
 
 COUNTED = 100  # unread messages: beyond, a number tells nobody anything
-WRITTEN = f"'{Message.Kind.CHAT.value}', '{Message.Kind.ROOM.value}'"  # by people, unlike what a room itself says
+KINDS = (Message.Kind.CHAT, Message.Kind.ROOM, Message.Kind.ACTION)
+WRITTEN = ", ".join([f"'{kind.value}'" for kind in KINDS])  # by people, unlike what a room itself says
 
 
 class MarkedRoom(RoomAccess, frozen=True):

@@ -25,11 +25,14 @@ from rooms.storage.mentions import mentions
 from rooms.storage.reactions import reactions
 from rooms.storage.replies import quotes, reply_counts
 from rooms.storage.rows import R, RoomAccess, RoomEntry, RoomHead, StoredMessage, hidden, named, read
+from rooms.storage.system import events
 
 ROOM_ID, NAME, REMOVED = column(Room, "id"), column(Room, "name"), column(Room, "removed_at")
 MESSAGE_ID, SEQ, CHANGED = column(Message, "id"), column(Message, "seq"), column(Message, "changed_seq")
 DELETED, IN_ROOM = column(Message, "deleted_at"), f"{column(Message, 'room')} = %s"
-IN_THREAD = f"{column(Message, 'root')} = %s"
+LIVE = f"{IN_ROOM} AND {DELETED} IS NULL"
+IN_THREAD = f"{column(Message, 'root')} = %s AND {DELETED} IS NULL"
+PINNED = f"{IN_ROOM} AND {column(Message, 'pinned_at')} IS NOT NULL"  # and so not deleted
 
 ROOMS = f"""
     FROM {ROOM} LEFT JOIN {USER} ON {USER_ID} = %s
@@ -92,7 +95,7 @@ def page(*, room_id: int, limit: int, **bounds: Any) -> list[StoredMessage]:
     """At most `limit` undeleted messages, oldest first: the newest, those before or those after a seq (`before`,
     `after`). Those up to the seq `above` are hidden from the reader.
     """
-    return _page(IN_ROOM, room_id, limit, **bounds)
+    return _page(LIVE, room_id, limit, **bounds)
 
 
 def replies(*, root_id: int, limit: int, **bounds: Any) -> list[StoredMessage]:
@@ -100,10 +103,15 @@ def replies(*, root_id: int, limit: int, **bounds: Any) -> list[StoredMessage]:
     return _page(IN_THREAD, root_id, limit, **bounds)
 
 
+def pins(*, room_id: int, limit: int, **bounds: Any) -> list[StoredMessage]:
+    """The same of the pinned messages of a room."""
+    return _page(PINNED, room_id, limit, **bounds)
+
+
 def _page(
     where: str, key: int, limit: int, *, before: int | None = None, after: int | None = None, above: int = 0
 ) -> list[StoredMessage]:
-    condition, values = f"{where} AND {DELETED} IS NULL", [key]
+    condition, values = where, [key]
     for sign, seq in (("<", before), (">", after), (">", above or None)):
         if seq is not None:
             condition, values = f"{condition} AND {SEQ} {sign} %s", [*values, seq]
@@ -147,17 +155,20 @@ def _whole(messages: list[StoredMessage], *, above: int = 0) -> list[StoredMessa
     reacted = [message.id for message in messages if message.reaction_count]
     replies = [message for message in messages if message.reply_to is not None]
     naming = [message.id for message in messages if message.mention_count]
-    if not (reacted or replies or naming):
+    system = [message for message in messages if message.event is not None]
+    if not (reacted or replies or naming or system):
         return messages
     reactions_of = reactions(reacted) if reacted else {}
     quote_of = quotes(replies, above=above) if replies else {}
     mentions_of = mentions(naming) if naming else {}
+    event_of = events(system) if system else {}
     return [
         msgspec.structs.replace(
             message,
             reactions=reactions_of.get(message.id),
             quote=quote_of.get(message.id),
             mentions=mentions_of.get(message.id),
+            event=event_of.get(message.id),
         )
         for message in messages
     ]

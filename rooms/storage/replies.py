@@ -25,6 +25,7 @@ class Quoted(Row, frozen=True):
     username: str | None
     excerpt: str
     deleted_at: datetime | None
+    kind: str
 
     @property
     def root_id(self) -> int:

@@ -24,6 +24,7 @@ def configuration(request: HttpRequest) -> dict[str, Any]:
         "language": get_language(),
         "maxContentChars": conf.CHAT_MAX_CONTENT_CHARS,
         "editWindowS": conf.CHAT_EDIT_WINDOW_S,
+        "slashCommands": conf.CHAT_SLASH_COMMANDS,
         "namedBy": "id" if people.named_by_key() else "username",
         "urls": {
             **public_urls(),

@@ -3,7 +3,9 @@
 import pytest
 from playwright.async_api import Page, expect
 
+from rooms.callers import CODE
 from rooms.models import Membership, Room
+from rooms.services import room_settings
 from tests.browser.test_chat import Enter, in_room, say
 from tests.support.factories import make_room
 from tests.support.servers import ServerProcess
@@ -16,6 +18,10 @@ def make_member(username: str, room: str) -> None:
 
     found = Room.objects.filter(name=room).first() or make_room(room)
     Membership.objects.create(room=found, user=User.objects.get(username=username))
+
+
+def change_topic(room: str) -> None:
+    room_settings.change_room(actor=CODE, room_id=Room.objects.get(name=room).pk, topic="news")
 
 
 def level_of(username: str) -> str:
@@ -36,6 +42,7 @@ async def test_what_a_member_has_not_read_outlives_the_page_and_can_be_kept(
     await open_room(bob, "hall")
     await say(bob, "first")
     await say(bob, "second")
+    uvicorn_server.database.run(change_topic, "hall")
     await alice.reload()
     link = alice.get_by_role("link", name="hall")
     await expect(link.locator(".unread")).to_have_text("2")
@@ -43,6 +50,7 @@ async def test_what_a_member_has_not_read_outlives_the_page_and_can_be_kept(
     await in_room(alice)
     await expect(link.locator(".unread")).to_be_hidden()
     await expect(alice.locator(".content").last).to_have_text("second")
+    await expect(alice.locator(".notice-text").first).to_have_text("The site changed the topic to “news”.")
     await alice.locator(".message").last.locator(".actions-toggle").click()
     await alice.get_by_role("button", name="Mark as unread").click()
     await expect(link.locator(".unread")).to_have_text("1")

@@ -60,8 +60,9 @@ async def test_a_private_room_from_the_invitation_to_the_end(
         added = await invited.expect("room-added")
         assert (added["room"]["id"], added["room"]["title"], added["room"]["role"]) == (room, "Secrets", "member")
         joined = await invited.call("join-room", roomId=room)
-        assert joined["headSeq"] == before["seq"]
-        assert (await invited.expect("message-history"))["messages"] == []
+        assert joined["headSeq"] == before["seq"] + 1
+        [added] = (await invited.expect("message-history"))["messages"]
+        assert (added["kind"], added["event"]["name"]) == ("system", "member-added")
         made = await owner.call("create-invitation", roomId=room)
         opened = await guest.call("accept-invitation", code=made["code"])
         assert (opened["type"], opened["room"]["id"]) == ("room-opened", room)
@@ -100,9 +101,13 @@ async def test_memberships_act_in_every_process_within_a_second(pair: tuple[Serv
         await owner.call("chat-message", roomId="secrets", content="after")
         for client in (near, far):
             hidden = await client.expect("message-deleted", roomId="secrets")
-            assert (hidden["seq"], hidden["changedSeq"]) == (1, 2)
-            await client.expect("chat-message", content="after", seq=3)
+            assert (hidden["seq"], hidden["changedSeq"]) == (1, 3)
+            await client.expect("chat-message", content="after", seq=4)
             await client.nothing("message-edited")
+        await owner.call("update-room", roomId="secrets", topic="news")
+        for client in (near, far):
+            said = await client.expect("chat-message", kind="system", seq=5)
+            assert said["event"] == {"name": "room-updated", "topic": "news"}
         await near.call("unfollow-room", roomId="secrets")
         for client in (near, far):
             await client.expect("room-left", within=1, roomId="secrets")

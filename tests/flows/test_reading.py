@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from rooms.models import Membership
+from rooms.callers import CODE
+from rooms.models import Membership, Room
+from rooms.services import room_settings
 from rooms.services.changes import edit_message
 from tests.support.client import ChatClient
 from tests.support.factories import make_room
@@ -22,6 +24,10 @@ def make_hall(server: ServerProcess, *people: Person) -> None:
             Membership.objects.create(room=room, user_id=person.id)
 
     server.database.run(make)
+
+
+def change_topic() -> None:
+    room_settings.change_room(actor=CODE, room_id=Room.objects.get(name="hall").pk, topic="news")
 
 
 def unread_by_rest(server: ServerProcess, person: Person) -> Any:
@@ -75,8 +81,11 @@ async def test_unread_counts_and_marks_outlive_the_process(make_server: Callable
         await reader.call("chat-message", roomId="hall", content="mine")
         for one in sent[:2]:
             server.database.run(edit_message, message_id=int(one["messageId"]), content="changed")
+        for emoji in ("👍", "🎉", "😂", "❤️", "👀"):
+            await writer.call("react", roomId="hall", messageId=sent[0]["messageId"], emoji=emoji, on=True)
+        server.database.run(change_topic)
         await writer.call("delete-message", roomId="hall", messageId=sent[2]["messageId"])
-        expected = {"roomId": "hall", "unread": 2, "mentions": 0, "readSeq": 0, "version": 0, "headSeq": 7}
+        expected = {"roomId": "hall", "unread": 2, "mentions": 0, "readSeq": 0, "version": 0, "headSeq": 13}
         assert (await reader.call("get-unread"))["rooms"] == [expected]
         assert await asyncio.to_thread(unread_by_rest, server, alice) == [expected]
         await reader.call("mark-read", roomId="hall", seq=0)  # the next one waits ten minutes for others

@@ -59,6 +59,7 @@ ROWS: dict[Action, Row] = {
     Action.EDIT: Row("edit-message", {"messageId": "own", "content": "new"}, "messages/{own}", "patch"),
     Action.DELETE_OWN: Row("delete-message", {"messageId": "own"}, "messages/{own}", "delete"),
     Action.DELETE: Row("delete-messages", {"username": "target"}, "deletions"),
+    Action.PIN: Row("pin-message", {"messageId": "own", "on": True}, "messages/{own}/pin"),
     Action.SEE_VERSIONS: Row("get-versions", {"messageId": "own"}, "messages/{own}/versions", "get"),
     Action.MARK: Row("mark-unread", {"seq": 0}, "unread"),
     Action.KICK: Row("moderate", on("kick"), "moderation"),
@@ -77,14 +78,14 @@ OTHER_COMMANDS = {  # of the rank of a visitor or member: tests of their own sub
     "ping", "auth", "compressed", "create-room", "join-room", "leave-room", "get-rooms", "get-history",
     "get-online-users", "chat", "admin-broadcast", "chat-message", "room-message", "follow-room", "unfollow-room",
     "get-members", "invite", "create-invitation", "accept-invitation", "report-message", "report-user", "block-user",
-    "get-reactions", "get-replies", "get-blocks", "mark-read", "open-direct", "typing", "get-unread", "get-readers",
-    "hide-reads", "search", "get-missed", "find-users",
+    "get-reactions", "get-replies", "get-pins", "get-blocks", "mark-read", "open-direct", "typing", "get-unread",
+    "get-readers", "hide-reads", "search", "get-commands", "get-missed", "find-users",
 }  # fmt: skip
 OTHER_ROUTES = {
     "api-online", "api-rooms", "api-messages", "api-room", "api-members", "api-membership", "api-invitations",
     "api-invitation", "api-accept", "api-report-message", "api-report-user", "api-blocks", "api-block", "api-replies",
     "api-direct", "api-typing", "api-unread-rooms", "api-read", "api-readers", "api-hidden-reads", "api-search",
-    "api-missed", "api-users",
+    "api-missed", "api-users", "api-pins", "api-commands",
 }  # fmt: skip
 OF_THE_CHAT = {"api-bans", "api-unbans", "api-disconnections"}  # below
 

@@ -73,7 +73,12 @@ is not above the `lastReplySeq` that the page had: then it is counted already. T
 Messages that come with resuming have no `replyCount`, and raise that of their roots likewise. A `reaction` sets the
 `count` of its emoji, adds its user to the emoji's `users` or removes them, and with a `count` of 0 removes the emoji;
 above 50 people the list of a page may have others than one that was kept by events. `user-updated` gives somebody
-another name wherever they stand, and with `deleted` the id `0`.
+another name wherever they stand, and with `deleted` the id `0`. A `messages-deleted` of a `user` leaves messages of the
+kind `system`.
+
+**Slash commands.** A message whose `content` is `/name`, or goes on after it with a blank, is a command: its sender
+gets an `ack` without a `seq`, then a `command-result` if there is something to say, and nobody else gets anything. An
+unknown one is refused with `unknown-command`. `//name` posts `/name`; `/me text` posts the text with the kind `action`.
 
 **Limits.** A room name has 1 to 80 letters, combining marks and numbers of any script, `-`, `_` and `.`, no invisible
 characters, and is not `.` or `..`. A username has 1 to 150 characters by the same rule, and `@` and `+`; two names that

@@ -13,6 +13,7 @@ from rooms.protocol.commands import (
     members,
     mentions,
     moderation,
+    pins,
     posting,
     presence,
     reactions,
@@ -21,6 +22,7 @@ from rooms.protocol.commands import (
     rooms,
     search,
     session,
+    slash_commands,
     typing,
 )
 from rooms.protocol.commands.base import Command
@@ -34,9 +36,11 @@ COMMANDS: tuple[type[Command], ...] = tuple(
         invitations,
         direct,
         posting,
+        slash_commands,
         edits,
         reactions,
         replies,
+        pins,
         typing,
         deletions,
         moderation,

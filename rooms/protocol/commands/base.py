@@ -24,6 +24,11 @@ class Command(msgspec.Struct, tag_field="type", rename="camel", kw_only=True):
     bucket: ClassVar[str]  # whose rate it counts against; "frames": against that of the connection's frames alone
     id: Id | None = None
 
+    @property
+    def may_wait(self) -> bool:
+        """Of one that is not `in_order`: whether it may have to wait for something all the same."""
+        return False
+
 
 class RoomCommand(Command):
     room_id: str

@@ -18,6 +18,10 @@ class SendMessage(RoomCommand):
     reply_to: MessageId | None = None
     mentions: Names = []
 
+    @property
+    def may_wait(self) -> bool:
+        return self.content.startswith("/")  # it may be a slash command
+
 
 class SendChatMessage(SendMessage, tag="chat-message"):
     __doc__ = SendMessage.__doc__

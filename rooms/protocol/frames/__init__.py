@@ -14,19 +14,21 @@ from rooms.protocol.frames import (
     mentions,
     moderation,
     people,
+    pins,
     posting,
     presence,
     reactions,
     rooms,
     search,
     session,
+    slash_commands,
     threads,
     typing,
 )
 from rooms.protocol.frames.base import Frame
 
 SUBJECTS = (
-    session, rooms, members, invitations, presence, people, posting, changes, edits, reactions, deletions, moderation,
-    history, threads, search, directory, typing, marks, mentions, blocks, announcements,
+    session, rooms, members, invitations, presence, people, posting, slash_commands, changes, edits, reactions,
+    deletions, moderation, history, threads, pins, search, directory, typing, marks, mentions, blocks, announcements,
 )  # fmt: skip
 FRAMES: tuple[type[Frame], ...] = tuple(frame for module in SUBJECTS for frame in module.FRAMES)

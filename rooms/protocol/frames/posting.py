@@ -1,11 +1,10 @@
 """A message that was just stored."""
 
-import msgspec
-
 from rooms.protocol.frames.attachments import Attachment
 from rooms.protocol.frames.base import Frame, UserRef
 from rooms.protocol.frames.reactions import ReactionKind
 from rooms.protocol.frames.replies import ReplyTo
+from rooms.protocol.frames.system import RoomEvent
 
 
 class Message(Frame):
@@ -13,7 +12,8 @@ class Message(Frame):
 
     `reactions` are in the order of their first use. `replyTo` is the message that this one answers. In pages of
     history, `replyCount` says how many answer this one, of which the last has the seq `lastReplySeq`. With the `kind`
-    `system` the room itself says that something was changed, by `user`: `event` has its `name` and what belongs to it.
+    `action` it is what its author does, as by `/me`; with `system` the room itself says that something was changed, by
+    `user`: `event` has its `name` and what belongs to it.
     """
 
     room_id: str
@@ -34,7 +34,7 @@ class Message(Frame):
     mentions_room: bool | None = None
     attachments: list[Attachment] | None = None
     kind: str | None = None
-    event: msgspec.Raw | None = None
+    event: RoomEvent | None = None
     bot: bool | None = None
 
 

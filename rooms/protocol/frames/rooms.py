@@ -57,8 +57,9 @@ class RoomJoined(Frame, tag="room-joined"):
 
     The history that follows is complete up to `headSeq`. After a `join-room` with `after`, `recovered` says whether it
     has all that changed since; else it is the newest page, as for a newcomer. `epoch` changes when the room was made
-    again or the database restored. What follows is absent where there is nothing to say: the reader's `role` here,
-    until when they are muted, the seconds of slow mode, and whether the room is locked or closed.
+    again or the database restored. What follows is absent where there is nothing to say: the room's `kind` unless it is
+    `public`, the reader's `role` here, until when they are muted, the seconds of slow mode, and whether the room is
+    locked or closed.
     """
 
     room_id: str
@@ -66,6 +67,7 @@ class RoomJoined(Frame, tag="room-joined"):
     head_seq: int
     epoch: str
     recovered: bool | None = None
+    kind: str | None = None
     role: str | None = None
     muted_until: str | None = None
     slow_mode_s: int | None = None

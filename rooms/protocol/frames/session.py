@@ -56,8 +56,9 @@ class Compressed(Frame, tag="compressed"):
 
 
 class Ack(Frame, tag="ack"):
-    """The command with this `id` was carried out. A message is stored, with this `seq`; a change of one has taken the
-    room's `changedSeq`. `count` is how many messages were deleted, `version` that of a mark whose `seq` this is.
+    """The command with this `id` was carried out. A message is stored, with this `seq` (a slash command has none); a
+    change of one has taken the room's `changedSeq`. `count` is how many messages were deleted, `version` that of a mark
+    whose `seq` this is.
     """
 
     room_id: str | None = None

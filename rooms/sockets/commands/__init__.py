@@ -22,6 +22,7 @@ from rooms.sockets.commands import (
     members,
     mentions,
     moderation,
+    pins,
     posting,
     presence,
     reactions,
@@ -30,6 +31,7 @@ from rooms.sockets.commands import (
     rooms,
     search,
     session,
+    slash_commands,
     typing,
 )
 
@@ -43,9 +45,11 @@ HANDLERS: dict[type[Command], Handler] = {
         invitations,
         direct,
         posting,
+        slash_commands,
         edits,
         reactions,
         replies,
+        pins,
         typing,
         deletions,
         moderation,

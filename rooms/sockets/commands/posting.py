@@ -11,10 +11,11 @@ from rooms.models import Message
 from rooms.protocol.commands.posting import SendChatMessage, SendMessage, SendRoomMessage
 from rooms.protocol.frames.session import Ack
 from rooms.protocol.rules import text_content, timestamp
-from rooms.services import mentions
+from rooms.services import mentions, slash_commands
 from rooms.services.messages import key
 from rooms.services.posting import Answer
 from rooms.sockets.answers import refuse
+from rooms.sockets.commands.slash_commands import run_command
 from rooms.storage import NewMessage, RoomAccess
 
 KINDS = {SendChatMessage: Message.Kind.CHAT.value, SendRoomMessage: Message.Kind.ROOM.value}
@@ -29,22 +30,30 @@ def send_message(node: Node, connection: Connection, command: SendMessage) -> Aw
         raise NoSuchMessage
     content = text_content(command.content)
     node.rates.spend_message(connection.identity.user_id, room.room_id, command.client_id)
+    kind = KINDS[type(command)]
+    if content.startswith("/"):
+        line = slash_commands.read(content)
+        if line.is_command:
+            return run_command(connection, command, line)
+        content, kind = text_content(line.text), line.kind or kind
     if hooks.decide_posts():
-        return _send_checked(node, connection, command, room, content)
-    _post(node, connection, command, room, content)
+        return _send_checked(node, connection, command, room, content, kind=kind)
+    _post(node, connection, command, room, content, kind=kind)
     return None
 
 
 async def _send_checked(
-    node: Node, connection: Connection, command: SendMessage, room: RoomAccess, content: str
+    node: Node, connection: Connection, command: SendMessage, room: RoomAccess, content: str, *, kind: str
 ) -> None:
     """The connection's next command waits until the project's hooks have answered."""
     checked = await hooks.acheck_post(connection.identity.user_id, room.room_id, content)
-    _post(node, connection, command, room, text_content(checked))
+    _post(node, connection, command, room, text_content(checked), kind=kind)
 
 
-def _post(node: Node, connection: Connection, command: SendMessage, room: RoomAccess, content: str) -> None:
-    kind, identity = KINDS[type(command)], connection.identity
+def _post(
+    node: Node, connection: Connection, command: SendMessage, room: RoomAccess, content: str, *, kind: str
+) -> None:
+    identity = connection.identity
     reply_to = key(command.reply_to) if command.reply_to is not None else None
     moderates = "moderator" in identity.roles
     names = mentions.checked(command.mentions) if command.mentions else ()

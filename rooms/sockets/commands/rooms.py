@@ -4,6 +4,7 @@ from monitoring import metrics
 from rooms import access, database
 from rooms.live.connection import Connection
 from rooms.live.node import Node
+from rooms.models import Room
 from rooms.protocol.commands.rooms import ROOMS_MAX, CreateRoom, GetRooms, JoinRoom, LeaveRoom
 from rooms.protocol.frames.rooms import RoomCreated, RoomJoined, RoomLeft, RoomRef, RoomsList
 from rooms.services import direct, rooms
@@ -24,6 +25,7 @@ async def join_room(node: Node, connection: Connection, command: JoinRoom) -> No
         member_count=count,
         head_seq=shown.head,
         epoch=shown.epoch,
+        kind=room.kind if room.kind != Room.Kind.PUBLIC else None,
         role=room.role,
         muted_until=lasting(room.muted_until),
         slow_mode_s=room.slow_mode_s or None,

@@ -47,6 +47,7 @@ const STORED = new Set(["chat-message", "room-message"]);
 const CHANGES = new Set([
   ...STORED, "message-edited", "message-deleted", "messages-deleted", "reaction",
 ]); // these alone take a room's next seq
+const SLASH = /^\/(?!me\s)\p{L}[^\s/]*(\s|$)/iu; // a text that is a command, and no message
 const WITHOUT_SIGN_IN = new Set(["auth", "ping"]);
 const MAX_TRIES = 10; // of a command that is refused for its rate
 const WINDOW = 32; // unanswered commands of one line; refused ones count as violations
@@ -54,7 +55,7 @@ const WINDOW = 32; // unanswered commands of one line; refused ones count as vio
 const REPEATABLE = new Set([
   "chat-message", "room-message", "create-room", "join-room", "leave-room", "get-rooms", "get-history", "get-online-users",
   "follow-room", "unfollow-room", "invite", "get-members", "accept-invitation",
-  "edit-message", "delete-message", "react", "get-reactions", "get-replies", "get-versions", "search",
+  "edit-message", "delete-message", "react", "get-reactions", "pin-message", "get-pins", "get-commands", "get-replies", "get-versions", "search",
   "report-message", "report-user", "block-user", "get-blocks",
   "mark-read", "get-unread", "get-readers", "hide-reads", "open-direct", "find-users",
 ]);
@@ -133,7 +134,8 @@ export class ChatClient {
   send(type, fields = {}) {
     const frame = wellFormed({ type, ...fields });
     if (STORED.has(type)) frame.clientId ??= newId();
-    return this.#command(frame, { repeatable: REPEATABLE.has(type) });
+    const isCommand = STORED.has(type) && SLASH.test(frame.content); // it may act twice
+    return this.#command(frame, { repeatable: REPEATABLE.has(type) && !isCommand });
   }
 
   /** Calls the handler for each frame of this type, until the returned function is called. */

@@ -15,6 +15,7 @@ import { PolledList } from "./polled-list.js";
 import { RoomList, roomPath } from "./room-list.js";
 import { openSearch } from "./search.js";
 import { SharedChat } from "./shared-chat.js";
+import { isSystem } from "./system-messages.js";
 import { recall, remember } from "./tab-storage.js";
 
 const REFRESH_MS = 20_000;
@@ -115,6 +116,7 @@ function leaveRoom() {
 // --- What comes ----------------------------------------------------------------------------------------------------------
 
 function received(message) {
+  if (isSystem(message)) return;
   const { roomId, user } = message;
   const room = rooms.get(roomId);
   const isRead = user.id === me.id || chat.blocks.has(user.id);

@@ -11,8 +11,11 @@ import { conversationFrame } from "./conversation-frame.js";
 import { Conversation } from "./conversation.js";
 import { make } from "./dom.js";
 import { MemberNames, MentionChoices } from "./mention-choices.js";
+import { openPins } from "./pins.js";
 import { Answering } from "./replies.js";
 import { SharedChat } from "./shared-chat.js";
+import { CommandHints } from "./slash-commands.js";
+import { isSystem } from "./system-messages.js";
 import { Writing } from "./writing.js";
 
 const THEMES = new Set(["light", "dark"]);
@@ -109,11 +112,15 @@ class ChatRoom extends HTMLElement {
       onTakeBack: (content) => this.#composer.takeBack(content),
       onSeen: (room, seq) => this.#chat.reading.seen(room, seq),
     });
+    const tools = { client: this.#chat.client, configuration: this.#configuration };
+    const onChoose = (text) => this.#composer.replace(text);
+    const hints = new CommandHints({ place: byId("commands"), onChoose, ...tools });
     this.#composer = new Composer({
       byId,
       configuration: this.#configuration,
       onSend: (content) => this.#post(content),
       onTyping: (isText) => this.#chat.typing.changed(this.#room, isText),
+      onChange: (text) => this.#room && hints.show(this.#room.name, text),
     });
     const names = new MemberNames(this.#chat.client, this.#configuration);
     new MentionChoices({ input: byId("composer-input"), say, members: () => names.of(this.#room) });
@@ -121,6 +128,7 @@ class ChatRoom extends HTMLElement {
     const onChange = () => this.#composer.focus();
     this.#answering = new Answering({ strip: byId("answering"), configuration: this.#configuration, onChange });
     byId("log").addEventListener("reply", ({ detail }) => this.#answering.begin(detail));
+    byId("pins").addEventListener("click", () => this.#room?.joined && openPins(byId("pins"), this.#room, tools));
     byId("strip").querySelector("a").href = signInAddress(urls.signIn);
   }
 
@@ -183,6 +191,7 @@ class ChatRoom extends HTMLElement {
     const state = new ConnectionState({ configuration: this.#configuration, strip, onRetry: () => client.connect() });
     const on = (type, handle) => signal.addEventListener("abort", client.on(type, handle));
     const received = (frame) => {
+      if (isSystem(frame)) return;
       const isOwn = frame.user.id === this.#configuration.me.id;
       if (frame.roomId === this.#room?.name) this.#emit("chat-message", { ...frame, isOwn });
     };

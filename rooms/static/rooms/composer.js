@@ -13,9 +13,14 @@ export class Composer {
   #isBarred = false; // one may not write here now
   #isHeld = false; // one may, but not send yet
   #onTyping;
+  #onChange;
 
-  /** `onSend(content)` is called with what is to be sent, `onTyping(isText)` when the reader changes the text. */
-  constructor({ byId, configuration, onSend, onTyping }) {
+  /**
+   * `onSend(content)` is called with what is to be sent, `onTyping(isText)` when the reader changes the text, and
+   * `onChange(text)` whenever it is another one.
+   */
+  constructor({ byId, configuration, onSend, onTyping, onChange }) {
+    this.#onChange = onChange;
     this.#byId = byId;
     this.#configuration = configuration;
     this.#input = byId("composer-input");
@@ -54,6 +59,13 @@ export class Composer {
     this.focus();
   }
 
+  /** Puts a text in place of the draft. */
+  replace(content) {
+    this.#input.value = content;
+    this.#changed();
+    this.focus();
+  }
+
   focus() {
     this.#input.focus({ preventScroll: true });
   }
@@ -86,6 +98,7 @@ export class Composer {
     this.#byId("send").disabled = !this.#isSendable(value);
     this.#count([...value].length);
     this.fit();
+    this.#onChange(value);
   }
 
   /** Makes the field as high as its text; needed after it was hidden too. */

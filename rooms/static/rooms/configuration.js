@@ -17,8 +17,8 @@ export class Configuration {
   #pluralRules;
 
   /** `data` is what the server's `config/` answers. */
-  constructor({ me, language, maxContentChars, editWindowS, namedBy, urls, texts }) {
-    Object.assign(this, { me, language, maxContentChars, editWindowS, namedBy, urls });
+  constructor({ me, language, maxContentChars, editWindowS, slashCommands, namedBy, urls, texts }) {
+    Object.assign(this, { me, language, maxContentChars, editWindowS, slashCommands, namedBy, urls });
     this.#texts = texts;
     this.#pluralRules = new Intl.PluralRules(language);
     this.times = new Times(this);

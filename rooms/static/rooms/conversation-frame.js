@@ -1,13 +1,14 @@
 /** The elements of a conversation, with its texts and without its contents. */
 
 import { icon, make } from "./dom.js";
+import { pinsButton } from "./pins.js";
 
 const SEND = "M4 12 20 4l-4.5 16-4-6.5zm7.5 1.5L20 4";
 
 /** A section to be put into a shadow root. Slots `head-start` and `head-end` are for what the page has in the head. */
 export function conversationFrame({ language, say }) {
   const attributes = { class: "chat-room", lang: language, "aria-labelledby": "room-title", hidden: true };
-  return make("section", attributes, strip(say), head(), logFrame(say), composer(say));
+  return make("section", attributes, strip(say), head(say), logFrame(say), composer(say));
 }
 
 function strip(say) {
@@ -20,11 +21,11 @@ function strip(say) {
   );
 }
 
-function head() {
+function head(say) {
   const title = make("div", { id: "room-title", role: "heading", "aria-level": "2", dir: "auto" });
   const heading = make("div", { class: "room-heading" }, title, make("p", { id: "room-members" }));
   const slot = (name) => make("slot", { name });
-  return make("header", { class: "room-head", part: "head" }, slot("head-start"), heading, slot("head-end"));
+  return make("header", { class: "room-head", part: "head" }, slot("head-start"), heading, pinsButton(say), slot("head-end"));
 }
 
 function logFrame(say) {
@@ -44,6 +45,7 @@ function composer(say) {
     "form",
     { class: "composer", id: "composer", part: "composer" },
     make("p", { class: "composer-state", id: "composer-state", role: "status", hidden: true }),
+    make("ul", { class: "commands", id: "commands", "aria-label": say("commands"), hidden: true }),
     make("p", { class: "answering", id: "answering", role: "status", hidden: true }),
     make("label", { class: "visually-hidden", for: "composer-input", id: "composer-label" }),
     make("textarea", { id: "composer-input", rows: "1", dir: "auto", enterkeyhint: "send", ...describedBy }),

@@ -11,6 +11,7 @@ export class JoinedRoom {
   memberCount = 0;
   unread = 0;
   typing = new Map(); // id → {user, timer} of others who are typing
+  written = null; // the last command that was carried out
   refusal = ""; // why it cannot be entered
   role = null; // my own, in it
   mutedUntilMs = 0; // until when I only read
@@ -19,6 +20,7 @@ export class JoinedRoom {
   slowModeS = 0;
   locked = false;
   closed = false;
+  kind = "";
   title = "";
   topic = "";
   #configuration;
@@ -80,7 +82,7 @@ export class JoinedRoom {
   /** Joined, or joined again: who left meanwhile is unknown, so the people start with myself. */
   entered(joined) {
     const { me } = this.#configuration;
-    Object.assign(this, { joined: true, memberCount: joined.memberCount });
+    Object.assign(this, { joined: true, memberCount: joined.memberCount, kind: joined.kind ?? "public" });
     this.updateMe(joined);
     this.update(joined);
     this.people = new Map([[me.id, me]]);

@@ -10,12 +10,15 @@ import { blockAction } from "./blocks.js";
 import { deletionAction } from "./deletions.js";
 import { make } from "./dom.js";
 import { editAction } from "./edits.js";
+import { pinAction } from "./pins.js";
 import { reactAction } from "./reactions.js";
 import { unreadAction } from "./reading.js";
 import { replyAction } from "./replies.js";
 import { reportAction } from "./reports.js";
 
-const ACTIONS = [replyAction, reactAction, editAction, deletionAction, reportAction, blockAction, unreadAction];
+const ACTIONS = [
+  replyAction, reactAction, editAction, pinAction, deletionAction, reportAction, blockAction, unreadAction,
+];
 
 export class MessageActions {
   #say;

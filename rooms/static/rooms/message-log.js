@@ -9,6 +9,7 @@ import { concerns } from "./mention-text.js";
 import { messageNodes } from "./message-text.js";
 import { reactionNodes, withReaction } from "./reactions.js";
 import { excerptOf, quoteNodes, quoteOf } from "./replies.js";
+import { isSystem, renamedIn, systemText } from "./system-messages.js";
 import { isSameDay } from "./times.js";
 
 export const HISTORY_PAGE = 50;
@@ -65,6 +66,7 @@ export class MessageLog {
       this.#nameMentioned(this.#bySeq.get(seq), message);
       return false;
     }
+    if (isSystem(message)) return this.#addSystem(message);
     if (user.id === this.#configuration.me.id && this.#unsent.has(clientId)) {
       this.acknowledge(clientId, message);
       return false;
@@ -79,11 +81,21 @@ export class MessageLog {
     return true;
   }
 
+  #addSystem(message) {
+    const at = new Date(message.timestamp);
+    const entry = { element: this.#notice(systemText(message, this.#configuration), at), at, system: message };
+    Object.assign(entry, { order: message.seq, seq: message.seq, messageId: message.messageId });
+    this.#bySeq.set(message.seq, entry);
+    this.#insert(entry);
+    return true;
+  }
+
   /** Shows my own message before the server has it. */
-  addUnsent({ clientId, content, answered, onRetry, onEdit, onDiscard }) {
+  addUnsent({ clientId, content, kind, answered, onRetry, onEdit, onDiscard }) {
     const entry = this.#message({ user: this.#configuration.me, content, at: new Date() });
     const replyTo = answered ? quoteOf(answered) : undefined;
-    Object.assign(entry, { order: Infinity, clientId, content, replyTo });
+    Object.assign(entry, { order: Infinity, clientId, content, kind, replyTo });
+    this.#paintAction(entry, { kind, user: this.#configuration.me });
     entry.element.querySelector(".content").before(...quoteNodes(entry, this.#configuration));
     const retry = this.#button("retry", "tryAgain", () => (this.#wait(entry), onRetry()));
     const edit = this.#button("edit", "edit", () => (this.#remove(entry), onEdit()));
@@ -107,8 +119,8 @@ export class MessageLog {
     this.#configuration.times.paint(entry.element.querySelector("time"), entry.at);
     entry.element.classList.remove("unsent", "failed");
     entry.element.querySelector(".delivery").remove();
-    const { content, replyTo } = entry;
-    this.#offerActions(entry, { replyTo, ...ack, user: this.#configuration.me, content });
+    const { content, kind, replyTo } = entry;
+    this.#offerActions(entry, { replyTo, kind, ...ack, user: this.#configuration.me, content });
     this.#nameMentioned(entry, ack);
     this.#bySeq.set(seq, entry);
     this.#insert(entry);
@@ -121,6 +133,20 @@ export class MessageLog {
     this.#paintContent(entry);
   }
 
+  /** Removes my message that was not sent. */
+  discard(clientId) {
+    const entry = this.#unsent.get(clientId);
+    if (entry) this.#remove(entry);
+  }
+
+  /** Shows what a command has answered, which nobody else sees. */
+  addAnswer(text) {
+    const at = new Date();
+    const element = this.#notice(text, at);
+    element.classList.add("answer");
+    this.#insert({ order: this.#newestSeq() + 0.5, element, at });
+  }
+
   /** The server has refused my message: shows why, and offers to retry. */
   fail(clientId, reason) {
     const entry = this.#unsent.get(clientId);
@@ -131,16 +157,14 @@ export class MessageLog {
   addNotice(text, user, at) {
     const last = this.#entries.at(-1);
     if (last?.noticeOf === user.id) this.#remove(last);
-    const said = make("span", { class: "notice-text", dir: "auto" }, text);
-    const element = make("li", { class: "notice" }, said, " ", this.#time(at));
-    this.#insert({ order: this.#newestSeq() + 0.5, element, at, noticeOf: user.id });
+    this.#insert({ order: this.#newestSeq() + 0.5, element: this.#notice(text, at), at, noticeOf: user.id });
   }
 
   /** Shows a message as it is now; nothing when it is not on the page. */
   edit(message) {
     const entry = this.#entries.find((candidate) => candidate.messageId === message.messageId);
     if (!entry) return;
-    const gone = { reactions: [], mentions: undefined, mentionsRoom: undefined };
+    const gone = { reactions: [], mentions: undefined, mentionsRoom: undefined, pinnedAt: undefined };
     Object.assign(entry.message, gone, message); // the one that its actions have
     this.#paintContent(entry);
     this.#requote([message.messageId], { excerpt: excerptOf(message.content) });
@@ -166,9 +190,15 @@ export class MessageLog {
     for (const entry of this.#entries.filter(({ authorId }) => authorId === user.id)) {
       entry.authorId = shown.id;
       entry.element.querySelector(".author").textContent = username;
+      const actor = entry.element.querySelector(".actor bdi");
+      if (actor) actor.textContent = username;
       paintAvatar(entry.element.querySelector(".avatar"), { ...shown, username });
     }
     this.#renameInReactions(user.id, shown);
+    for (const entry of this.#entries.filter(({ system }) => system)) {
+      entry.system = renamedIn(entry.system, user.id, shown);
+      entry.element.querySelector(".notice-text").textContent = systemText(entry.system, this.#configuration);
+    }
   }
 
   #renameInReactions(id, shown) {
@@ -259,13 +289,23 @@ export class MessageLog {
   }
 
   #paintContent({ element, message }) {
-    const { editedAt } = message;
+    const { editedAt, pinnedAt } = message;
     element.querySelector(".quote")?.remove();
     element.querySelector(".content").before(...quoteNodes(message, this.#configuration));
-    const edited = editedAt ? [make("span", { class: "edited" }, ` ${this.#say("edited")}`)] : [];
-    element.querySelector(".content").replaceChildren(textOf(message, this.#configuration.me), ...edited);
+    const marks = [editedAt && "edited", pinnedAt && "pinned"].filter(Boolean);
+    const notes = marks.map((key) => make("span", { class: key }, ` ${this.#say(key)}`));
+    element.querySelector(".content").replaceChildren(textOf(message, this.#configuration.me), ...notes);
     element.classList.toggle("concerning", concerns(message, this.#configuration.me));
+    this.#paintAction({ element }, message);
     this.#paintReactions({ element, message });
+  }
+
+  /** What somebody does begins with their name. */
+  #paintAction({ element }, { kind, user }) {
+    if (kind !== "action") return;
+    element.classList.add("action");
+    const actor = make("span", { class: "actor" }, make("bdi", {}, this.#configuration.sayName(user)), " ");
+    element.querySelector(".content").prepend(actor);
   }
 
   #paintReactions({ element, message }) {
@@ -311,6 +351,10 @@ export class MessageLog {
     );
     const element = make("li", { class: user.id === me.id ? "message own" : "message" }, avatar, said);
     return { element, at, authorId: user.id };
+  }
+
+  #notice(text, at) {
+    return make("li", { class: "notice" }, make("span", { class: "notice-text", dir: "auto" }, text), " ", this.#time(at));
   }
 
   #button(name, key, onClick) {

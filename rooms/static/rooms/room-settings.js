@@ -61,7 +61,7 @@ function slowModes(current, { language, say }) {
 }
 
 /** In the largest unit that leaves no rest. */
-function sayDuration(seconds, language) {
+export function sayDuration(seconds, language) {
   const units = [["hour", HOUR], ["minute", MINUTE], ["second", 1]];
   const [unit, length] = units.find(([, length]) => seconds % length === 0);
   return new Intl.NumberFormat(language, { style: "unit", unit, unitDisplay: "long" }).format(seconds / length);

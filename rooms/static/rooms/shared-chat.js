@@ -14,6 +14,8 @@ import { JoinedRoom } from "./joined-room.js";
 import { MessageActions } from "./message-actions.js";
 import { HISTORY_PAGE } from "./message-log.js";
 import { Reading } from "./reading.js";
+import { sayResult, shownAs } from "./slash-commands.js";
+import { isSystem } from "./system-messages.js";
 import { Typing } from "./typing.js";
 
 // Not of this module alone, which a page may load under two addresses: with and without the hash of its content.
@@ -96,17 +98,41 @@ export class SharedChat extends EventTarget {
     const send = () =>
       this.client.send("chat-message", { roomId: room.name, content, clientId, ...reply }).then(
         (ack) => {
+          if (ack.seq === undefined) return this.#carriedOut(room, log, clientId, content);
           log.acknowledge(clientId, ack);
           this.#changed(room, () => room.posted());
         },
         (error) => {
+          if (error.code === "unknown-command") return this.#unknown(room, view, { log, clientId, content, error });
           log.fail(clientId, this.#configuration.sayError(error));
           this.#changed(room, () => room.refused(error));
         },
       );
     const onEdit = () => view.takeBack(room, content);
-    log.addUnsent({ clientId, content, answered, onRetry: send, onEdit, onDiscard: () => view.paint(room) });
+    const shown = shownAs(content, this.#configuration);
+    log.addUnsent({ clientId, ...shown, answered, onRetry: send, onEdit, onDiscard: () => view.paint(room) });
     send();
+  }
+
+  /** The text was a command: it is no message, and what it answers follows. */
+  #carriedOut(room, log, clientId, content) {
+    log.discard(clientId);
+    room.written = content;
+    this.paint(room);
+  }
+
+  /** The text goes back to the composer. */
+  #unknown(room, view, { log, clientId, content, error }) {
+    log.discard(clientId);
+    log.addAnswer(this.#configuration.sayError(error));
+    view.added(room, { isMessage: false });
+    view.takeBack(room, content);
+  }
+
+  #answered(room, frame) {
+    const text = sayResult(frame, room.written, this.#configuration);
+    for (const log of room.logs.values()) log.addAnswer(text);
+    this.#added(room, { isMessage: false });
   }
 
   /** Adds the page before the log's oldest message, or the newest one to an empty log; false when it did not come. */
@@ -173,6 +199,7 @@ export class SharedChat extends EventTarget {
     });
     on("room-added", (room, { room: { role = null } }) => this.#changed(room, () => (room.role = role)));
     on("room-removed", (room) => this.#changed(room, () => (room.role = null)));
+    on("command-result", (room, frame) => this.#answered(room, frame));
     on("typing", (room, frame) => this.typing.show(room, frame));
     on("room-updated", (room, frame) => this.#changed(room, () => room.update(frame.room)));
     on("room-joined", (room, frame) => this.#changed(room, () => room.entered(frame)));
@@ -196,11 +223,17 @@ export class SharedChat extends EventTarget {
   }
 
   #received(room, message) {
+    if (!isSystem(message)) this.#heard(room, message);
+    const isMessage = !isSystem(message);
+    for (const [view, log] of room.logs) if (log.add(message)) view.added(room, { isMessage });
+  }
+
+  /** Somebody has written this. */
+  #heard(room, message) {
     // The author of a missed one may have left since.
     if (!message.missed) room.people.set(message.user.id, message.user);
     if (message.user.id === this.#configuration.me.id) room.role ??= "member"; // whoever writes is one
     this.typing.end(room, message.user.id);
-    for (const [view, log] of room.logs) if (log.add(message)) view.added(room, { isMessage: true });
   }
 
   /** Somebody has another name, or none any more: the same in every room. */

@@ -6,9 +6,11 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
+from rooms.callers import CODE
 from rooms.live import roster
 from rooms.models import Membership, Room
 from rooms.services.changes import delete_message, edit_message
+from rooms.services.room_settings import change_room
 from tests.support.api import post, refused
 from tests.support.factories import make_message, make_user
 
@@ -34,12 +36,16 @@ def test_unread_messages_are_counted_and_read(api: Client, alice: User, bob: Use
     make_message(room, alice)
     for message in theirs[:2]:
         edit_message(message_id=message.pk, content="changed")
+    for emoji in ("👍", "🎉", "😂", "❤️", "👀"):
+        path = f"/api/rooms/lobby/messages/{theirs[0].pk}/reactions"
+        assert post(api, path, {"emoji": emoji}).status_code == 200
+    change_room(actor=CODE, room_id=room.pk, topic="news")
     delete_message(message_id=theirs[2].pk)
-    assert unread(api) == {"roomId": "lobby", "unread": 2, "mentions": 0, "readSeq": 0, "version": 0, "headSeq": 7}
+    assert unread(api) == {"roomId": "lobby", "unread": 2, "mentions": 0, "readSeq": 0, "version": 0, "headSeq": 13}
     assert post(api, "/api/rooms/lobby/read", {"seq": 1}).json() == {"roomId": "lobby", "seq": 1, "version": 0}
     assert unread(api)["unread"] == 1
     assert post(api, "/api/rooms/lobby/unread", {"seq": 0}).json() == {"roomId": "lobby", "seq": 0, "version": 1}
-    assert post(api, "/api/rooms/lobby/read", {"seq": 7, "version": 0}).json()["seq"] == 0
+    assert post(api, "/api/rooms/lobby/read", {"seq": 13, "version": 0}).json()["seq"] == 0
     assert unread(api)["unread"] == 2
 
 

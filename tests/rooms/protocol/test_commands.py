@@ -58,6 +58,9 @@ SMALLEST: dict[str, dict[str, Any]] = {
     "react": {"roomId": "r", "messageId": "7", "emoji": "👍", "on": True},
     "get-reactions": {"roomId": "r", "messageId": "7"},
     "get-replies": {"roomId": "r", "messageId": "7"},
+    "get-commands": {"roomId": "r"},
+    "pin-message": {"roomId": "r", "messageId": "7", "on": True},
+    "get-pins": {"roomId": "r"},
     "delete-message": {"roomId": "r", "messageId": "1"},
     "delete-messages": {"roomId": "r"},
 }

@@ -25,6 +25,7 @@ from rooms.protocol.frames.members import Member, Members, RoomAdded, RoomOpened
 from rooms.protocol.frames.mentions import MentionNotice, Missed, MissedMessage
 from rooms.protocol.frames.moderation import MemberUpdated, RoomUpdated
 from rooms.protocol.frames.people import UserUpdated
+from rooms.protocol.frames.pins import Pins
 from rooms.protocol.frames.posting import ChatMessage, RoomMessage
 from rooms.protocol.frames.presence import OnlineUser, OnlineUsers, RoomMembers, UserJoined, UserLeft
 from rooms.protocol.frames.reactions import Reacted, ReactionKind, ReactionOf, Reactions
@@ -43,6 +44,7 @@ from rooms.protocol.frames.session import (
     SignedInUser,
     Welcome,
 )
+from rooms.protocol.frames.slash_commands import CommandInfo, CommandResult, Commands
 from rooms.protocol.frames.threads import Replies
 from rooms.protocol.frames.typing import Typing
 
@@ -205,6 +207,18 @@ GOLDEN: list[tuple[Frame, str]] = [
     (
         Replies(room_id="r", message_id="9", messages=[ChatMessage(**HELLO)]),
         f'{{"type":"replies","roomId":"r","messageId":"9","messages":[{HELLO_CHAT}]}}',
+    ),
+    (
+        CommandResult(room_id="r", command="topic", text="Changed."),
+        '{"type":"command-result","roomId":"r","command":"topic","text":"Changed."}',
+    ),
+    (
+        Commands(room_id="r", commands=[CommandInfo("me", "acts", "what I do")]),
+        '{"type":"commands","roomId":"r","commands":[{"name":"me","help":"acts","usage":"what I do"}]}',
+    ),
+    (
+        Pins(room_id="r", messages=[ChatMessage(**HELLO)]),
+        f'{{"type":"pins","roomId":"r","messages":[{HELLO_CHAT}]}}',
     ),
     (RoomLeft(room_id="r"), '{"type":"room-left","roomId":"r"}'),
     (

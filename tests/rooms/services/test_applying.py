@@ -10,7 +10,7 @@ from rooms.callers import Actor
 from rooms.live import topics
 from rooms.live.events import Event
 from rooms.models import Message
-from rooms.services import changes, deletions, reactions
+from rooms.services import changes, deletions, pins, reactions, room_settings
 from rooms.services.history import snapshot
 from rooms.services.posting import post_messages
 from tests.support.rooms import Run, World, frames
@@ -59,7 +59,7 @@ class Page:
         if "messageIds" in frame:
             return list(frame["messageIds"])
         theirs = [one for one in self.shown.values() if one["user"] == frame["user"]]
-        return [one["messageId"] for one in theirs if one["seq"] < frame["changedSeq"]]
+        return [one["messageId"] for one in theirs if one["seq"] < frame["changedSeq"] and "kind" not in one]
 
     def _remove(self, ids: list[str]) -> None:
         for message_id in ids:
@@ -102,9 +102,11 @@ def _plain(message: Frame) -> Frame:
 
 def act(dice: random.Random, world: World) -> None:
     """One thing that somebody does in the lobby."""
-    rows = list(Message.objects.filter(room=world.room, deleted_at=None).order_by("seq").values_list("pk", flat=True))
+    written = Message.objects.filter(room=world.room, deleted_at=None).exclude(kind=Message.Kind.SYSTEM)
+    rows = list(written.order_by("seq").values_list("pk", flat=True))
     user = dice.choice([world.alice, world.bob])
     actor = Actor(user.pk, ("user",), "socket", user.username)
+    moderator = Actor(user.pk, ("user", "moderator"), "socket", user.username)
     target = dice.choice(rows) if rows else None
 
     def post(reply_to: int | None = None) -> None:
@@ -116,11 +118,18 @@ def act(dice: random.Random, world: World) -> None:
         fields = {"name": "lobby", "message_id": str(target), "emoji": dice.choice(EMOJIS)}
         reactions.react(actor=actor, on=dice.random() < 0.6, **fields)
 
-    choices: dict[Callable[[], object], int] = {post: 4}
+    def pin() -> None:
+        pins.pin_message(actor=moderator, name="lobby", message_id=str(target), on=dice.random() < 0.6)
+
+    def update() -> None:
+        room_settings.change_room(actor=actor, room_id=world.room.pk, topic=f"topic {dice.random()}")
+
+    choices: dict[Callable[[], object], int] = {post: 4, update: 1}
     if target is not None:
         choices |= {
             lambda: post(target): 5,
             react: 6,
+            pin: 3,
             lambda: changes.edit_message(message_id=target, content=f"edit {dice.random()} {dice.choice(NAMES)}"): 3,
             lambda: changes.delete_message(message_id=target): 1,
             lambda: deletions.erase_list(actor=actor, room_id=world.room.pk, ids=dice.choices(rows, k=2)): 1,

@@ -211,12 +211,12 @@ def test_a_closed_room_can_be_read_and_opened_again(run: Run, world: World) -> N
     assert run(Room.objects.get, pk=world.room.pk).closed_at == closed_at, "closed once"
     room = run(enter_room, user_id=world.alice.pk, name="lobby")
     assert room.closed
-    assert len(msgspec.json.decode(run(snapshot, room=room).history.payload)["messages"]) == 1
+    assert len(msgspec.json.decode(run(snapshot, room=room).history.payload)["messages"]) == 2, "and that it was closed"
     [refused] = run(post_messages, [world.new()])
     assert isinstance(refused, Closed)
     run(set_closed, room_id=world.room.pk, on=False)
     [answer] = run(post_messages, [world.new()])
-    assert answer.seq == 2
+    assert answer.seq == 4
 
 
 # --- Asked about ------------------------------------------------------------------------------------------------------

@@ -63,6 +63,10 @@ READS: dict[str, list[Callable[[], object]]] = {
         lambda: storage.replies(root_id=1, limit=50),
         lambda: storage.replies(root_id=1, limit=50, after=1, before=10, above=5),
     ],
+    "pins": [
+        lambda: storage.pins(room_id=1, limit=50),
+        lambda: storage.pins(room_id=1, limit=50, before=10, above=5),
+    ],
     "marked_rooms": [lambda: storage.marked_rooms([(1, 1), (2, 2)], members=100)],
     "unread_rooms": [lambda: storage.unread_rooms(user_id=1)],
     "sign_in_state": [lambda: storage.sign_in_state(user_id=1)],
@@ -94,6 +98,12 @@ def test_a_page_passes_no_deleted_messages(run: Run, world: World) -> None:
     for read in READS["page"]:
         [plan] = run(explained, read)
         assert [step for step in plan if "one_message_per_room_and_seq" in step], "which is of those not deleted"
+
+
+def test_pins_are_read_without_the_messages_between_them(run: Run, world: World) -> None:
+    for read in READS["pins"]:
+        [plan] = run(explained, read)
+        assert [step for step in plan if "pins" in step], "the index of pinned messages alone"
 
 
 def test_looking_up_new_messages_uses_indexes(run: Run, world: World) -> None:
