@@ -18,20 +18,29 @@ from rooms.admin.list_filters import IsSetFilter
 from rooms.admin.mentions import MentionsInline
 from rooms.admin.pins import pin, unpin
 from rooms.admin.visibility import visible
+from rooms.conf import conf
+from rooms.errors import ChatError
 from rooms.models import Message
 from rooms.services.deletions import erase
+from rooms.services.search import search_everywhere
 
+FOUND_MESSAGES = 1_000  # of a search
 LISTED_MESSAGES = 20_000  # the newest of all, or of one room: what is counted, paged through, filtered and searched
 ROOM_PARAMETER = "room__id__exact"
 
 
 class NewestMessages(ChangeList):
-    """Reads no further back than LISTED_MESSAGES, whatever the filters: a scan of a large table takes seconds."""
+    """Reads no further back than LISTED_MESSAGES, whatever the filters: a scan of a large table takes seconds. What the
+    search's index has found may be older.
+    """
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Message]:
         rows, order = Message.objects.all(), "pk"
         if room_id := _room_id(request):
             rows, order = rows.filter(room=room_id), "changed_seq"
+        if self.query and conf.CHAT_SEARCH_SHARE:
+            self.root_queryset = visible(request, rows)
+            return super().get_queryset(request, exclude_parameters)
         older = rows.order_by(f"-{order}").values_list(order, flat=True)[LISTED_MESSAGES:][:1]
         if edge := older.first():
             rows = rows.filter(**{f"{order}__gt": edge})
@@ -46,12 +55,13 @@ class MessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic w
     list_display = ("place", "author", "excerpt", "created_at", "deleted_at")
     list_filter = (("deleted_at", IsSetFilter), ("pinned_at", IsSetFilter), "kind")
     list_select_related = ("room", "author")
-    search_fields = ("content", "room__name", f"author__{get_user_model().USERNAME_FIELD}")
+    search_fields = ("content", "room__name", f"author__{get_user_model().USERNAME_FIELD}")  # without an index
     search_help_text = format_lazy(
         gettext_lazy(
-            "Searches content, room and author of the newest {count} messages. "
-            "To go further back in one room, open its messages from the list of rooms."
+            "Words, “a phrase”, from:name, in:room, has:link, before:2026-01-31: the newest {found} of all messages. "
+            "Without them the list has the newest {count}, or those of one room from the list of rooms."
         ),
+        found=FOUND_MESSAGES,
         count=LISTED_MESSAGES,
     )
     inlines = (VersionsInline, MentionsInline)
@@ -65,6 +75,25 @@ class MessageAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic w
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return NewestMessages
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Message], search_term: str
+    ) -> tuple[QuerySet[Message], bool]:
+        """By the index of the chat's search; where that is off, among what is listed."""
+        if not search_term or not conf.CHAT_SEARCH_SHARE:
+            return super().get_search_results(request, queryset, search_term)
+        room_id = _room_id(request)
+        try:
+            found = search_everywhere(
+                query=search_term,
+                rooms=[room_id] if room_id else None,
+                private=callers.sees_private(request.user),
+                limit=FOUND_MESSAGES,
+            )
+        except ChatError as error:
+            self.message_user(request, str(error), messages.WARNING)
+            return queryset.none(), False
+        return queryset.filter(pk__in=found), False
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """By the index that bounds the list: within a room that is the one of its changes."""

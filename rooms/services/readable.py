@@ -5,7 +5,30 @@ from typing import Any
 
 from rooms import access, storage
 from rooms.errors import Banned, Forbidden, NoSuchRoom
+from rooms.models import Room
 from rooms.storage import StoredMessage
+
+
+class Everything:
+    """What staff read who may see private rooms."""
+
+    def __contains__(self, message: object) -> bool:
+        return True
+
+
+class Public:
+    """What other staff read."""
+
+    def __init__(self) -> None:
+        self._are_public: dict[int, bool] = {}
+
+    def __contains__(self, message: object) -> bool:
+        if not isinstance(message, StoredMessage):
+            return False
+        key = message.room_id
+        if key not in self._are_public:
+            self._are_public[key] = Room.objects.filter(pk=key, kind=Room.Kind.PUBLIC).exists()
+        return self._are_public[key]
 
 
 class Readable:
@@ -22,7 +45,9 @@ class Readable:
                 self._edges[room_id] = None
         return self._edges[room_id]
 
-    def __contains__(self, message: StoredMessage) -> bool:
+    def __contains__(self, message: object) -> bool:
+        if not isinstance(message, StoredMessage):
+            return False
         above = self.above(message.room_id)
         return above is not None and message.seq > above
 

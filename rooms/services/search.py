@@ -5,7 +5,7 @@ is read from the messages themselves and compared again: nothing is shown that w
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from rooms.protocol.frames.search import Part, SearchResult
 from rooms.searches import Search
 from rooms.services import messages
 from rooms.services.changes import message_frame
-from rooms.services.readable import Readable
+from rooms.services.readable import Everything, Public, Readable
 from rooms.storage import BulkDeleted, StoredMessage, search
 from rooms.storage.search import LINK, Indexed
 
@@ -73,6 +73,23 @@ def search_messages(
     return Page(results, str(shown[-1].message.id) if len(found) > len(shown) else None)
 
 
+def search_everywhere(*, query: str, rooms: list[int] | None, private: bool, limit: int) -> list[int]:
+    """For staff: the ids of the newest messages that match, of these rooms or of all; without `private` of public ones.
+
+    Raises BadFrame, Unavailable for one that takes too long.
+    """
+    wanted = searches.parse(query)
+    author_id = people.find(wanted.author) if wanted.author is not None else None
+    if wanted.room is not None:
+        named = Room.objects.filter(name=wanted.room)
+        rooms = list((named if rooms is None else named.filter(pk__in=rooms)).values_list("pk", flat=True))
+    if rooms == [] or (wanted.author is not None and author_id is None):
+        return []
+    with search.searching():
+        hits = _hits(wanted, rooms, Everything() if private else Public(), author_id, LAST_ID)
+        return [hit.message.id for hit in islice(hits, limit)]
+
+
 def _edge(before: str | None) -> int:
     key = LAST_ID if before is None else messages.key(before)
     if key is None:
@@ -88,7 +105,9 @@ def _rooms(user_id: Any, name: str | None) -> list[int]:
     return list(mine.values_list("room_id", flat=True))
 
 
-def _hits(wanted: Search, rooms: list[int], readable: Readable, author_id: Any, before: int) -> Iterator[Hit]:
+def _hits(
+    wanted: Search, rooms: list[int] | None, readable: Container[StoredMessage], author_id: Any, before: int
+) -> Iterator[Hit]:
     keys, end = _keys(wanted, author_id), time.monotonic() + search.TIMEOUT_S
     above = search.first_id_since(wanted.since) - SLACK if wanted.since else 0
     edge = min(before, search.first_id_since(wanted.until) + SLACK) if wanted.until else before

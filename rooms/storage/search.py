@@ -114,12 +114,13 @@ def _bounded_postgres() -> Iterator[None]:
         yield
 
 
-def found(keys: Collection[str], rooms: Collection[int], *, before: int, above: int, limit: int) -> list[int]:
-    """The newest messages of these rooms that have all these keys, between two ids, newest first."""
+def found(keys: Collection[str], rooms: Collection[int] | None, *, before: int, above: int, limit: int) -> list[int]:
+    """The newest messages of these rooms, or of all, that have all these keys, between two ids, newest first."""
     groups = [[key] for key in keys]
     if connection.vendor == "sqlite":
-        return _found_by_sqlite([*groups, list(map(key_of_room, rooms))], before, above, limit)
-    return _found_by_postgres(groups, sorted(rooms), before, above, limit)
+        places = [list(map(key_of_room, rooms))] if rooms is not None else []
+        return _found_by_sqlite([*groups, *places], before, above, limit)
+    return _found_by_postgres(groups, sorted(rooms) if rooms is not None else None, before, above, limit)
 
 
 def _found_by_sqlite(query: Query, before: int, above: int, limit: int) -> list[int]:
@@ -130,7 +131,7 @@ def _found_by_sqlite(query: Query, before: int, above: int, limit: int) -> list[
     )
 
 
-def _found_by_postgres(query: Query, rooms: list[int], before: int, above: int, limit: int) -> list[int]:
+def _found_by_postgres(query: Query, rooms: list[int] | None, before: int, above: int, limit: int) -> list[int]:
     """GIN answers in no order, so of a common word it would give all messages to be sorted.
 
     Each message has the key of its range of ids. The newest ranges are asked first, and fill the page of a common word;
@@ -138,11 +139,15 @@ def _found_by_postgres(query: Query, rooms: list[int], before: int, above: int, 
     """
     newest = min(before, _last_id() + 1)
     recent = [*query, [_range(newest), _range(max(newest - RANGE, 0))]]
-    if len(rooms) > ROOMS_AT_ONCE:
+    if rooms is None or len(rooms) > ROOMS_AT_ONCE:
         found = _matching(recent, newest, above, limit, rooms)
     else:
         found = _in_rooms(recent, rooms, newest, above, limit)
-    return found if len(found) == limit else _in_rooms(query, rooms, newest, above, limit)
+    if len(found) == limit:
+        return found
+    return (
+        _in_rooms(query, rooms, newest, above, limit) if rooms is not None else _matching(query, newest, above, limit)
+    )
 
 
 def _in_rooms(query: Query, rooms: list[int], before: int, above: int, limit: int) -> list[int]:

@@ -1,5 +1,6 @@
 """Messages in the admin: found among the newest, deleted by the service, never changed and never removed as rows."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,8 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 from django.utils import timezone
 
-from rooms.models import Message
+from rooms.models import Message, Room
+from rooms.services.search import index_room
 from tests.support.factories import make_message, make_room, make_user
 
 pytestmark = pytest.mark.django_db
@@ -17,6 +19,55 @@ Staff = Callable[..., Client]
 Act = Callable[..., str]
 
 
+@pytest.fixture
+def _without_an_index(settings: Any) -> None:
+    settings.CHAT_SEARCH_SHARE = 0
+
+
+def index_all() -> None:
+    for room in Room.objects.all():
+        while index_room(room_id=room.pk):
+            pass
+
+
+@pytest.mark.parametrize(
+    "query", ["tomatoes", "in:garden", "from:alice", '"tomatoes are"', "ripe from:alice in:garden"]
+)
+def test_messages_are_found_by_the_index_however_old_they_are(
+    moderator: Client, query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rooms.admin.messages.LISTED_MESSAGES", 1)
+    make_message(make_room("garden"), make_user("alice"), "tomatoes are ripe")
+    make_message(make_room("kitchen"), make_user("bob"), "soup is ready")
+    index_all()
+    page = moderator.get(MESSAGES, {"q": query}).content.decode()
+    assert "tomatoes are ripe" in page
+    assert "soup is ready" not in page
+
+
+def test_a_search_in_one_rooms_list_stays_in_it(moderator: Client) -> None:
+    garden, author = make_room("garden"), make_user()
+    make_message(garden, author, "about green tea")
+    make_message(make_room("kitchen"), author, "about black tea")
+    index_all()
+    for query in ({"q": "tea"}, {"q": "tea in:garden"}):
+        page = moderator.get(MESSAGES, query | {"room__id__exact": garden.pk}).content.decode()
+        assert "green tea" in page
+        assert "black tea" not in page
+    page = moderator.get(MESSAGES, {"q": "tea in:kitchen", "room__id__exact": garden.pk}).content.decode()
+    assert "0 messages" in page
+
+
+@pytest.mark.parametrize(("query", "says"), [("from:", "from"), ("before:yesterday", "before"), ("x" * 300, "200")])
+def test_a_search_that_cannot_be_says_why(moderator: Client, query: str, says: str) -> None:
+    make_message(make_room(), make_user(), "about tea")
+    page = moderator.get(MESSAGES, {"q": query}).content.decode()
+    assert "about tea" not in page
+    [warning] = re.findall(r'<li class="warning">(.*?)</li>', page)
+    assert says in warning
+
+
+@pytest.mark.usefixtures("_without_an_index")
 @pytest.mark.parametrize("query", ["tomatoes", "garden", "alice"])
 def test_messages_are_found_by_content_room_and_author(moderator: Client, query: str) -> None:
     make_message(make_room("garden"), make_user("alice"), "tomatoes are ripe")
@@ -32,7 +83,7 @@ def _three_listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("rooms.admin.messages.LISTED_MESSAGES", 3)
 
 
-@pytest.mark.usefixtures("_three_listed")
+@pytest.mark.usefixtures("_three_listed", "_without_an_index")
 def test_the_list_and_its_search_have_the_newest_messages_only(moderator: Client) -> None:
     room, author = make_room(), make_user()
     for number in range(1, 6):
@@ -44,7 +95,7 @@ def test_the_list_and_its_search_have_the_newest_messages_only(moderator: Client
         assert "tea 2" not in page
 
 
-@pytest.mark.usefixtures("_three_listed")
+@pytest.mark.usefixtures("_three_listed", "_without_an_index")
 def test_one_rooms_messages_are_found_however_much_was_said_elsewhere(moderator: Client) -> None:
     quiet, busy, author = make_room(), make_room(), make_user()
     for number in range(1, 6):
@@ -57,7 +108,7 @@ def test_one_rooms_messages_are_found_however_much_was_said_elsewhere(moderator:
     assert "tea 2" not in page
 
 
-@pytest.mark.usefixtures("_three_listed")
+@pytest.mark.usefixtures("_three_listed", "_without_an_index")
 @pytest.mark.parametrize("in_one_room", [True, False])
 def test_no_query_of_the_list_reads_further_back(
     moderator: Client, django_assert_max_num_queries: Any, in_one_room: bool
@@ -74,8 +125,8 @@ def test_no_query_of_the_list_reads_further_back(
     assert all(edge in sql or "LIMIT 1 OFFSET 3" in sql for sql in read)
 
 
-def test_the_list_says_how_far_back_it_searches(moderator: Client) -> None:
-    assert "the newest 20000 messages" in moderator.get(MESSAGES).content.decode()
+def test_the_list_says_how_far_back_it_goes(moderator: Client) -> None:
+    assert "the newest 20000, or" in moderator.get(MESSAGES).content.decode()
 
 
 @pytest.mark.parametrize("room_id", ["x", "-1", "9" * 30])

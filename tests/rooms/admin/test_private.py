@@ -8,6 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from rooms.models import Invitation, Membership, Message, Room
+from rooms.services.search import index_room
 from tests.support.factories import make_message, make_room, make_user
 
 pytestmark = pytest.mark.django_db
@@ -34,6 +35,7 @@ def hidden(request: pytest.FixtureRequest, db: None) -> Room:
     )
     Membership.objects.create(room=room, user=make_user("hans"))
     make_message(make_room("garden"), make_user("alice"), "tomatoes are ripe")
+    index_room(room_id=room.pk)
     return room
 
 
@@ -43,7 +45,7 @@ def paths(room: Room) -> list[str]:
     lists = [
         ROOMS, f"{ROOMS}?q=cellar", f"{ROOMS}?kind__exact={room.kind}", f"{ROOMS}?_facets=True",
         f"{ROOMS}?id__exact={room.pk}", MEMBERSHIPS, f"{MEMBERSHIPS}?q=cellar", f"{MEMBERSHIPS}?role__exact=member",
-        MESSAGES, f"{MESSAGES}?q=mat", f"{MESSAGES}?q=cellar", f"{MESSAGES}?room__id__exact={room.pk}",
+        MESSAGES, f"{MESSAGES}?q=mat", f"{MESSAGES}?q=in%3Acellar", f"{MESSAGES}?room__id__exact={room.pk}",
         "/admin/autocomplete/?app_label=chat_rooms&model_name=membership&field_name=room&term=cellar",
         f"{MEMBERSHIPS}add/", "/admin/", INVITATIONS,
     ]  # fmt: skip
