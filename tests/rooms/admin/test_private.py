@@ -40,7 +40,7 @@ def hidden(request: pytest.FixtureRequest, db: None) -> Room:
 
 
 def paths(room: Room) -> list[str]:
-    membership, message = Membership.objects.get(room=room), Message.objects.get(room=room)
+    membership, message = Membership.objects.get(room=room), Message.objects.get(room=room, kind="chat-message")
     one = [f"{ROOMS}{room.pk}", f"{MEMBERSHIPS}{membership.pk}", f"{MESSAGES}{message.pk}"]
     lists = [
         ROOMS, f"{ROOMS}?q=cellar", f"{ROOMS}?kind__exact={room.kind}", f"{ROOMS}?_facets=True",
@@ -95,9 +95,9 @@ def test_nobody_is_made_a_member_of_a_room_that_one_may_not_see(staff: Staff, hi
 def test_no_action_reaches_what_one_may_not_see(staff: Staff, act: Act, hidden: Room, sees_private: bool) -> None:
     client = staff(*EVERYTHING, *(["see_private"] if sees_private else []))
     act(client, ROOMS, "close", hidden)
-    act(client, MESSAGES, "delete", Message.objects.get(room=hidden))
+    act(client, MESSAGES, "delete", Message.objects.get(room=hidden, kind="chat-message"))
     act(client, MEMBERSHIPS, "delete_selected", Membership.objects.get(room=hidden), post="yes")
     hidden.refresh_from_db()
-    message = Message.objects.get(room=hidden)
+    message = Message.objects.get(room=hidden, kind="chat-message")
     done = (hidden.closed_at is not None, message.deleted_at is not None, not hidden.memberships.exists())
     assert done == (sees_private, sees_private, sees_private and hidden.kind != Room.Kind.DIRECT)
