@@ -48,7 +48,10 @@ READS: dict[str, list[Callable[[], object]]] = {
     "members_by_id": [lambda: storage.members_by_id([1, 2], [1, 2])],
     "members_by_key": [lambda: storage.members_by_key([1, 2], ["alice", "bob"])],
     "members_of": [lambda: storage.members_of([1], limit=50)],
-    "recipients": [lambda: storage.recipients(message_id=1, user_ids=[1, 2])],
+    "recipients": [
+        lambda: storage.recipients(message_id=1, user_ids=[1, 2]),
+        lambda: storage.recipients(message_id=1, user_ids=None),
+    ],
     "message": [lambda: storage.message(message_id=1)],
     "page": [
         lambda: storage.page(room_id=1, limit=50),
@@ -118,6 +121,12 @@ def test_what_is_read_beside_messages_uses_indexes(run: Run, world: World, read:
     """It is sorted by message: no more rows than the messages have."""
     [plan] = run(explained, lambda: read([1, 2]))
     assert not whole_tables(plan)
+
+
+def test_mentions_are_counted_by_indexes_of_their_own(run: Run, world: World) -> None:
+    [plan] = run(explained, lambda: storage.unread_rooms(user_id=1))
+    for index in ("mentions_of_user", "mentions_of_rooms"):
+        assert [step for step in plan if index in step]
 
 
 def test_what_somebody_has_missed_is_found_by_indexes(run: Run, world: World) -> None:
