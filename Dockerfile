@@ -18,23 +18,26 @@ COPY templates templates
 # These secrets protect nothing: collecting files needs the settings, and they need some.
 RUN DEBUG=0 CHAT_ENV_FILE= SECRET_KEY=only-to-collect-the-static-files-0123456789 JWT_SECRET=only-to-collect-the-static-files-0123456789 \
     .venv/bin/python manage.py collectstatic --noinput --ignore redoc --ignore 'swagger-ui-es-*' --ignore rest_framework --verbosity 0
-# What only building, debugging and other languages need: 60 MB. The sidecar's files are collected by now.
+# What only building, debugging, other languages, maps and drawing letters need: 75 MB. The sidecar's files are collected by now.
 RUN .venv/bin/pip uninstall --quiet --yes pip setuptools watchfiles anyio && \
     find .venv -regex '.*/locale/[a-zA-Z_]+' ! -regex '.*/locale/\(en\|zh_Hans\)' -type d -prune -exec rm -r {} + && \
     find .venv -name '*.po' -delete && find staticfiles -name '*.map*' -delete && \
     find .venv -path '*/emoji/unicode_codes/emoji_*.json' -delete && \
-    rm -r .venv/lib/python*/site-packages/drf_spectacular_sidecar/static .venv/lib/python*/site-packages/rest_framework/static && \
+    cd .venv/lib/python*/site-packages && \
+    rm -r drf_spectacular_sidecar/static rest_framework/static django/contrib/admin/static django/contrib/gis && \
+    rm PIL/_avif* PIL/_imagingft* PIL/_imagingcms* PIL/_imagingmath* PIL/_imagingtk* && \
+    cd pillow.libs && rm libavif* libfreetype* libharfbuzz* liblcms2* libbrotli* libpng16* && cd /srv/chat && \
     .venv/bin/python -m compileall -q accounts chatsite monitoring rooms && \
-    mkdir data
+    mkdir -p data/tmp
 
 FROM python:${PYTHON}-slim-bookworm
 WORKDIR /srv/chat
 COPY --from=build /srv/chat /srv/chat
 COPY --from=build --chown=10001:10001 /srv/chat/data /data
 ENV PATH=/srv/chat/.venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
-    CHAT_ENV_FILE= CHAT_HOST=0.0.0.0 PORT=8000
+    CHAT_ENV_FILE= CHAT_HOST=0.0.0.0 PORT=8000 CHAT_FILES_DIR=/data/files TMPDIR=/data/tmp
 USER 10001:10001
-# For SQLite: DATABASE_URL=sqlite:////data/chat.sqlite3
+# Files of messages, and what is being uploaded. For SQLite: DATABASE_URL=sqlite:////data/chat.sqlite3
 VOLUME /data
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["python", "-c", \

@@ -77,10 +77,16 @@ class HttpProtocol(HttpToolsProtocol):
             self._forget()
             self.awaited = awaited
         if awaited and self.deadline is None and self.timeout_keep_alive_task is None:
-            limit_s = conf.CHAT_HANDSHAKE_S if awaited == HEADERS else conf.CHAT_BODY_S
+            limit_s = conf.CHAT_HANDSHAKE_S if awaited == HEADERS else self._body_s()
             self.deadline = self.loop.call_later(limit_s, self._time_out) if limit_s else None
         if awaited:
             self.waiting.setdefault(self)
+
+    def _body_s(self) -> int:
+        """How long the body of the present request may take."""
+        from rooms.api import upload_bodies  # needs models, which are loaded after the server's own code
+
+        return conf.CHAT_UPLOAD_S if upload_bodies.is_upload(self.scope) else conf.CHAT_BODY_S
 
     def _forget(self) -> None:
         self.awaited = ""

@@ -160,7 +160,15 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 SERVESTATIC_ALLOW_ALL_ORIGINS = False  # else every page on the web may read them
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        # Outside of all that is served: the chat asks at each download who may read it. Readable by this user alone.
+        "OPTIONS": {
+            "location": environment.text("CHAT_FILES_DIR", default=str(BASE_DIR / "files")),
+            "file_permissions_mode": 0o600,
+            "directory_permissions_mode": 0o700,
+        },
+    },
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG

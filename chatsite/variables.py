@@ -16,6 +16,7 @@ FOLDER = Path(__file__).resolve().parent.parent
 SITE = {
     "ALLOWED_HOSTS",
     "CHAT_ENV_FILE",
+    "CHAT_FILES_DIR",
     "CHAT_HOST",
     "CHAT_HTTPS",
     "CHAT_PREPARED_STATEMENTS",

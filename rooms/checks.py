@@ -1,19 +1,21 @@
 """System checks: what is wrong with the chat's settings, or stands in its way, said at the start."""
 
 import difflib
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
 from django.core import checks
+from django.core.files.storage import FileSystemStorage, InvalidStorageError
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from rooms import people
-from rooms.conf import SETTINGS
+from rooms import files, people
+from rooms.conf import SETTINGS, conf
 
 
 def register() -> None:
-    for check in (settings_are_right, names_are_shown, sqlite_is_safe, sockets_are_served):
+    for check in (settings_are_right, names_are_shown, sqlite_is_safe, sockets_are_served, files_have_a_place):
         checks.register(check, "chat")
 
 
@@ -66,3 +68,19 @@ def sockets_are_served(**_: Any) -> list[checks.CheckMessage]:
     hint = "Wrap the application in asgi.py by rooms.routing.with_chat, and name it in ASGI_APPLICATION."
     text = "ASGI_APPLICATION is not set: pages open, and no message arrives."
     return [checks.Warning(text, hint=hint, id="chat.W004")]
+
+
+def files_have_a_place(**_: Any) -> list[checks.CheckMessage]:
+    """Django's storage without a folder writes into the directory in which the server was started."""
+    try:
+        place = files.storage()
+    except InvalidStorageError as error:
+        return [checks.Error(f"CHAT_FILE_STORAGE: {error}", id="chat.E002")]
+    if conf.CHAT_FILE_REDIRECTS and "expire" not in inspect.signature(place.url).parameters:
+        hint = "docs/files.md says what a storage must have; without CHAT_FILE_REDIRECTS any will do."
+        text = "CHAT_FILE_REDIRECTS needs a storage whose addresses end: its `url` takes `parameters` and `expire`."
+        return [checks.Error(text, hint=hint, id="chat.E003")]
+    if conf.CHAT_MAX_FILE_BYTES and isinstance(place, FileSystemStorage) and not place.base_location:
+        hint = "Set MEDIA_ROOT, or a location in STORAGES; nothing but the chat may serve it."
+        return [checks.Warning("Files of messages have no folder of their own.", hint=hint, id="chat.W005")]
+    return []

@@ -37,6 +37,8 @@ class Conf:
     CHAT_RATE_NEW_ROOMS = RateLimit("1/min burst 10")  # of a user
     CHAT_RATE_READS = RateLimit("2/s burst 20")  # of pages, by a user
     CHAT_RATE_TYPING = RateLimit("1/s burst 10")  # of a user, in all rooms: clients say so every 8 s
+    CHAT_RATE_UPLOADS = RateLimit("10/min burst 20")  # of files, by a user: two messages full of them
+    CHAT_RATE_FILES = RateLimit("20/s burst 200")  # files and thumbnails that a user opens: four pages of history
     CHAT_RATE_BROADCASTS = RateLimit("1/s burst 5")  # to everybody, by a user
     CHAT_RATE_REQUESTS = RateLimit("5/s burst 50")  # of any other kind, of a user
     CHAT_RATE_FRAMES = RateLimit("50/s burst 200")  # of any kind, of a connection
@@ -67,6 +69,18 @@ class Conf:
     CHAT_BATCH_SIZE = Number(20)  # events in one frame at most; 0 or 1: no batches
     CHAT_BATCH_INTERVAL_MS = Number(100, minimum=1)  # events that follow within it share a frame
     CHAT_COMPRESS_MIN_BYTES = Number(1_024)  # shorter frames hardly shrink
+
+    # --- Files --------------------------------------------------------------------------------------------------------
+    CHAT_MAX_FILE_BYTES = Number(26_214_400)  # 25 MiB: what mail takes; 0: no files
+    CHAT_MAX_FILES_PER_MESSAGE = Number(10)
+    CHAT_FILE_DAY_BYTES = Number(262_144_000)  # 250 MiB that a user uploads in 24 hours: ten of the largest files
+    CHAT_FILE_PIXELS = Number(25_000_000)  # of an image, or of all frames of an animation: the largest of most cameras
+    CHAT_THUMBNAIL_PIXELS = Number(480)  # its longer side, twice as wide as it is shown; 0: no thumbnails
+    CHAT_IMAGE_THREADS = Number(1, minimum=1)  # images worked on at once in one process; each takes 8 bytes a pixel
+    CHAT_UNATTACHED_HOURS = Number(24)  # that an uploaded file waits for its message; then it is deleted
+    CHAT_UPLOAD_S = Number(600)  # for the body of an upload, instead of CHAT_BODY_S: 25 MiB at 350 kbit/s
+    CHAT_FILE_STORAGE = Text("default", r".+")  # its alias in STORAGES
+    CHAT_FILE_REDIRECTS = Setting(False)  # whether downloads are sent to the storage's own addresses, signed for 60 s
 
     # --- Presence and processes ---------------------------------------------------------------------------------------
     CHAT_MAX_NOTICED_MEMBERS = Number(100)  # above, members learn how many come and go, not who

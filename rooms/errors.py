@@ -166,6 +166,18 @@ class InvalidInvitation(ChatError):
     code, status, text = "invalid-invitation", 404, "This invitation is not valid"
 
 
+class InvalidAttachment(ChatError):
+    """A file that cannot be taken: it is empty, no whole image or has too many pixels; or too many files at once."""
+
+    code, status, text = "invalid-attachment", 400, "This file cannot be used"
+
+
+class NoSuchAttachment(InvalidAttachment):
+    """No such file, or none that the caller may read or send: somebody else's, or one that was sent before."""
+
+    code, status, text = "invalid-attachment", 404, "No such file"
+
+
 class Conflict(ChatError):
     """It contradicts what is stored: a `clientId` of another message, a name like another's, a text edited since."""
 

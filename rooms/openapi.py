@@ -50,6 +50,9 @@ def parameters(kind: type[msgspec.Struct]) -> list[OpenApiParameter]:
     return [OpenApiParameter(name, type=schema) for name, schema in schemas[kind.__name__]["properties"].items()]
 
 
-def responses(answers: Mapping[int, Any], *refusals: int) -> dict[int, Any]:
-    """The documented answers of an endpoint: its own, and the statuses of those that refuse; 429 and 503 are always."""
+def responses(answers: Mapping[Any, Any], *refusals: int) -> dict[Any, Any]:
+    """The documented answers of an endpoint: its own, and the statuses of those that refuse; 429 and 503 are always.
+
+    An answer that is no JSON stands under its status and type.
+    """
     return {**answers, **dict.fromkeys((*refusals, 429, 503), Refusal)}

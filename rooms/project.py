@@ -3,11 +3,12 @@
 Each is part of the caller's transaction: nothing is sent before its commit, and nothing after a rollback.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.core.files import File
 from django.db.models import Model
 
 from rooms import access, callers, people, storage
@@ -16,7 +17,7 @@ from rooms.conf import conf
 from rooms.errors import BadFrame, NoSuchRoom, TooLarge
 from rooms.live import control, roster
 from rooms.live.control import Notification
-from rooms.models import Room
+from rooms.models import Attachment, Room
 from rooms.protocol.codec import encode
 from rooms.protocol.frames.announcements import Notification as NotificationFrame
 from rooms.services import (
@@ -33,6 +34,7 @@ from rooms.services import (
     rooms,
     server_bans,
     typing,
+    uploads,
 )
 from rooms.services import missed as missing
 from rooms.services.missed import Page as MissedPage
@@ -56,12 +58,14 @@ def post_message(
     client_id: str | None = None,
     reply_to: StoredMessage | None = None,
     mentions: Iterable[Any] = (),
+    attachments: Collection[Attachment] = (),
 ) -> StoredMessage:
     """Posts in this user's name. `room` is a room, its name, or the object it belongs to.
 
     Raises NoSuchRoom, Banned, Muted, Forbidden, BadFrame, TooLarge as for a client (`rooms.errors`). A repeated
     `client_id` posts nothing and answers the first message. `reply_to` is a message of this room that this one answers;
     NoSuchMessage. `mentions` are users whom it mentions besides those named in the text; they have to be members.
+    `attachments` are what `upload` has answered; with one of them the text may be empty.
     """
     found = access.room(user.pk, _name(room))
     return posting.post_message(
@@ -71,8 +75,17 @@ def post_message(
         client_id=client_id,
         reply_to=reply_to.id if reply_to is not None else None,
         names=[people.reference(one) for one in mentions],
+        attachments=[one.pk for one in attachments],
         roles=callers.roles(user),
     )
+
+
+def upload(user: Any, file: "File[Any]", *, name: str = "") -> Attachment:
+    """Stores a file in this user's name, by the rules for a client; `post_message` then sends it, once.
+
+    Raises Forbidden, TooLarge, RateLimited for more than a day's bytes, InvalidAttachment, Unavailable.
+    """
+    return uploads.upload(user_id=user.pk, file=file, name=name or file.name or "", size=file.size)
 
 
 def edit_message(message: StoredMessage, user: Any, text: str, *, mentions: Iterable[Any] = ()) -> StoredMessage:
@@ -214,6 +227,7 @@ def _access(room: Room | Model | str, user: Any) -> RoomAccess:
 aadd_member = sync_to_async(add_member)
 aremove_member = sync_to_async(remove_member)
 aroom_for = sync_to_async(room_for)
+aupload = sync_to_async(upload)
 apost_message = sync_to_async(post_message)
 aedit_message = sync_to_async(edit_message)
 adelete_message = sync_to_async(delete_message)

@@ -20,9 +20,9 @@ class Refusal(msgspec.Struct, rename="camel", omit_defaults=True):
     """A text for people and a code for programs; `retryable`: the same request may be sent again, after `retryAfterMs`.
 
     The codes are those of the socket's `error` frame, and those of HTTP itself: `not-found`, `method-not-allowed`,
-    `not-acceptable`, `unsupported-media-type`. `fields` says what is wrong with which field of a new account,
-    `bucket` which rate was exceeded, `reason` that a room is `closed` or a text is `filtered`, `current` is the message
-    as it is now, for an edit of a text that was edited meanwhile.
+    `not-acceptable`, `unsupported-media-type`, `range-not-satisfiable`. `fields` says what is wrong with which field of
+    a new account, `bucket` which rate was exceeded, `reason` that a room is `closed` or a text is `filtered`, `current`
+    is the message as it is now, for an edit of a text that was edited meanwhile.
     """
 
     error: str

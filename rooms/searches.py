@@ -1,6 +1,6 @@
 """What somebody searches for, read from one line: words, "phrases" and filters. Pure.
 
-from:alice in:garden has:link before:2026-02-01 after:2026-01-01 "exactly this" and these words
+from:alice in:garden has:link has:file before:2026-02-01 after:2026-01-01 "exactly this" and these words
 """
 
 import re
@@ -11,6 +11,7 @@ from rooms import words
 from rooms.errors import BadFrame
 
 MAX_CHARS, MAX_TERMS = 200, 10
+KINDS = frozenset({"link", "file"})  # of what a message has
 _TERM = re.compile(r'(?:(from|in|has|before|after):)?(?:"([^"]*)"?|(\S+))', re.IGNORECASE)
 
 
@@ -22,6 +23,7 @@ class Search(NamedTuple):
     author: str | None
     room: str | None
     has_link: bool
+    has_file: bool
     since: datetime | None
     until: datetime | None
 
@@ -33,7 +35,11 @@ def parse(query: str) -> Search:
     phrases: list[list[str]] = []
     keys: set[str] = set()
     filters: dict[str, str] = {}
+    has: list[str] = []
     for name, quoted, plain in _TERM.findall(words.composed(query)):
+        if name.lower() == "has":
+            has.append((quoted or plain).lower())
+            continue
         if name:
             filters[name.lower()] = quoted or plain
             continue
@@ -41,19 +47,20 @@ def parse(query: str) -> Search:
         if found:
             phrases.append([word.text for word in found])
             keys |= words.keys(found)
-    if not phrases and not filters:
+    if not (phrases or filters or has):
         raise BadFrame("A search names a word, a phrase or a filter")
-    if len(phrases) + len(filters) > MAX_TERMS:
+    if len(phrases) + len(filters) + len(has) > MAX_TERMS:
         raise BadFrame(f"A search has at most {MAX_TERMS} words, phrases and filters")
-    if filters.get("has", "link").lower() != "link":
-        raise BadFrame("`has:` knows `link`")
+    if not KINDS.issuperset(has):
+        raise BadFrame("`has:` knows `link` and `file`")
     after, before = filters.get("after"), filters.get("before")
     return Search(
         phrases=phrases,
         keys=keys,
         author=filters.get("from"),
         room=filters.get("in"),
-        has_link="has" in filters,
+        has_link="link" in has,
+        has_file="file" in has,
         since=_day(after, later_days=1) if after is not None else None,
         until=_day(before) if before is not None else None,
     )

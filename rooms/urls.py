@@ -2,6 +2,7 @@
 
 from django.urls import include, path, re_path
 
+from rooms.api.attachments import AttachmentsView, AttachmentView, ThumbnailView
 from rooms.api.blocks import BlocksView, BlockView
 from rooms.api.deletions import DeletionsView
 from rooms.api.direct import DirectView
@@ -27,6 +28,13 @@ from rooms.web import invitations, views
 
 app_name = "chat"
 api = [
+    re_path(r"^attachments/?$", AttachmentsView.as_view(), name="api-attachments"),
+    re_path(r"^attachments/(?P<attachment_id>[0-9a-f]{32})/thumbnail$", ThumbnailView.as_view(), name="api-thumbnail"),
+    re_path(
+        r"^attachments/(?P<attachment_id>[0-9a-f]{32})/(?P<name>[^/]+)$",
+        AttachmentView.as_view(),
+        name="api-attachment",
+    ),
     re_path(r"^blocks/?$", BlocksView.as_view(), name="api-blocks"),
     re_path(r"^blocks/(?P<username>[^/]+?)/?$", BlockView.as_view(), name="api-block"),
     re_path(r"^missed/?$", MissedView.as_view(), name="api-missed"),

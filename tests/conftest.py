@@ -5,6 +5,7 @@ Nothing of ours may be imported before the environment is set: the settings are 
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -42,6 +43,8 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "chatsite.settings"
 from tests.support.unlimited import UNLIMITED  # noqa: E402 - after the environment is set
 
 os.environ.update(UNLIMITED)  # a test that is about a limit sets it
+_files = tempfile.TemporaryDirectory(prefix="chat-files-")  # gone with this process
+os.environ["CHAT_FILES_DIR"] = _files.name
 POSTGRES_TEMPLATE = "chat_template"
 
 

@@ -10,18 +10,20 @@ from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils.html import format_html_join
 from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from rooms import callers
+from rooms.admin.attachments import link
 from rooms.errors import Conflict
-from rooms.models import Report
+from rooms.models import Attachment, Report
 from rooms.services import reports
 
 FACTS = (
     "kind", "state", "created_at", "reason", "reporter", "reported", "reported_name", "room_name", "message_id",
-    "sent_at", "content", "handled_by", "settled_at",
+    "sent_at", "content", "files", "handled_by", "settled_at",
 )  # fmt: skip
 
 
@@ -66,6 +68,12 @@ class ReportAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic wh
     @admin.display(description=_("content"))
     def excerpt(self, report: Report) -> str:
         return Truncator(report.content).chars(80)
+
+    @admin.display(description=_("files"))
+    def files(self, report: Report) -> str:
+        """Those that the message still has, for staff who may see files: they may not see every room's."""
+        rows = Attachment.objects.filter(message_id=report.message_id).order_by("place") if report.message_id else []
+        return format_html_join(", ", "{}", ((link(row),) for row in rows)) or "-"
 
     @admin.action(description=_("Take selected reports for review"), permissions=["change"])
     def review(self, request: HttpRequest, queryset: QuerySet[Report]) -> None:

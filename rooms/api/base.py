@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
-from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.negotiation import BaseContentNegotiation, DefaultContentNegotiation
+from rest_framework.parsers import BaseParser
 from rest_framework.permissions import BasePermission, IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -32,12 +33,12 @@ class View(APIView):
     authentication_classes: tuple[type[BaseAuthentication], ...] = (BearerAuthentication, SessionAuthentication)
     permission_classes: tuple[type[BasePermission], ...] = (IsAuthenticated, IsNotBanned)
     renderer_classes = (JSONRenderer,)
-    parser_classes = (JSONParser,)
+    parser_classes: tuple[type[BaseParser], ...] = (JSONParser,)
     throttle_classes = ()
     buckets: ClassVar[Mapping[str, str]] = {}  # method → bucket of one who is signed in; other methods: "requests"
     versioning_class = None
     metadata_class = None
-    content_negotiation_class = DefaultContentNegotiation
+    content_negotiation_class: type[BaseContentNegotiation] = DefaultContentNegotiation
     schema = AutoSchema()
 
     def check_throttles(self, request: Request) -> None:

@@ -13,7 +13,7 @@ from rooms.api import rates
 from rooms.api.base import View
 from rooms.errors import NoSuchMessage
 from rooms.openapi import parameters, responses
-from rooms.protocol.commands.base import Id, MessageId, Names, Seq
+from rooms.protocol.commands.base import AttachmentIds, Id, MessageId, Names, Seq
 from rooms.protocol.commands.history import HISTORY_DEFAULT
 from rooms.protocol.frames.posting import ChatMessage, RoomMessage
 from rooms.protocol.frames.slash_commands import CommandResult
@@ -51,13 +51,15 @@ class PostMessage(msgspec.Struct, rename="camel"):
     """`clientId` is the sender's own name for this message: sent again with the same one, nothing is stored.
 
     `replyTo` is the `messageId` of a message that this one answers. `mentions` are usernames of members whom it
-    mentions besides those in the text.
+    mentions besides those in the text. `attachments` are the ids of files that the sender has uploaded; with one of
+    them `content` may be empty.
     """
 
     content: str
     client_id: Id | None = None
     reply_to: MessageId | None = None
     mentions: Names = []
+    attachments: AttachmentIds = []
 
 
 class MessagesView(View):
@@ -84,7 +86,7 @@ class MessagesView(View):
         new, user_id = rest.body(request.data, PostMessage), request.user.pk
         room = access.room(user_id, name)
         rates.here().spend_message(user_id, room.room_id, new.client_id)
-        line = slash_commands.read(text_content(new.content))
+        line = slash_commands.read(text_content(new.content, has_files=bool(new.attachments)))
         if line.is_command:
             return rest.answer(command_result(callers.actor(request.user, "rest"), name, line))
         message = post_message(
@@ -95,6 +97,7 @@ class MessagesView(View):
             client_id=new.client_id,
             reply_to=reply_key(new.reply_to),
             names=new.mentions,
+            attachments=new.attachments,
             roles=callers.roles(request.user),
         )
         return rest.answer(message_frame(message), status_of(message))

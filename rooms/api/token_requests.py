@@ -6,14 +6,15 @@ else with the same functions, and describe the answers in the schema.
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, cast
+from collections.abc import Awaitable, Callable
+from typing import cast
 from urllib.parse import parse_qsl
 
 import msgspec
 from rest_framework.exceptions import UnsupportedMediaType
 
 from rooms import access, database, hooks, hosts, rest
+from rooms.api.answers import Receive, Scope, Send, send_answer
 from rooms.api.messages import MessagePage, MessagesQuery, PostMessage, command_result, reply_key, status_of
 from rooms.api.rooms import RoomsQuery, listed, room_page
 from rooms.callers import Identity
@@ -27,15 +28,6 @@ from rooms.services.history import page
 from rooms.services.mentions import checked
 from rooms.sockets import handshake, session
 from rooms.storage import NewMessage
-
-Scope = Mapping[str, Any]
-Receive = Callable[[], Awaitable[Mapping[str, Any]]]
-Send = Callable[[dict[str, Any]], Awaitable[None]]
-HEADERS = [
-    (b"content-type", b"application/json"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"cache-control", b"no-store"),
-]
 
 
 class Disconnected(Exception):
@@ -55,11 +47,7 @@ async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         return
     except Exception as error:  # noqa: BLE001 - each becomes an answer
         answer, status, headers = refusal(error)
-    body = msgspec.json.encode(answer)
-    more = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-    more.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": status, "headers": [*HEADERS, *more]})
-    await send({"type": "http.response.body", "body": body})
+    await send_answer(send, status, answer, headers)
 
 
 async def _answer(scope: Scope, receive: Receive) -> tuple[int, msgspec.Struct]:
@@ -91,16 +79,25 @@ async def _read_page(caller: Identity, scope: Scope, _receive: Receive, name: st
 async def _post(caller: Identity, scope: Scope, receive: Receive, name: str) -> tuple[int, msgspec.Struct]:
     user_id = caller.user_id
     new = rest.body(rest.decode(await _body(scope, receive)), PostMessage)
-    content, reply_to, names = text_content(new.content), reply_key(new.reply_to), checked(new.mentions)
+    has_files, reply_to, names = bool(new.attachments), reply_key(new.reply_to), checked(new.mentions)
+    content = text_content(new.content, has_files=has_files)
     room = await database.call(access.room, user_id, name)
     session.running().rates.spend_message(user_id, room.room_id, new.client_id)
     line = slash_commands.read(content)
     if line.is_command:
         return 200, await database.call(command_result, caller.acts("rest"), name, line)
-    content = text_content(await hooks.acheck_post(user_id, room.room_id, text_content(line.text)))
-    moderates = "moderator" in caller.roles
-    extras: dict[str, Any] = {"reply_to": reply_to, "mentions": names, "kind": line.kind or slash_commands.CHAT}
-    wanted = NewMessage(room.room_id, user_id, content, new.client_id, moderates=moderates, **extras)
+    text = await hooks.acheck_post(user_id, room.room_id, text_content(line.text, has_files=has_files))
+    wanted = NewMessage(
+        room.room_id,
+        user_id,
+        text_content(text, has_files=has_files),
+        new.client_id,
+        line.kind or slash_commands.CHAT,
+        reply_to,
+        "moderator" in caller.roles,
+        names,
+        tuple(new.attachments),
+    )
     message = await session.running().posted(wanted)
     return status_of(message), message_frame(message)
 

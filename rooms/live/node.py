@@ -21,7 +21,7 @@ from rooms.access import is_leased
 from rooms.closes import SHUTDOWN
 from rooms.conf import conf
 from rooms.errors import ChatError
-from rooms.live import control, filters, notices, topics
+from rooms.live import control, filters, notices, sweeper, topics
 from rooms.live.bus import Bus
 from rooms.live.connection import Connection
 from rooms.live.ends import TICK_S, Ends
@@ -98,6 +98,7 @@ class Node:
         self.spawn(repeat(self.rights.poll, POLL_S))
         self.spawn(repeat(self.ends.tick, TICK_S))
         self.spawn(repeat(self.indexer.tick, TICK_S))
+        self.spawn(repeat(sweeper.tick, sweeper.EVERY_S))
         self.spawn(repeat(filters.poll, conf.CHAT_HEADS_INTERVAL_S))
         self.spawn(repeat(self._recheck_leases, min(conf.CHAT_PRESENCE_LEASE_S, MAX_LEASE_S)))
         self.spawn(repeat(self._remove_rooms, conf.CHAT_HEADS_INTERVAL_S))

@@ -5,6 +5,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
+import rooms.models.attachments
 import rooms.models.keys
 import rooms.models.rooms
 
@@ -613,6 +614,57 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Attachment",
+            fields=[
+                (
+                    "id",
+                    models.CharField(
+                        default=rooms.models.attachments.new_id,
+                        editable=False,
+                        max_length=32,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("place", models.PositiveSmallIntegerField(default=0, editable=False)),
+                ("name", models.CharField(max_length=200, verbose_name="name")),
+                ("content_type", models.CharField(max_length=40, verbose_name="type")),
+                ("size", models.PositiveBigIntegerField(verbose_name="bytes")),
+                ("width", models.PositiveIntegerField(editable=False, null=True)),
+                ("height", models.PositiveIntegerField(editable=False, null=True)),
+                ("path", models.CharField(editable=False, max_length=200)),
+                ("thumbnail_path", models.CharField(blank=True, editable=False, max_length=200)),
+                ("is_stored", models.BooleanField(default=False, editable=False)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="uploaded")),
+                ("attached_at", models.DateTimeField(null=True, verbose_name="attached")),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="uploaded by",
+                    ),
+                ),
+                (
+                    "message",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="attachments",
+                        to="chat_rooms.message",
+                        verbose_name="message",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "file",
+                "verbose_name_plural": "files",
+            },
+        ),
+        migrations.CreateModel(
             name="MessageVersion",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -911,6 +963,16 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="mention",
             constraint=models.UniqueConstraint(fields=("message", "user"), name="one_mention_per_message_and_user"),
+        ),
+        migrations.AddIndex(
+            model_name="attachment",
+            index=models.Index(fields=["owner", "created_at"], name="files_of_a_day"),
+        ),
+        migrations.AddIndex(
+            model_name="attachment",
+            index=models.Index(
+                condition=models.Q(("message", None)), fields=["created_at"], name="files_without_a_message"
+            ),
         ),
         migrations.AddConstraint(
             model_name="reaction",

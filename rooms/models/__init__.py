@@ -1,5 +1,6 @@
 """What is stored, by subject."""
 
+from rooms.models.attachments import Attachment
 from rooms.models.audit import AuditEntry
 from rooms.models.blocks import Block
 from rooms.models.deletions import BulkDeletion
@@ -18,6 +19,7 @@ from rooms.models.rooms import Room
 from rooms.models.search import IndexedRoom
 
 __all__ = [
+    "Attachment",
     "AuditEntry",
     "Block",
     "BulkDeletion",

@@ -23,9 +23,14 @@ def room_name(value: str) -> str:
     return name
 
 
-def text_content(value: str) -> str:
-    """The text of a message, unchanged. BadFrame: nothing visible, NUL, no Unicode; TooLarge: over the limit."""
+def text_content(value: str, *, has_files: bool = False) -> str:
+    """The text of a message, unchanged. BadFrame: nothing visible, NUL, no Unicode; TooLarge: over the limit.
+
+    A message that has files needs no text.
+    """
     if names.is_blank(value):
+        if has_files:
+            return ""
         raise BadFrame("Message content is empty")
     if "\0" in value:
         raise BadFrame("Message content must not contain NUL")

@@ -22,7 +22,7 @@ from rooms.protocol.frames.deletions import MessagesDeleted
 from rooms.protocol.frames.posting import ChatMessage, RoomMessage
 from rooms.protocol.frames.system import RoomEvent
 from rooms.protocol.rules import text_content, timestamp
-from rooms.services import filters, mentions
+from rooms.services import attachments, filters, mentions
 from rooms.services.publishing import publish_after_commit
 from rooms.services.reports import report_by_filter
 from rooms.storage import BulkDeleted, NewMessage, StoredMessage
@@ -32,7 +32,7 @@ MessageFrame = ChatMessage | RoomMessage
 ChangeFrame = MessageFrame | MessageEdited | MessageDeleted | MessagesDeleted
 Values = dict[str, Any]  # of fields of a message
 ERASED: Values = {  # where its text goes
-    "content": "", "reaction_count": 0, "mention_count": 0, "mentions_room": False, "pinned_at": None,
+    "content": "", "reaction_count": 0, "mention_count": 0, "mentions_room": False, "pinned_at": None, "file_count": 0,
 }  # fmt: skip
 SYSTEM = Message.Kind.SYSTEM.value
 SAID = (SYSTEM, Message.Kind.ACTION.value)  # kinds that a frame names; of the others its type does
@@ -51,6 +51,7 @@ def edit_message(
     content: str,
     names: Sequence[str] = (),
     moderates: bool = False,
+    has_files: bool = False,
     check: Callable[[Message], None] = lambda _: None,
 ) -> StoredMessage | None:
     """Replaces a message's text and keeps the one before; the same text changes nothing. None when it is deleted.
@@ -58,7 +59,7 @@ def edit_message(
     `names` are of people whom it mentions besides those in the text; its author `moderates` every room. `check` raises
     what refuses it, under the lock of the room. Filtered: it has a phrase that is not allowed.
     """
-    text = text_content(content)
+    text = text_content(content, has_files=has_files)
     verdict = next(iter(filters.verdicts([text]) or []), None)
     if verdict is not None and verdict.refusal():
         filters.refuse_edit(message_id=message_id, verdict=verdict)
@@ -104,11 +105,24 @@ def erase_kept(message_ids: Collection[int]) -> None:
     erase_versions(message_ids)
     Reaction.objects.filter(message_id__in=message_ids).delete()
     mentions.erase(message_ids)
+    attachments.release(message_ids)
 
 
 def erase_versions(message_ids: Collection[int]) -> None:
     """Erases what these messages said before they were edited."""
     MessageVersion.objects.filter(message_id__in=message_ids).delete()
+
+
+def remove_file(*, message_id: int, attachment_id: str) -> StoredMessage | None:
+    """Takes one file from a message, which stays; None when it has no such file."""
+
+    def removed(message: Message, _seq: int) -> Values:
+        return {"file_count": message.file_count - 1} if attachments.release_one(message.pk, attachment_id) else {}
+
+    with transaction.atomic():
+        before = storage.message(message_id=message_id)
+        changed = change(message_id, removed)
+        return None if before is None or changed is None or changed.file_count == before.file_count else changed
 
 
 def change(message_id: int, make: Callable[[Message, int], Values]) -> StoredMessage | None:

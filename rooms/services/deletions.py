@@ -57,6 +57,17 @@ def erase(*, actor: Actor, message: StoredMessage, reason: str = "") -> bool:
     return deleted
 
 
+def erase_file(*, actor: Actor, message_id: int, attachment_id: str, reason: str = "") -> bool:
+    """Deletes one file of a message, which stays, for whoever has decided it; False when it is deleted already."""
+    with transaction.atomic():
+        changed = changes.remove_file(message_id=message_id, attachment_id=attachment_id)
+        if changed is not None:
+            room = Room.objects.get(pk=changed.room_id)
+            details = {"messageId": str(message_id), "file": attachment_id}
+            audit.record(actor, "delete-file", room=room, target_id=changed.author_id, reason=reason, **details)
+    return changed is not None
+
+
 def delete_messages(
     *, actor: Actor, name: str, username: str | None = None, message_ids: list[str] | None = None, reason: str = ""
 ) -> Deleted:

@@ -45,10 +45,13 @@ def edit_message(
     found = messages.find(room, message_id)
     if found.author_id != actor.user_id:
         raise Forbidden("Only its author edits a message")
-    text = hooks.check_post(actor.user_id, room.room_id, text_content(content))
+    has_files = bool(found.file_count)
+    text = hooks.check_post(actor.user_id, room.room_id, text_content(content, has_files=has_files))
     check = partial(_check, actor, room, text, if_changed_seq)
     moderates, given = "moderator" in actor.roles, mentions.checked(names)
-    edited = changes.edit_message(message_id=found.id, content=text, names=given, moderates=moderates, check=check)
+    edited = changes.edit_message(
+        message_id=found.id, content=text, names=given, moderates=moderates, has_files=has_files, check=check
+    )
     if edited is None:
         raise NoSuchMessage
     return edited

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rooms.errors import ChatError
-from rooms.services import mentions, replies
+from rooms.services import attachments, mentions, replies
 from rooms.storage import NewMessage, PostContext, Quoted, StoredMessage
 
 Answer = StoredMessage | ChatError
@@ -18,15 +18,16 @@ class Found(NamedTuple):
 
     quoted: dict[int, Quoted]
     mentioned: mentions.Found
+    files: attachments.Found
 
 
 def found(new: Sequence[NewMessage]) -> Found:
-    return Found(quoted=replies.answered(new), mentioned=mentions.found(new))
+    return Found(quoted=replies.answered(new), mentioned=mentions.found(new), files=attachments.found(new))
 
 
 def refusal(new: NewMessage, context: PostContext, known: Found) -> ChatError | None:
     """What refuses a message for any of it."""
-    return replies.refusal(new, context, known.quoted)
+    return replies.refusal(new, context, known.quoted) or attachments.refusal(new, context, known.files)
 
 
 def attached(new: Sequence[NewMessage], answers: Sequence[Answer], known: Found) -> list[Answer]:
@@ -41,4 +42,4 @@ def attached(new: Sequence[NewMessage], answers: Sequence[Answer], known: Found)
 
 
 def _attached(new: NewMessage, stored: StoredMessage, known: Found) -> StoredMessage:
-    return replies.attach(new, stored, known.quoted)
+    return attachments.attach(new, replies.attach(new, stored, known.quoted), known.files)

@@ -10,14 +10,13 @@ from datetime import timedelta
 from typing import NamedTuple
 
 import msgspec
-from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
-from django.urls import NoReverseMatch, get_script_prefix, reverse
 from django.utils import timezone
 
 from rooms import access, hooks, storage
 from rooms.access import Action
+from rooms.addresses import address
 from rooms.callers import Actor
 from rooms.conf import conf
 from rooms.errors import BadFrame, InvalidInvitation
@@ -63,13 +62,7 @@ def create(*, actor: Actor, name: str, hours: int = HOURS_DEFAULT, uses: int = U
 
 def path(code: str) -> str:
     """The path of the page that accepts this code; empty where the chat's pages are not served."""
-    try:
-        found = reverse("chat:invitation", args=[code])
-    except NoReverseMatch:
-        return ""
-    # Only threads of requests know the prefix of the site.
-    prefix = settings.FORCE_SCRIPT_NAME if get_script_prefix() == "/" else None
-    return (prefix or "").rstrip("/") + found
+    return address("invitation", code)
 
 
 def frame(name: str, created: Created) -> InvitationFrame:

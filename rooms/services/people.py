@@ -12,16 +12,17 @@ from django.db.models import Case, F, IntegerField, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
+from rooms import storage
 from rooms.conf import conf
 from rooms.live import topics
 from rooms.live.events import Event
-from rooms.models import Block, Membership, Message, MessageVersion, Reaction, Report, Room
+from rooms.models import Attachment, Block, Membership, Message, MessageVersion, Reaction, Report, Room
 from rooms.people import Shown
 from rooms.protocol.codec import encode
 from rooms.protocol.frames.base import DELETED_USER, UserRef
 from rooms.protocol.frames.people import UserUpdated
 from rooms.protocol.rules import timestamp
-from rooms.services import changes, moderation
+from rooms.services import attachments, changes, moderation
 from rooms.services.publishing import publish_after_commit
 from rooms.storage import search
 
@@ -75,6 +76,17 @@ class OwnReaction(msgspec.Struct, rename="camel"):
     timestamp: str
 
 
+class OwnFile(msgspec.Struct, rename="camel", omit_defaults=True):
+    """What it says is at `url`, as long as the user may read the message."""
+
+    name: str
+    size: int
+    uploaded_at: str
+    url: str
+    room_id: str | None = None
+    seq: int | None = None
+
+
 class Held(msgspec.Struct):
     """All that the chat holds about a user."""
 
@@ -84,6 +96,7 @@ class Held(msgspec.Struct):
     messages: list[OwnMessage]
     versions: list[OwnVersion]
     reactions: list[OwnReaction]
+    files: list[OwnFile]
 
 
 def export(*, user_id: Any) -> Held:
@@ -95,6 +108,7 @@ def export(*, user_id: Any) -> Held:
     messages = written.select_related("room").order_by("pk")
     versions = MessageVersion.objects.filter(message__author_id=user_id).select_related("message__room").order_by("pk")
     reactions = Reaction.objects.filter(user_id=user_id).select_related("message__room").order_by("pk")
+    files = Attachment.objects.filter(Q(attached_at=None) | Q(message__isnull=False), owner_id=user_id, is_stored=True)
     return Held(
         [_own_membership(membership) for membership in memberships],
         [OwnBlock(str(block.blocked_id), timestamp(block.created_at)) for block in blocks],
@@ -102,6 +116,7 @@ def export(*, user_id: Any) -> Held:
         [_own_message(message) for message in messages.iterator(ROWS_AT_ONCE)],
         [_own_version(version) for version in versions.iterator(ROWS_AT_ONCE)],
         [_own_reaction(reaction) for reaction in reactions.iterator(ROWS_AT_ONCE)],
+        [_own_file(file) for file in files.select_related("message__room").order_by("created_at")],
     )
 
 
@@ -138,6 +153,12 @@ def _own_reaction(reaction: Reaction) -> OwnReaction:
     return OwnReaction(message.room.name, message.seq, reaction.emoji, timestamp(reaction.created_at))
 
 
+def _own_file(file: Attachment) -> OwnFile:
+    frame, message = storage.attachment_frame(file), file.message
+    place = (message.room.name, message.seq) if message else (None, None)
+    return OwnFile(file.name, file.size, timestamp(file.created_at), frame.url, *place)
+
+
 # --- Erasure ----------------------------------------------------------------------------------------------------------
 def erase_messages(*, user_id: Any) -> Iterator[int]:
     """Takes the author from all messages of a user, and with CHAT_ERASED_MESSAGES=delete their text; yields rows per
@@ -148,6 +169,7 @@ def erase_messages(*, user_id: Any) -> Iterator[int]:
     """
     while erased := _erase_some(user_id):
         yield erased
+    attachments.release_unattached(user_id=user_id)
 
 
 def _erase_some(user_id: Any) -> int:

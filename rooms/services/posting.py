@@ -43,6 +43,7 @@ def post_message(
     client_id: str | None = None,
     reply_to: int | None = None,
     names: Sequence[str] = (),
+    attachments: Collection[str] = (),
     roles: Collection[str] = (),
     kind: str = Message.Kind.CHAT.value,
 ) -> StoredMessage:
@@ -51,16 +52,18 @@ def post_message(
     `names` are of people whom it mentions besides those in the text. `roles` are the author's in the whole chat: slow
     mode and locks do not hold for those who moderate it.
     """
-    text = text_content(hooks.check_post(author_id, room_id, text_content(content)))
+    has_files = bool(attachments)
+    text = hooks.check_post(author_id, room_id, text_content(content, has_files=has_files))
     new = NewMessage(
         room_id,
         author_id,
-        text,
+        text_content(text, has_files=has_files),
         client_id,
         kind,
         reply_to,
         "moderator" in roles,
         mentions.checked(names),
+        tuple(attachments),
     )
     [answer] = post_messages([new])
     if isinstance(answer, ChatError):

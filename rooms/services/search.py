@@ -24,7 +24,7 @@ from rooms.services import messages
 from rooms.services.changes import message_frame
 from rooms.services.readable import Everything, Public, Readable
 from rooms.storage import BulkDeleted, StoredMessage, search
-from rooms.storage.search import LINK, Indexed
+from rooms.storage.search import FILE, LINK, Indexed
 
 READ_AT_ONCE = 200  # candidates that are compared
 LAST_ID = 2**62
@@ -127,7 +127,7 @@ def _keys(wanted: Search, author_id: Any) -> list[str]:
     keys = [search.key_of_word(key) for key in sorted(wanted.keys)]
     if author_id is not None:
         keys.append(search.key_of_author(author_id))
-    return [*keys, LINK] if wanted.has_link else keys
+    return [*keys, *([LINK] if wanted.has_link else []), *([FILE] if wanted.has_file else [])]
 
 
 def _matches(wanted: Search, author_id: Any, message: StoredMessage) -> bool:
@@ -137,6 +137,7 @@ def _matches(wanted: Search, author_id: Any, message: StoredMessage) -> bool:
         and (wanted.since is None or message.created_at >= wanted.since)
         and (wanted.until is None or message.created_at < wanted.until)
         and (not wanted.has_link or words.has_link(message.content))
+        and (not wanted.has_file or bool(message.file_count))
     )
 
 
@@ -209,6 +210,8 @@ def _entry(message: StoredMessage) -> Indexed:
     keys.add(search.key_of_author(message.author_id))
     if words.has_link(message.content):
         keys.add(LINK)
+    if message.file_count:
+        keys.add(FILE)
     return Indexed(message.id, message.room_id, keys)
 
 

@@ -16,7 +16,7 @@ from rooms.conf import conf
 from rooms.models import Message, Room
 from rooms.protocol.frames.base import UserRef
 from rooms.protocol.frames.system import RoomEvent
-from rooms.services.changes import change_event
+from rooms.services import changes
 from rooms.services.publishing import publish_after_commit
 
 
@@ -42,4 +42,4 @@ def add(room_id: int, actor: Actor, name: str, *, user_id: Any = None, **details
         )
         stored = storage.message(message_id=made.pk)
         if stored is not None:
-            publish_after_commit(lambda: [change_event(stored)])
+            publish_after_commit(lambda: [changes.change_event(stored)])

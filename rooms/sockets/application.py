@@ -14,6 +14,7 @@ from channels.routing import ProtocolTypeRouter
 from django.conf import settings
 
 from monitoring.request_ids import request_id
+from rooms.api import upload_bodies
 from rooms.conf import conf
 from rooms.live import node
 from rooms.sockets import handshake, session
@@ -30,7 +31,9 @@ consumer: Any = ChatConsumer.as_asgi()
 
 
 def with_chat(application: Application) -> Application:
-    """The application with the chat's socket in front. It may be a ProtocolTypeRouter with sockets of its own."""
+    """The application with the chat's socket, and a check of uploads, in front. It may be a ProtocolTypeRouter with
+    sockets of its own.
+    """
     served = application.application_mapping if isinstance(application, ProtocolTypeRouter) else {"http": application}
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
@@ -41,6 +44,8 @@ def with_chat(application: Application) -> Application:
             await _lifespan(served.get(kind, _live), scope, receive, send)
         elif kind == "websocket" and kind not in served:
             await refuse_socket(scope, receive, send)
+        elif upload_bodies.is_upload(scope):
+            await upload_bodies.serve(application, scope, receive, send)
         else:
             await application(scope, receive, send)
 

@@ -8,6 +8,7 @@ from types import ModuleType
 from django.db import connection
 
 from rooms.storage import postgres, sqlite
+from rooms.storage.attachments import attachment_frame
 from rooms.storage.blocks import blocked_authors
 from rooms.storage.deletions import bulk_deletions, message_ids
 from rooms.storage.marks import Mark, MarkedRoom, UnreadRoom, marked_rooms, move_marks, unread_rooms
@@ -58,10 +59,10 @@ from rooms.storage.sign_ins import sign_in_state
 __all__ = [
     "BulkDeleted", "Concerning", "Mark", "MarkedRoom", "NewMessage", "Placed", "PostContext", "Quoted", "Recipient",
     "Repeated", "RoomAccess", "RoomEntry", "RoomHead", "RoomMember", "SignInState", "StoredMessage", "UnreadRoom",
-    "access_by_id", "access_by_name", "add_members", "blocked_authors", "bulk_deletions", "changes", "completed",
-    "concerning", "dialect", "entry_by_id", "entry_by_name", "has_name_keys", "marked_rooms", "members_by_id",
-    "members_by_key", "members_of", "mentions", "message", "message_ids", "move_marks", "page", "pins", "quote",
-    "quoted", "quotes", "reaction_kinds", "reactions", "recipients", "replies", "reply_counts", "room_head",
+    "access_by_id", "access_by_name", "add_members", "attachment_frame", "blocked_authors", "bulk_deletions", "changes",
+    "completed", "concerning", "dialect", "entry_by_id", "entry_by_name", "has_name_keys", "marked_rooms",
+    "members_by_id", "members_by_key", "members_of", "mentions", "message", "message_ids", "move_marks", "page", "pins",
+    "quote", "quoted", "quotes", "reaction_kinds", "reactions", "recipients", "replies", "reply_counts", "room_head",
     "rooms_by_name", "sign_in_state", "unread_rooms", "user_ref",
 ]  # fmt: skip
 

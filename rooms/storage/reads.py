@@ -7,6 +7,7 @@ import msgspec
 from django.db import connection
 
 from rooms.models import Membership, Message, Room
+from rooms.storage.attachments import attachments
 from rooms.storage.columns import (
     ACCESS_SOURCES,
     ENTRY_SOURCES,
@@ -145,7 +146,7 @@ def _messages(
 
 
 def completed(messages: list[StoredMessage], *, above: int = 0) -> list[StoredMessage]:
-    """These messages with their reactions, what they answer, and how many answer them."""
+    """These messages with their reactions and files, what they answer, and how many answer them."""
     return _counted(_whole(messages, above=above))
 
 
@@ -156,8 +157,10 @@ def _whole(messages: list[StoredMessage], *, above: int = 0) -> list[StoredMessa
     replies = [message for message in messages if message.reply_to is not None]
     naming = [message.id for message in messages if message.mention_count]
     system = [message for message in messages if message.event is not None]
-    if not (reacted or replies or naming or system):
+    with_files = [message.id for message in messages if message.file_count]
+    if not (reacted or replies or naming or system or with_files):
         return messages
+    files_of = attachments(with_files) if with_files else {}
     reactions_of = reactions(reacted) if reacted else {}
     quote_of = quotes(replies, above=above) if replies else {}
     mentions_of = mentions(naming) if naming else {}
@@ -169,6 +172,7 @@ def _whole(messages: list[StoredMessage], *, above: int = 0) -> list[StoredMessa
             quote=quote_of.get(message.id),
             mentions=mentions_of.get(message.id),
             event=event_of.get(message.id),
+            attachments=files_of.get(message.id),
         )
         for message in messages
     ]

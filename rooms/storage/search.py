@@ -51,7 +51,7 @@ def key_of_word(word: str) -> str:
     return f"w{word}"
 
 
-LINK = "hlink"
+LINK, FILE = "hlink", "hfile"
 
 
 # --- Writing ----------------------------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.http.request import HttpHeaders
+from django.middleware.csrf import get_token
 from django.shortcuts import resolve_url
 from django.templatetags.static import static
 from django.urls import get_script_prefix, reverse
@@ -25,9 +27,13 @@ def configuration(request: HttpRequest) -> dict[str, Any]:
         "maxContentChars": conf.CHAT_MAX_CONTENT_CHARS,
         "editWindowS": conf.CHAT_EDIT_WINDOW_S,
         "slashCommands": conf.CHAT_SLASH_COMMANDS,
+        "maxFileBytes": conf.CHAT_MAX_FILE_BYTES,
+        "maxFiles": conf.CHAT_MAX_FILES_PER_MESSAGE,
+        "csrf": {"header": HttpHeaders.parse_header_name(settings.CSRF_HEADER_NAME), "token": get_token(request)},
         "namedBy": "id" if people.named_by_key() else "username",
         "urls": {
             **public_urls(),
+            "attachments": reverse("chat:api-attachments"),
             "home": reverse("chat:home"),
             "room": _address("room", "room"),
             "invitation": _address("invitation", "code"),

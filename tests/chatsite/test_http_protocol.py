@@ -85,6 +85,17 @@ async def test_what_does_not_become_a_request_is_closed(settings: Any, sent: byt
     served.end()
 
 
+async def test_the_body_of_an_upload_has_a_time_of_its_own(settings: Any) -> None:
+    settings.CHAT_BODY_S, settings.CHAT_UPLOAD_S = 30, SHORT_S
+    served, other = Served(), Served()
+    served.take(POST.replace(b"POST /", b"POST /api/attachments/") + b"1234")
+    other.take(POST + b"1234")
+    assert (await served.closed()).startswith(b"HTTP/1.1 408 ")
+    assert not other.line.closed
+    for one in (served, other):
+        one.end()
+
+
 async def test_a_byte_now_and_then_wins_no_time(settings: Any) -> None:
     settings.CHAT_HANDSHAKE_S = 30
     served = Served()

@@ -1,6 +1,7 @@
 """The Dockerfile's steps make a chat that runs without rights, and compose.yaml fits what they make."""
 
 import asyncio
+import json
 import os
 import re
 import tempfile
@@ -21,9 +22,10 @@ from tests.deploy.releases import register
 from tests.flows.frames import enter
 from tests.support.client import ChatClient
 from tests.support.machine import free_port
+from tests.support.pictures import picture
 from tests.support.servers import PROJECT
 
-MAX_BYTES = 100_000_000  # what is added to the base image
+MAX_BYTES = 112_000_000  # what is added to the base image
 COMPOSE = yaml.safe_load((PROJECT / "compose.yaml").read_text())
 DOCKERFILE = (PROJECT / "Dockerfile").read_text()
 
@@ -63,14 +65,26 @@ def _has_what_runs_and_no_more(image: Image) -> None:
 
 
 async def _talk(address: str) -> None:
+    """A message with an image, which the image's Pillow has made anew."""
     alice = await asyncio.to_thread(register, f"http://{address}", "alice")
+    file = await asyncio.to_thread(_upload, address, alice.token)
     async with ChatClient.connect(f"ws://{address}/ws", alice.token) as client:
         await enter(client, "lobby")
-        assert (await client.call("chat-message", roomId="lobby", content="Hello"))["seq"] == 1
+        ack = await client.call("chat-message", roomId="lobby", content="Hello", attachments=[file["id"]])
+        assert (ack["seq"], file["width"]) == (1, 900)
     page = await asyncio.to_thread(_get, f"http://{address}/accounts/sign-in/")
     style = re.search(rb'href="(/static/[^"]+\.[0-9a-f]{12}\.css)"', page)
     assert style
     assert await asyncio.to_thread(_get, f"http://{address}{style[1].decode()}")
+
+
+def _upload(address: str, token: str) -> Any:
+    head = '--x\r\nContent-Disposition: form-data; name="file"; filename="x.webp"\r\n\r\n'
+    body = head.encode() + picture("WEBP", (900, 600)) + b"\r\n--x--\r\n"
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "multipart/form-data; boundary=x"}
+    request = urllib.request.Request(f"http://{address}/api/attachments/", body, headers)
+    with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - the same
+        return json.load(answer)
 
 
 def _get(url: str) -> bytes:

@@ -15,6 +15,8 @@ from django.core.management import call_command
 from websockets import WebSocketException
 from websockets.exceptions import InvalidStatus
 
+from rooms.api.upload_bodies import AROUND_BYTES
+from rooms.conf import conf
 from tests.deploy.site import ADDRESS, Site
 from tests.flows.frames import enter
 from tests.support.client import ChatClient
@@ -104,6 +106,7 @@ def test_it_answers_alone_where_no_process_is_needed(make_site: Callable[..., Si
     _http_leads_to_https(site)
     assert site.visitor().ask("/metrics")[0] == 404
     assert site.visitor().ask("/health")[0] == 502
+    _a_file_passes_and_other_bodies_of_its_size_do_not(site)
     _passwords_are_tried_so_often_at_most(site)
     _networks_are_counted_as_one_client(site)
     _tokens_are_renewed_so_often_at_most(site)
@@ -117,6 +120,13 @@ def _files_are_compressed_and_kept(site: Site, static: Path) -> None:
         assert "javascript" in headers["Content-Type"]
         assert headers["Cache-Control"] == kept
         assert body.startswith(b"\x1f\x8b")
+
+
+def _a_file_passes_and_other_bodies_of_its_size_do_not(site: Site) -> None:
+    largest = bytes(conf.CHAT_MAX_FILE_BYTES + AROUND_BYTES)
+    assert [site.visitor().ask(path, largest)[0] for path in ("/api/attachments/", "/api/attachments")] == [502, 502]
+    assert site.visitor().ask("/api/rooms", bytes(1_000_000))[0] == 413
+    assert site.visitor().ask("/api/attachments/x", bytes(1_000_000))[0] == 413
 
 
 def _http_leads_to_https(site: Site) -> None:

@@ -8,9 +8,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from rooms.models import Message, MessageVersion, Report
+from rooms.models import Attachment, Message, MessageVersion, Report
 from rooms.services.changes import edit_message
 from tests.support.factories import make_message, make_room
+from tests.support.pictures import uploaded
 
 pytestmark = pytest.mark.django_db
 
@@ -130,3 +131,14 @@ def test_earlier_versions_of_messages_are_deleted_after_some_days(settings) -> N
     assert dry == "Earlier versions of messages would be deleted: 1, replaced more than 90 days ago."
     assert done == "Earlier versions of messages deleted: 1, replaced more than 90 days ago."
     assert MessageVersion.objects.count() == 0
+
+
+def test_files_without_a_message_go_with_what_was_pruned(people) -> None:
+    for message in Message.objects.filter(room__name="lobby"):
+        row = uploaded(people.alice)
+        Attachment.objects.filter(pk=row.pk).update(message=message, attached_at=timezone.now())
+    old = uploaded(people.alice)
+    Attachment.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(hours=25))
+    assert prune_history(dry_run=True)[-1] == "Files would be deleted: 1, which no message has."
+    assert prune_history(room="lobby")[-1] == "Files deleted: 3, which no message has."
+    assert Attachment.objects.count() == 3

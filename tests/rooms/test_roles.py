@@ -86,6 +86,7 @@ OTHER_ROUTES = {
     "api-invitation", "api-accept", "api-report-message", "api-report-user", "api-blocks", "api-block", "api-replies",
     "api-direct", "api-typing", "api-unread-rooms", "api-read", "api-readers", "api-hidden-reads", "api-search",
     "api-missed", "api-users", "api-pins", "api-commands",
+    "api-attachments", "api-attachment", "api-thumbnail",
 }  # fmt: skip
 OF_THE_CHAT = {"api-bans", "api-unbans", "api-disconnections"}  # below
 

@@ -118,6 +118,8 @@ ALSO = {
     "messages": "`chat-message`, `room-message`, of a user",
     "room-messages": "the same, of a user in one room",
     "new-rooms": "`create-room`, and `join-room` that makes the room, of a user",
+    "uploads": "files that a user uploads over HTTP",
+    "files": "files and thumbnails that a user reads over HTTP",
     "frames": "every frame of a connection, whatever it is",
     "address-frames": "handshakes, and frames before sign-in, of an address",
     "connects": "closed connections of a user",

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from rooms.conf import conf
 from rooms.models import Room
-from rooms.services import audit, edits, reports, retention
+from rooms.services import audit, edits, reports, retention, sweeping
 
 
 class Command(BaseCommand):
@@ -33,6 +33,7 @@ class Command(BaseCommand):
             self._prune_versions(dry_run, pause_ms / 1000)
             self._prune_audit(dry_run)
         self._prune_messages(room, dry_run, pause_ms / 1000)
+        self._prune_files(dry_run, pause_ms / 1000)
 
     def _prune_reports(self, dry_run: bool, pause_s: float) -> None:
         days = conf.CHAT_REPORT_DAYS
@@ -56,6 +57,13 @@ class Command(BaseCommand):
         days = conf.CHAT_AUDIT_DAYS
         if days and not dry_run and (count := audit.prune(days=days)):
             self.stdout.write(f"Entries of the audit log deleted: {count}, older than {days} days.")
+
+    def _prune_files(self, dry_run: bool, pause_s: float) -> None:
+        """Those of the messages deleted just now, and others: what serves the chat does the same each minute."""
+        count = sweeping.unneeded() if dry_run else _total(sweeping.sweep(), pause_s)
+        if count:
+            done = "would be deleted" if dry_run else "deleted"
+            self.stdout.write(f"Files {done}: {count}, which no message has.")
 
     def _prune_messages(self, room: str | None, dry_run: bool, pause_s: float) -> None:
         keep = conf.CHAT_HISTORY_LIMIT

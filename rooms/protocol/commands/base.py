@@ -11,6 +11,7 @@ Id = Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"^[^\x00]
 Username = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"^[^\x00\ud800-\udfff]*$")]
 Names = list[Username]
 MessageId = Annotated[str, msgspec.Meta(min_length=1, max_length=19)]
+AttachmentIds = Annotated[list[Id], msgspec.Meta(max_length=100)]  # the limit is CHAT_MAX_FILES_PER_MESSAGE
 Reason = Annotated[str, msgspec.Meta(max_length=500, pattern=r"^[^\x00\ud800-\udfff]*$")]
 Seq = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]  # what a JavaScript number holds exactly
 Limit = Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]

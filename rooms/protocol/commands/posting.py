@@ -1,6 +1,6 @@
 """Posting a message to a room."""
 
-from rooms.protocol.commands.base import Command, Id, MessageId, Names, RoomCommand
+from rooms.protocol.commands.base import AttachmentIds, Command, Id, MessageId, Names, RoomCommand
 
 
 class SendMessage(RoomCommand):
@@ -8,7 +8,8 @@ class SendMessage(RoomCommand):
 
     `replyTo` is the `messageId` of a message that this one answers. Threads have one level: a reply to a reply is in
     the thread of the first message. `mentions` are usernames of members whom it mentions besides those named in the
-    text, `@name`; others are not mentioned.
+    text, `@name`; others are not mentioned. `attachments` are the ids of files that the sender has uploaded; with
+    one of them the text may be empty.
     """
 
     bucket = "messages"  # and "room-messages"
@@ -17,6 +18,7 @@ class SendMessage(RoomCommand):
     client_id: Id | None = None
     reply_to: MessageId | None = None
     mentions: Names = []
+    attachments: AttachmentIds = []
 
     @property
     def may_wait(self) -> bool:

@@ -13,8 +13,8 @@ Query = Annotated[str, msgspec.Meta(min_length=1, max_length=1_000, pattern=r"^[
 
 class Search(Command, tag="search"):
     """Searches the messages of the rooms of which one is a member, or of the room `roomId`: words, `"phrases"`, and the
-    filters `from:`, `in:`, `has:link`, `before:` and `after:` (a day). `before` is the `next` of the page before; 50
-    are found at most. Answer: `search-results`.
+    filters `from:`, `in:`, `has:link`, `has:file`, `before:` and `after:` (a day). `before` is the `next` of the page
+    before; 50 are found at most. Answer: `search-results`.
     """
 
     bucket = "reads"

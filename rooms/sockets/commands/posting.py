@@ -28,7 +28,7 @@ def send_message(node: Node, connection: Connection, command: SendMessage) -> Aw
         raise NotInRoom
     if command.reply_to is not None and key(command.reply_to) is None:
         raise NoSuchMessage
-    content = text_content(command.content)
+    content = text_content(command.content, has_files=bool(command.attachments))
     node.rates.spend_message(connection.identity.user_id, room.room_id, command.client_id)
     kind = KINDS[type(command)]
     if content.startswith("/"):
@@ -47,7 +47,7 @@ async def _send_checked(
 ) -> None:
     """The connection's next command waits until the project's hooks have answered."""
     checked = await hooks.acheck_post(connection.identity.user_id, room.room_id, content)
-    _post(node, connection, command, room, text_content(checked), kind=kind)
+    _post(node, connection, command, room, text_content(checked, has_files=bool(command.attachments)), kind=kind)
 
 
 def _post(
@@ -58,7 +58,17 @@ def _post(
     moderates = "moderator" in identity.roles
     names = mentions.checked(command.mentions) if command.mentions else ()
     node.post(
-        NewMessage(room.room_id, identity.user_id, content, command.client_id, kind, reply_to, moderates, names),
+        NewMessage(
+            room.room_id,
+            identity.user_id,
+            content,
+            command.client_id,
+            kind,
+            reply_to,
+            moderates,
+            names,
+            tuple(command.attachments),
+        ),
         partial(_settle, connection, command.id),
     )
     connection.message_sent()

@@ -109,7 +109,7 @@ class ChatRoom extends HTMLElement {
       say,
       onOlder: (room, log) => this.#chat.loadOlder(room, log),
       onPaint: (room) => this.#writing.show(room),
-      onTakeBack: (content) => this.#composer.takeBack(content),
+      onTakeBack: (content, files) => this.#composer.takeBack(content, files),
       onSeen: (room, seq) => this.#chat.reading.seen(room, seq),
     });
     const tools = { client: this.#chat.client, configuration: this.#configuration };
@@ -118,7 +118,7 @@ class ChatRoom extends HTMLElement {
     this.#composer = new Composer({
       byId,
       configuration: this.#configuration,
-      onSend: (content) => this.#post(content),
+      onSend: (content, files) => this.#post(content, files),
       onTyping: (isText) => this.#chat.typing.changed(this.#room, isText),
       onChange: (text) => this.#room && hints.show(this.#room.name, text),
     });
@@ -179,9 +179,9 @@ class ChatRoom extends HTMLElement {
     if (name) this.#composer.show(name, label);
   }
 
-  #post(content) {
+  #post(content, attachments) {
     this.#chat.typing.posted(this.#room);
-    this.#chat.post(this.#room, this.#conversation, content, this.#answering.take());
+    this.#chat.post(this.#room, this.#conversation, { content, attachments, answered: this.#answering.take() });
     this.#conversation.follow();
   }
 

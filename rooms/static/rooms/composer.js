@@ -1,6 +1,7 @@
 /** The composer: Enter sends, each room keeps its draft, and a counter warns before the limit. */
 
 import { recall, remember } from "./tab-storage.js";
+import { Uploads } from "./uploads.js";
 
 const WARN_FROM = 0.9; // of the limit
 
@@ -14,9 +15,10 @@ export class Composer {
   #isHeld = false; // one may, but not send yet
   #onTyping;
   #onChange;
+  #files;
 
   /**
-   * `onSend(content)` is called with what is to be sent, `onTyping(isText)` when the reader changes the text, and
+   * `onSend(content, files)` is called with what is to be sent, `onTyping(isText)` when the reader changes the text, and
    * `onChange(text)` whenever it is another one.
    */
   constructor({ byId, configuration, onSend, onTyping, onChange }) {
@@ -26,6 +28,7 @@ export class Composer {
     this.#input = byId("composer-input");
     this.#onSend = onSend;
     this.#onTyping = onTyping;
+    this.#files = new Uploads({ byId, configuration, onChange: () => this.#offerSending() });
     byId("composer").addEventListener("submit", (event) => {
       event.preventDefault();
       this.#send();
@@ -49,11 +52,13 @@ export class Composer {
     const text = this.#configuration.say("messageTo", { room: label });
     this.#input.placeholder = text;
     this.#byId("composer-label").textContent = text;
+    this.#files.show(name);
     this.#changed();
   }
 
-  /** Puts a text before the draft. */
-  takeBack(content) {
+  /** Puts a text before the draft, and files before those that are chosen. */
+  takeBack(content, files = []) {
+    this.#files.takeBack(files);
     this.#input.value = [content, this.#input.value].filter(Boolean).join("\n");
     this.#changed();
     this.focus();
@@ -75,7 +80,7 @@ export class Composer {
     if (!this.#isSendable(content)) return;
     this.#input.value = "";
     this.#changed();
-    this.#onSend(content);
+    this.#onSend(content, this.#files.take());
     this.focus();
   }
 
@@ -83,19 +88,24 @@ export class Composer {
   permit({ isBarred, isHeld }) {
     [this.#isBarred, this.#isHeld] = [isBarred, isHeld];
     this.#input.readOnly = isBarred;
+    this.#offerSending();
+  }
+
+  #offerSending() {
     this.#byId("send").disabled = !this.#isSendable(this.#input.value);
   }
 
   #isSendable(content) {
     const { maxContentChars } = this.#configuration;
     if (this.#isBarred || this.#isHeld) return false;
-    return content.trim() !== "" && !(maxContentChars && [...content].length > maxContentChars);
+    if (!this.#files.isReady || (content.trim() === "" && this.#files.isEmpty)) return false;
+    return !(maxContentChars && [...content].length > maxContentChars);
   }
 
   #changed() {
     const { value } = this.#input;
     remember(this.#configuration.me, `draft.${this.#room}`, value);
-    this.#byId("send").disabled = !this.#isSendable(value);
+    this.#offerSending();
     this.#count([...value].length);
     this.fit();
     this.#onChange(value);

@@ -4,6 +4,11 @@ import { Times } from "./times.js";
 
 const CONTROLS = /[\u202a-\u202e\u2066-\u2069]/g;
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+const UNITS = [
+  { name: "megabyte", from: 2 ** 20 },
+  { name: "kilobyte", from: 2 ** 10 },
+  { name: "byte", from: 1 },
+];
 let ofPage = null;
 
 /** A name or text of a user's within another text, of which it turns nothing around. */
@@ -17,8 +22,8 @@ export class Configuration {
   #pluralRules;
 
   /** `data` is what the server's `config/` answers. */
-  constructor({ me, language, maxContentChars, editWindowS, slashCommands, namedBy, urls, texts }) {
-    Object.assign(this, { me, language, maxContentChars, editWindowS, slashCommands, namedBy, urls });
+  constructor({ me, language, namedBy, urls, texts, ...limits }) {
+    Object.assign(this, { me, language, namedBy, urls, ...limits });
     this.#texts = texts;
     this.#pluralRules = new Intl.PluralRules(language);
     this.times = new Times(this);
@@ -29,6 +34,13 @@ export class Configuration {
     const entry = this.#texts[key];
     const text = typeof entry === "string" ? entry : (entry[this.#pluralRules.select(values.count)] ?? entry.other);
     return text.replace(/\{(\w+)\}/g, (_, name) => isolated(values[name]));
+  };
+
+  /** The size of a file. */
+  sayBytes = (bytes) => {
+    const unit = UNITS.find(({ from }) => bytes >= from) ?? UNITS.at(-1);
+    const options = { style: "unit", unit: unit.name, unitDisplay: "short", maximumFractionDigits: bytes < 10 * unit.from ? 1 : 0 };
+    return new Intl.NumberFormat(this.language, options).format(bytes / unit.from);
   };
 
   /** The text of an error, by its stable code, or by its reason where one code has several. */

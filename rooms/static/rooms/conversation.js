@@ -22,7 +22,7 @@ export class Conversation {
 
   /**
    * `byId(id)` finds its elements; `onOlder(room, log)` resolves to whether an older page came; `onPaint(room)` is called
-   * when the room that is shown has changed, `onTakeBack(content)` with an unsent text that is to be edited, and
+   * when the room that is shown has changed, `onTakeBack(content, files)` with what was not sent and is to be edited, and
    * `onSeen(room, seq)` when the end of the room is in sight, with its newest message.
    */
   constructor({ byId, say, onOlder, onPaint, onTakeBack, onSeen }) {
@@ -92,10 +92,10 @@ export class Conversation {
     this.#fill();
   }
 
-  /** A text of this room's log goes back to the composer. */
-  takeBack(room, content) {
+  /** A text of this room's log goes back to the composer, and its files with it. */
+  takeBack(room, content, files) {
     this.paint(room);
-    this.#onTakeBack(content);
+    this.#onTakeBack(content, files);
   }
 
   /** Goes to the end, and stays there as more comes. */

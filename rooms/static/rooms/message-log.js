@@ -3,6 +3,7 @@
  * It knows no socket.
  */
 
+import { attachmentNodes } from "./attachments.js";
 import { paintAvatar } from "./avatar.js";
 import { make } from "./dom.js";
 import { concerns } from "./mention-text.js";
@@ -91,12 +92,13 @@ export class MessageLog {
   }
 
   /** Shows my own message before the server has it. */
-  addUnsent({ clientId, content, kind, answered, onRetry, onEdit, onDiscard }) {
+  addUnsent({ clientId, content, kind, attachments, answered, onRetry, onEdit, onDiscard }) {
     const entry = this.#message({ user: this.#configuration.me, content, at: new Date() });
     const replyTo = answered ? quoteOf(answered) : undefined;
-    Object.assign(entry, { order: Infinity, clientId, content, kind, replyTo });
+    Object.assign(entry, { order: Infinity, clientId, content, kind, attachments, replyTo });
     this.#paintAction(entry, { kind, user: this.#configuration.me });
     entry.element.querySelector(".content").before(...quoteNodes(entry, this.#configuration));
+    this.#paintFiles(entry.element, entry);
     const retry = this.#button("retry", "tryAgain", () => (this.#wait(entry), onRetry()));
     const edit = this.#button("edit", "edit", () => (this.#remove(entry), onEdit()));
     const discard = this.#button("discard", "discard", () => (this.#remove(entry), onDiscard()));
@@ -119,8 +121,8 @@ export class MessageLog {
     this.#configuration.times.paint(entry.element.querySelector("time"), entry.at);
     entry.element.classList.remove("unsent", "failed");
     entry.element.querySelector(".delivery").remove();
-    const { content, kind, replyTo } = entry;
-    this.#offerActions(entry, { replyTo, kind, ...ack, user: this.#configuration.me, content });
+    const { content, kind, attachments, replyTo } = entry;
+    this.#offerActions(entry, { replyTo, kind, attachments, ...ack, user: this.#configuration.me, content });
     this.#nameMentioned(entry, ack);
     this.#bySeq.set(seq, entry);
     this.#insert(entry);
@@ -164,7 +166,7 @@ export class MessageLog {
   edit(message) {
     const entry = this.#entries.find((candidate) => candidate.messageId === message.messageId);
     if (!entry) return;
-    const gone = { reactions: [], mentions: undefined, mentionsRoom: undefined, pinnedAt: undefined };
+    const gone = { reactions: [], mentions: undefined, mentionsRoom: undefined, pinnedAt: undefined, attachments: [] };
     Object.assign(entry.message, gone, message); // the one that its actions have
     this.#paintContent(entry);
     this.#requote([message.messageId], { excerpt: excerptOf(message.content) });
@@ -297,7 +299,17 @@ export class MessageLog {
     element.querySelector(".content").replaceChildren(textOf(message, this.#configuration.me), ...notes);
     element.classList.toggle("concerning", concerns(message, this.#configuration.me));
     this.#paintAction({ element }, message);
+    this.#paintFiles(element, message);
     this.#paintReactions({ element, message });
+  }
+
+  /** A film that plays goes on when its message is changed. */
+  #paintFiles(element, message) {
+    element.classList.toggle("textless", !message.content);
+    const [before, [after]] = [element.querySelector(".files"), attachmentNodes(message, this.#configuration)];
+    if (before?.isEqualNode(after ?? null)) return;
+    before?.remove();
+    if (after) element.querySelector(".content").after(after);
   }
 
   /** What somebody does begins with their name. */
@@ -312,7 +324,7 @@ export class MessageLog {
     const focused = element.querySelector(".reaction:focus")?.textContent.split(" ")[0];
     element.querySelector(".reactions")?.remove();
     const tools = { client: this.#client, configuration: this.#configuration };
-    element.querySelector(".content").after(...reactionNodes(message, tools));
+    (element.querySelector(".files") ?? element.querySelector(".content")).after(...reactionNodes(message, tools));
     const buttons = [...element.querySelectorAll(".reaction")];
     if (focused) buttons.find(({ textContent }) => textContent.startsWith(focused))?.focus();
   }

@@ -27,7 +27,8 @@ export function quoteNodes({ replyTo }, { say, sayName }) {
   if (!replyTo) return [];
   const { user, excerpt, deleted } = replyTo;
   const author = user ? [make("strong", {}, make("bdi", {}, sayName(user))), " "] : [];
-  const text = excerpt ?? say(deleted ? "quoteDeleted" : "quoteHidden");
+  const gone = deleted ? "quoteDeleted" : "quoteHidden";
+  const text = excerpt || say(excerpt === "" ? "quoteFile" : gone); // without a text it has a file
   return [make("p", { class: "quote" }, ...author, make("bdi", {}, text))];
 }
 

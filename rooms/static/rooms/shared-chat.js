@@ -90,43 +90,45 @@ export class SharedChat extends EventTarget {
     }
   }
 
-  /** Posts a message, which may answer another one, into this view's log, where it waits until the server has it. */
-  post(room, view, content, answered = null) {
+  /** Posts a message, which may answer another one and have files, into this view's log, where it waits for the server. */
+  post(room, view, { content, attachments = [], answered = null }) {
     const log = room.logOf(view);
     const clientId = newId();
-    const reply = answered ? { replyTo: answered.messageId } : {};
+    const extras = answered ? { replyTo: answered.messageId } : {};
+    if (attachments.length) extras.attachments = attachments.map(({ id }) => id);
     const send = () =>
-      this.client.send("chat-message", { roomId: room.name, content, clientId, ...reply }).then(
+      this.client.send("chat-message", { roomId: room.name, content, clientId, ...extras }).then(
         (ack) => {
-          if (ack.seq === undefined) return this.#carriedOut(room, log, clientId, content);
+          if (ack.seq === undefined) return this.#carriedOut(room, view, { log, clientId, content, attachments });
           log.acknowledge(clientId, ack);
           this.#changed(room, () => room.posted());
         },
         (error) => {
-          if (error.code === "unknown-command") return this.#unknown(room, view, { log, clientId, content, error });
+          if (error.code === "unknown-command") return this.#unknown(room, view, { log, clientId, content, attachments, error });
           log.fail(clientId, this.#configuration.sayError(error));
           this.#changed(room, () => room.refused(error));
         },
       );
-    const onEdit = () => view.takeBack(room, content);
-    const shown = shownAs(content, this.#configuration);
+    const onEdit = () => view.takeBack(room, content, attachments);
+    const shown = { ...shownAs(content, this.#configuration), attachments };
     log.addUnsent({ clientId, ...shown, answered, onRetry: send, onEdit, onDiscard: () => view.paint(room) });
     send();
   }
 
   /** The text was a command: it is no message, and what it answers follows. */
-  #carriedOut(room, log, clientId, content) {
+  #carriedOut(room, view, { log, clientId, content, attachments }) {
     log.discard(clientId);
     room.written = content;
     this.paint(room);
+    if (attachments.length) view.takeBack(room, "", attachments); // a command has no files
   }
 
   /** The text goes back to the composer. */
-  #unknown(room, view, { log, clientId, content, error }) {
+  #unknown(room, view, { log, clientId, content, attachments, error }) {
     log.discard(clientId);
     log.addAnswer(this.#configuration.sayError(error));
     view.added(room, { isMessage: false });
-    view.takeBack(room, content);
+    view.takeBack(room, content, attachments);
   }
 
   #answered(room, frame) {

@@ -52,7 +52,7 @@ def test_deleted_messages_and_other_users_memberships_are_in_no_export(alice: Us
     room = make_room()
     join(room, bob)
     make_message(room, alice, deleted_at=timezone.now())
-    assert people.export(user_id=alice.pk) == people.Held([], [], [], [], [], [])
+    assert people.export(user_id=alice.pk) == people.Held([], [], [], [], [], [], [])
 
 
 # --- Erasure ----------------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from rooms.services.rooms import purge, remove_room
 from rooms.services.search import Page, index_room, rooms_behind, search_messages, snippet
 from rooms.storage import search
 from tests.support.factories import make_message
+from tests.support.pictures import uploaded
 from tests.support.rooms import Run, World, from_now, restrict
 
 Find = Callable[..., list[str]]
@@ -82,6 +83,18 @@ def test_filters_narrow_a_search(run: Run, world: World, say: Any, find: Find) -
     assert find("in:private news") == find("news", name="private") == ["news in private"]
     assert find("from:alice in:lobby") == ["news of mine", "news https://example.org"]
     assert find("news from:nobody") == []
+
+
+def test_messages_with_files_are_found_without_a_text_and_as_long_as_they_have_them(
+    run: Run, world: World, say: Any, find: Find
+) -> None:
+    say("plain", "https://example.org")
+    file = run(uploaded, world.alice).pk
+    say("", attachments=(file,))
+    assert find("has:file") == find("from:alice has:file") == [""]
+    assert find("has:file has:link") == find("plain has:file") == []
+    run(deletions.erase_file, actor=CODE, message_id=run(Message.objects.get, file_count=1).pk, attachment_id=file)
+    assert find("has:file") == []
 
 
 def test_days_bound_a_search(run: Run, world: World, say: Any, find: Find) -> None:

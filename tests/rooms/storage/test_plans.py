@@ -84,8 +84,8 @@ READS: dict[str, list[Callable[[], object]]] = {
 def test_every_function_of_storage_is_explained_here() -> None:
     functions = {name for name in storage.__all__ if name.islower()}
     assert functions == set(READS) | {
-        "dialect", "add_members", "message_ids", "quote", "quotes", "reactions", "reaction_kinds", "reply_counts",
-        "move_marks", "completed", "has_name_keys", "user_ref", "mentions", "concerning",
+        "dialect", "add_members", "attachment_frame", "message_ids", "quote", "quotes", "reactions", "reaction_kinds",
+        "reply_counts", "move_marks", "completed", "has_name_keys", "user_ref", "mentions", "concerning",
     }  # fmt: skip
 
 
