@@ -21,6 +21,7 @@ from rooms.models import Attachment, Room
 from rooms.protocol.codec import encode
 from rooms.protocol.frames.announcements import Notification as NotificationFrame
 from rooms.services import (
+    bots,
     deletions,
     direct,
     edits,
@@ -67,7 +68,7 @@ def post_message(
     NoSuchMessage. `mentions` are users whom it mentions besides those named in the text; they have to be members.
     `attachments` are what `upload` has answered; with one of them the text may be empty.
     """
-    found = access.room(user.pk, _name(room))
+    found, bot = access.room(user.pk, _name(room)), bots.of_user(user.pk)
     return posting.post_message(
         room_id=found.room_id,
         author_id=user.pk,
@@ -77,6 +78,8 @@ def post_message(
         names=[people.reference(one) for one in mentions],
         attachments=[one.pk for one in attachments],
         roles=callers.roles(user),
+        bot=bot is not None,
+        bot_mentions=bot is not None and bot.may_mention,
     )
 
 

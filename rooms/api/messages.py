@@ -99,6 +99,8 @@ class MessagesView(View):
             names=new.mentions,
             attachments=new.attachments,
             roles=callers.roles(request.user),
+            bot=getattr(request.auth, "is_bot", False),
+            bot_mentions=getattr(request.auth, "may_mention", False),
         )
         return rest.answer(message_frame(message), status_of(message))
 

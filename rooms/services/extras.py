@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rooms.errors import ChatError
-from rooms.services import attachments, mentions, replies
+from rooms.services import attachments, bots, mentions, replies
 from rooms.storage import NewMessage, PostContext, Quoted, StoredMessage
 
 Answer = StoredMessage | ChatError
@@ -42,4 +42,5 @@ def attached(new: Sequence[NewMessage], answers: Sequence[Answer], known: Found)
 
 
 def _attached(new: NewMessage, stored: StoredMessage, known: Found) -> StoredMessage:
-    return attachments.attach(new, replies.attach(new, stored, known.quoted), known.files)
+    stored = bots.attach(new, replies.attach(new, stored, known.quoted))
+    return attachments.attach(new, stored, known.files)

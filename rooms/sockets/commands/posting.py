@@ -68,6 +68,8 @@ def _post(
             moderates,
             names,
             tuple(command.attachments),
+            bot=identity.is_bot,
+            bot_mentions=identity.may_mention,
         ),
         partial(_settle, connection, command.id),
     )
