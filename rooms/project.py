@@ -75,13 +75,15 @@ def post_message(
     )
 
 
-def edit_message(message: StoredMessage, user: Any, text: str) -> StoredMessage:
-    """Edits a message in the name of its author, by the rules for a client. The same text changes nothing.
+def edit_message(message: StoredMessage, user: Any, text: str, *, mentions: Iterable[Any] = ()) -> StoredMessage:
+    """Edits a message in the name of its author, by the rules for a client. The same text changes nothing. It mentions
+    those named in the text and the users in `mentions`.
 
     Raises Forbidden, NoSuchMessage, EditWindowOver and what `post_message` raises.
     """
     actor, name = callers.actor(user, "code"), message.room_name
-    return edits.edit_message(actor=actor, name=name, message_id=str(message.id), content=text)
+    names = [people.reference(one) for one in mentions]
+    return edits.edit_message(actor=actor, name=name, message_id=str(message.id), content=text, names=names)
 
 
 def react(message: StoredMessage, user: Any, emoji: str, *, on: bool = True) -> None:

@@ -20,6 +20,9 @@ else:
     UserKey = people.key_type()  # a struct's field has the type of the project's own model
 
 
+SYSTEM = Message.Kind.SYSTEM.value
+
+
 class Row(msgspec.Struct, frozen=True, array_like=True):
     """What a statement answers."""
 
@@ -47,8 +50,8 @@ class NewMessage(msgspec.Struct, frozen=True):
 
     @property
     def mentions_people(self) -> bool:
-        """Whether it may mention anybody: bots may when they are allowed to."""
-        return self.bot_mentions or not self.bot
+        """Whether it may mention anybody: bots may when they are allowed to, and what the room itself says may not."""
+        return self.kind != SYSTEM and (self.bot_mentions or not self.bot)
 
 
 class StoredMessage(Row, frozen=True):

@@ -48,6 +48,20 @@ def test_it_reads_for_a_member(people: SimpleNamespace) -> None:
         rooms.mark_read(room, people.carol, 1)
 
 
+def test_it_mentions_members_and_reads_what_they_have_missed(people: SimpleNamespace) -> None:
+    room = make_room("lobby")
+    for user in (people.alice, people.bob):
+        rooms.add_member(room, user)
+    message = rooms.post_message(room, people.alice, "Please look", mentions=[people.bob, people.carol])
+    assert [user.username for user in message.mentions or ()] == ["bob"]
+    assert [one.message.content for one in rooms.missed(people.bob).mentions] == ["Please look"]
+    assert rooms.edit_message(message, people.alice, "Thanks").mentions is None
+    edited = rooms.edit_message(message, people.alice, "!", mentions=[people.bob])
+    assert [user.username for user in edited.mentions or ()] == ["bob"]
+    rooms.mark_read(room, people.bob, message.seq)
+    assert rooms.missed(people.bob).mentions == rooms.missed(people.bob).rooms == []
+
+
 def test_it_cannot_take_the_last_owner_or_a_room_that_is_not_there(people: SimpleNamespace) -> None:
     Membership.objects.create(room=make_room("hers"), user=people.alice, role="owner")
     with pytest.raises(Conflict):

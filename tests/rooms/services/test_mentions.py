@@ -132,6 +132,8 @@ def test_more_names_beside_a_text_than_may_be_are_refused(run: Run, members: Wor
 def test_bots_mention_nobody_unless_they_may(run: Run, members: World, say: Say) -> None:
     silent = say("@bob @room", mentions=("bob",), bot=True)
     assert (named(silent), silent.mentions_room) == ([], False)
+    system = say("@bob @room", mentions=("bob",), kind=Message.Kind.SYSTEM.value)
+    assert (named(system), system.mentions_room) == ([], False)
     allowed = say("@bob @room", bot=True, bot_mentions=True)
     assert (named(allowed), allowed.mentions_room) == (["bob"], True)
 

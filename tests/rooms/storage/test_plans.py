@@ -120,6 +120,12 @@ def test_what_is_read_beside_messages_uses_indexes(run: Run, world: World, read:
     assert not whole_tables(plan)
 
 
+def test_mentions_are_counted_by_indexes_of_their_own(run: Run, world: World) -> None:
+    [plan] = run(explained, lambda: storage.unread_rooms(user_id=1))
+    for index in ("mentions_of_user", "mentions_of_rooms"):
+        assert [step for step in plan if index in step]
+
+
 def test_what_somebody_has_missed_is_found_by_indexes(run: Run, world: World) -> None:
     """Sorted are the messages that concern one and are not read, of all rooms."""
     [plan] = run(explained, lambda: storage.concerning(user_id=1, before=99, limit=50))
