@@ -20,7 +20,6 @@ from rooms.services import missed
 
 log = structlog.get_logger(__name__)
 MAX_WAITING = 1_000  # messages
-USERS_AT_ONCE = 1_000  # in one statement
 PAUSE_S = 0.05  # in which more messages come, for which connections are looked through once
 Users = dict[Any, list[Connection]]  # by the keys of users
 
@@ -60,15 +59,12 @@ class MentionNotices:
             log.exception("mentions.failed", room=mentioned.room_id)
 
     async def _inform(self, mentioned: Mentioned, users: Users) -> None:
-        keys = list(users)
-        for start in range(0, len(keys), USERS_AT_ONCE):
-            some = keys[start : start + USERS_AT_ONCE]
-            found = await database.call(missed.notices, message_id=mentioned.message_id, user_ids=some)
-            for user_id, frame in found:
-                encoded = Encoded(frame)
-                for connection in users[user_id]:
-                    if _is_of(connection, user_id) and _is_outside(connection, mentioned.room_id):
-                        connection.offer(encoded, ephemeral=True)
+        found = await database.call(missed.notices, message_id=mentioned.message_id, user_ids=users.keys())
+        for user_id, frame in found:
+            encoded = Encoded(frame)
+            for connection in users[user_id]:
+                if _is_of(connection, user_id) and _is_outside(connection, mentioned.room_id):
+                    connection.offer(encoded, ephemeral=True)
 
     def _concerned(self, some: list[Mentioned]) -> list[tuple[Mentioned, Users]]:
         """These messages with the connections that may get a notice; connections are looked through once for all."""

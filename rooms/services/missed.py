@@ -3,7 +3,7 @@
 Each is checked against what they may read at that moment, by all rules of `access`.
 """
 
-from collections.abc import Collection
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 from django.utils import timezone
@@ -22,6 +22,7 @@ from rooms.storage import Concerning, Recipient, StoredMessage
 from rooms.storage.search import messages_by_id
 
 READ_AT_ONCE = 100  # messages, of which some may be in rooms that the user may not read now
+USERS_ASKED = 1_000  # by their keys; of more, as for `@room`, the room's members are read and compared
 LAST_ID = 2**62
 
 
@@ -64,9 +65,11 @@ def _readable(user_id: Any, before: int, limit: int, readable: Readable) -> list
     return found[:limit]
 
 
-def notices(*, message_id: int, user_ids: Collection[Any]) -> list[tuple[Any, bytes]]:
+def notices(*, message_id: int, user_ids: AbstractSet[Any]) -> list[tuple[Any, bytes]]:
     """Those of these users who want a notice of this message and may read it now, each with the frame for them."""
-    recipients = [one for one in storage.recipients(message_id=message_id, user_ids=user_ids) if _may_read(one)]
+    wanted = user_ids if len(user_ids) <= USERS_ASKED else None
+    members = storage.recipients(message_id=message_id, user_ids=wanted)
+    recipients = [one for one in members if one.user_id in user_ids and _may_read(one)]
     message = storage.message(message_id=message_id) if recipients else None
     if message is None:
         return []

@@ -118,7 +118,7 @@ RECIPIENTS = f"""
     AND {column(Membership, "level")} <> '{Membership.Level.NONE.value}'
     JOIN {USER} ON {USER_ID} = {USER_OF}
     LEFT JOIN {MENTION} ON {OF} = {ID} AND {MENTIONED} = {USER_OF}
-    WHERE {ID} = %s AND {USER_OF} IN ({{users}}) AND ({TO_ALL} OR {OF} IS NOT NULL) AND {SEQ} > {HIDDEN_SEQ}
+    WHERE {ID} = %s AND ({TO_ALL} OR {OF} IS NOT NULL) AND {SEQ} > {HIDDEN_SEQ}
     AND {IS_OF_OTHERS} AND {IS_NOT_BLOCKED}
 """
 
@@ -176,10 +176,11 @@ def concerning(*, user_id: Any, before: int, limit: int) -> list[Concerning]:
         return read(Concerning, cursor.fetchall())
 
 
-def recipients(*, message_id: int, user_ids: Collection[Any]) -> list[Recipient]:
-    """Those of these users who want a notice of this message: members, who have not blocked its author."""
+def recipients(*, message_id: int, user_ids: Collection[Any] | None) -> list[Recipient]:
+    """Those of these users, or of all, who want a notice of this message: members, who have not blocked its author."""
+    asked = "" if user_ids is None else f" AND {USER_OF} IN ({_places(user_ids)})"
     with connection.cursor() as cursor:
-        cursor.execute(RECIPIENTS.format(users=_places(user_ids)), [message_id, *user_ids])
+        cursor.execute(RECIPIENTS + asked, [message_id, *(user_ids or ())])
         return read(Recipient, cursor.fetchall())
 
 

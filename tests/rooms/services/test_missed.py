@@ -59,7 +59,7 @@ def concerned(run: Run, world: World, **options: Any) -> list[tuple[str, str]]:
 
 
 def notified(run: Run, message: StoredMessage, *users: Any) -> list[tuple[Any, str]]:
-    found = run(notices, message_id=message.id, user_ids=[user.pk for user in users])
+    found = run(notices, message_id=message.id, user_ids={user.pk for user in users})
     return [(user_id, msgspec.json.decode(frame)["why"]) for user_id, frame in found]
 
 
@@ -213,7 +213,7 @@ def test_a_notice_shows_no_answered_message_that_is_hidden(run: Run, members: Wo
     carol = run(make_user, "carol")
     run(restrict, members.room, carol, visible_from_seq=theirs.seq)
     message = say("@carol @bob", reply_to=theirs.id)
-    found = dict(run(notices, message_id=message.id, user_ids=[carol.pk, members.bob.pk]))
+    found = dict(run(notices, message_id=message.id, user_ids={carol.pk, members.bob.pk}))
     assert b"secret" in found[members.bob.pk]
     assert b"secret" not in found[carol.pk]
 
@@ -226,10 +226,20 @@ def test_statements_for_a_notice_do_not_grow_with_its_users(run: Run, members: W
 
     def statements(users: list[Any]) -> int:
         with CaptureQueriesContext(connection) as queries:
-            assert len(notices(message_id=message.id, user_ids=[user.pk for user in users])) == len(users)
+            assert len(notices(message_id=message.id, user_ids={user.pk for user in users})) == len(users)
         return len(queries)
 
     assert run(statements, others[:1]) == run(statements, others)
+
+
+def test_of_many_connected_users_the_rooms_members_get_a_notice(
+    run: Run, members: World, say: Say, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("rooms.services.missed.USERS_ASKED", 1)
+    carol, stranger = run(make_user, "carol"), run(make_user)
+    run(restrict, members.room, carol)
+    message = say("@room")
+    assert sorted(notified(run, message, members.bob, stranger)) == [(members.bob.pk, "room")]
 
 
 def test_the_people_of_a_direct_room_are_mentioned(run: Run, members: World, say: Say) -> None:

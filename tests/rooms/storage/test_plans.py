@@ -48,7 +48,10 @@ READS: dict[str, list[Callable[[], object]]] = {
     "members_by_id": [lambda: storage.members_by_id([1, 2], [1, 2])],
     "members_by_key": [lambda: storage.members_by_key([1, 2], ["alice", "bob"])],
     "members_of": [lambda: storage.members_of([1], limit=50)],
-    "recipients": [lambda: storage.recipients(message_id=1, user_ids=[1, 2])],
+    "recipients": [
+        lambda: storage.recipients(message_id=1, user_ids=[1, 2]),
+        lambda: storage.recipients(message_id=1, user_ids=None),
+    ],
     "message": [lambda: storage.message(message_id=1)],
     "page": [
         lambda: storage.page(room_id=1, limit=50),
