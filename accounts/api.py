@@ -70,6 +70,12 @@ class Tokens(msgspec.Struct):
     user: Me
 
 
+class AccountView(View):
+    """For people: a bot's token is not for accounts, and neither shows nor changes the one it belongs to."""
+
+    takes_bots = False
+
+
 class OpenView(View):
     """For those who have not signed in yet: an old token in a header neither helps nor harms."""
 
@@ -137,7 +143,7 @@ class LogoutView(OpenView):
         return Response(status=204)
 
 
-class MeView(View):
+class MeView(AccountView):
     @extend_schema(responses=responses({200: Me}, 401), tags=["accounts"])
     def get(self, request: Request) -> Response:
         """Who the caller is."""

@@ -14,11 +14,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import devices, erasure, passwords, services, tokens
-from accounts.api import Password, Tokens, address_of, device_of, tokens_answer
+from accounts.api import AccountView, Password, Tokens, address_of, device_of, tokens_answer
 from accounts.erasure import Export
 from accounts.models import SignIn, User
 from rooms import rest
-from rooms.api.base import View
 from rooms.authentication import bearer
 from rooms.openapi import responses
 from rooms.protocol.rules import timestamp
@@ -53,7 +52,7 @@ class Devices(msgspec.Struct):
     devices: list[Device]
 
 
-class PasswordView(View):
+class PasswordView(AccountView):
     @extend_schema(request=NewPassword, responses=responses({200: Tokens, 204: None}, 400, 401, 403), tags=["accounts"])
     def post(self, request: Request) -> Response:
         """Changes the password and signs all devices out but this one: it gets new tokens, or its session stays."""
@@ -65,7 +64,7 @@ class PasswordView(View):
         return Response(status=204)
 
 
-class DevicesView(View):
+class DevicesView(AccountView):
     @extend_schema(operation_id="devices_list", responses=responses({200: Devices}, 401), tags=["accounts"])
     def get(self, request: Request) -> Response:
         """What the caller is signed in on."""
@@ -79,7 +78,7 @@ class DevicesView(View):
         return Response(status=204)
 
 
-class DeviceView(View):
+class DeviceView(AccountView):
     @extend_schema(responses=responses({204: None}, 401, 403, 404), tags=["accounts"])
     def delete(self, request: Request, device_id: str) -> Response:
         """Signs one device out: its tokens or its session, and its open sockets."""
@@ -88,14 +87,14 @@ class DeviceView(View):
         return Response(status=204)
 
 
-class ExportView(View):
+class ExportView(AccountView):
     @extend_schema(responses=responses({200: Export}, 401), tags=["accounts"])
     def get(self, request: Request) -> HttpResponse:
         """All that the site holds about the caller, as a file."""
         return export_answer(_user(request))
 
 
-class EraseView(View):
+class EraseView(AccountView):
     @extend_schema(request=Confirmation, responses=responses({204: None}, 400, 401, 403, 409), tags=["accounts"])
     def post(self, request: Request) -> Response:
         """Deletes the caller's account for good. The last superuser is refused with `conflict`."""

@@ -24,7 +24,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from monitoring.workers import OwnRow, Row, Rows, SharedRows, WorkersCollector
+from monitoring.workers import OwnRow, Row, Rows, SharedRows, WorkersCollector, of_processes, resident_bytes
 
 TEXT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 WINDOW_S = 60
@@ -36,9 +36,9 @@ CLOSE_CODES = frozenset({*range(1000, 1016), *range(4000, 4003), *range(4100, 41
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no type for it
 
 
-# The cells of a worker's row: two counts, five gauges, and a minute of commands received, by seconds.
-RECEIVED, SENT, ACTIVE, PEAK, ROOMS, UNSEARCHED, STARTED = range(7)
-MINUTE = 7
+# The cells of a worker's row: two counts, six gauges, and a minute of commands received, by seconds.
+RECEIVED, SENT, ACTIVE, PEAK, ROOMS, UNSEARCHED, UNDELIVERED, STARTED = range(8)
+MINUTE = 8
 ROW = MINUTE + 2 * WINDOW_S
 
 
@@ -112,6 +112,12 @@ class Instruments(Collector):
         self._hooks = Counter(
             "chat_hook_calls", "Calls of the project's hooks.", ["hook", "outcome"], registry=self.registry
         )
+        self._webhooks = Counter(
+            "chat_webhook_deliveries",
+            "Attempts to send outgoing webhooks an event, by what came of them.",
+            ["result"],
+            registry=self.registry,
+        )
         self._signals = Counter("chat_signals_dropped", "Messages no receiver was called for.", registry=self.registry)
 
     def collect(self) -> Iterator[Metric]:
@@ -124,13 +130,15 @@ class Instruments(Collector):
         yield GaugeMetricFamily("chat_rooms_active", "Rooms with somebody of a process in them.", _sum(living, ROOMS))
         behind = max(row.cells[UNSEARCHED] for row in living)
         yield GaugeMetricFamily("chat_search_behind", "Changes of messages that the search does not know yet.", behind)
+        behind = max(row.cells[UNDELIVERED] for row in living)
+        yield GaugeMetricFamily("chat_webhooks_behind", "Changes that outgoing webhooks were not sent yet.", behind)
         rate = sum(map(self._rate, living))
         yield GaugeMetricFamily("chat_messages_rate", "Commands received a second, over the last minute.", rate)
         yield GaugeMetricFamily("chat_uptime_seconds", "Seconds since the start.", max(map(self._uptime, living)))
         if isinstance(self._rows, OwnRow):
             yield from ProcessCollector(registry=None).collect()
         else:
-            yield from _of_processes([row.pid for row in living])
+            yield from of_processes([row.pid for row in living])
 
     def connection_opened(self) -> None:
         self._opened.inc()
@@ -190,6 +198,14 @@ class Instruments(Collector):
         """How many changes of messages the search does not know yet, of all processes."""
         self._cells[UNSEARCHED] = count
 
+    def webhooks_behind(self, count: int) -> None:
+        """How many changes outgoing webhooks were not sent yet, of all processes."""
+        self._cells[UNDELIVERED] = count
+
+    def webhook_delivered(self, result: str) -> None:
+        """An attempt to send an outgoing webhook an event came to this."""
+        self._webhooks.labels(result).inc()
+
     def active(self) -> int:
         """Open sockets."""
         return int(self._cells[ACTIVE])
@@ -243,26 +259,8 @@ class Instruments(Collector):
         return Window(self._clock, row.cells, MINUTE).total() / min(WINDOW_S, max(1.0, self._uptime(row)))
 
 
-def resident_bytes(pid: int | None = None) -> int:
-    """Memory a process, or this one, holds now; 0 where the system has no /proc to ask."""
-    try:
-        return int(Path(f"/proc/{pid or 'self'}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0
-
-
 def _sum(rows: list[Row], cell: int) -> int:
     return int(sum(row.cells[cell] for row in rows))
-
-
-def _of_processes(pids: list[int]) -> Iterator[Metric]:
-    """What the library measures of a process, of each by its number: their sum would shrink when one ends."""
-    found: dict[str, Metric] = {}
-    for pid in pids:
-        for metric in ProcessCollector(pid=lambda pid=pid: pid, registry=None).collect():  # type: ignore[misc]
-            samples = [sample._replace(labels={"pid": str(pid)}) for sample in metric.samples]
-            found.setdefault(metric.name, Metric(metric.name, metric.documentation, metric.type)).samples += samples
-    yield from found.values()
 
 
 def _value(instrument: Counter) -> int:
@@ -284,6 +282,8 @@ hook_called = _process.hook_called
 signal_dropped = _process.signal_dropped
 rooms_active = _process.rooms_active
 search_behind = _process.search_behind
+webhooks_behind = _process.webhooks_behind
+webhook_delivered = _process.webhook_delivered
 active = _process.active
 last_minute = _process.last_minute
 snapshot = _process.snapshot

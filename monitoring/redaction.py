@@ -18,6 +18,7 @@ _QUERY_PARAMETER = re.compile(r"(?<=[?&;])([^\s?&;=\"'<>]+)=([^\s&;\"'<>]*)")
 _BARE_SECRETS = (
     re.compile(r"\beyJ[\w-]*\.[\w-]+\.[\w-]*"),  # a JWT, wherever it stands
     re.compile(r"(?<=\bBearer )\S+", re.IGNORECASE),
+    re.compile(r"\b(?:bot|whk|whsec)_[\w+/=-]{8,}"),  # of bots and webhooks, also in a path
     # PostgreSQL repeats a refused row, content included, in its errors; what follows cannot be separated from the row.
     re.compile(r"(?<=Failing row contains ).*?(?=\n(?:Traceback|The above|During)|\Z)", re.DOTALL),
 )
@@ -29,7 +30,9 @@ def guard(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mappin
 
 
 def clean(text: str) -> str:
-    """The text without tokens: those in a URL's query, JWTs, bearer credentials, and rows that a database refused."""
+    """The text without tokens: those in a URL's query, JWTs, those of bots and webhooks, bearer credentials; and
+    without rows that a database refused.
+    """
     text = _QUERY_PARAMETER.sub(_clean_parameter, text)
     for pattern in _BARE_SECRETS:
         text = pattern.sub(REDACTED, text)

@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from django.utils import timezone
 
-from rooms import hooks, objects, storage
+from rooms import hooks, objects, scopes, storage
 from rooms.callers import Actor
 from rooms.conf import conf
 from rooms.errors import Banned, ChatError, Closed, Forbidden, Locked, Muted, NoSuchRoom, SlowMode
@@ -87,8 +87,10 @@ def rank(role: str | None, site_roles: Collection[str] = ()) -> Rank:
 def refusal(
     access: RoomAccess | None, action: Action, now: datetime, site_roles: Collection[str] = ()
 ) -> ChatError | None:
-    """What refuses this action at this moment; None: it is allowed."""
-    if access is None or (access.role is None and access.kind not in OPEN_KINDS):
+    """What refuses this action at this moment; None: it is allowed. A room that the caller's token does not open is as
+    one that is not there.
+    """
+    if access is None or (access.role is None and access.kind not in OPEN_KINDS) or _is_closed_to_token(access):
         return NoSuchRoom()
     if not access.active or _is_future(access.server_banned_until, now):
         return Banned()
@@ -99,6 +101,11 @@ def refusal(
     if lowest > Rank.VISITOR and rank(access.role, site_roles) < lowest:
         return Forbidden()
     return _may_not_write(access, action, now, site_roles) if action in WRITING else None
+
+
+def _is_closed_to_token(access: RoomAccess) -> bool:
+    scope = scopes.current()
+    return scope is not None and not scope.admits(access.room_id, is_member=access.role is not None)
 
 
 def _is_future(moment: datetime | None, now: datetime) -> bool:
@@ -149,6 +156,7 @@ def authorize(actor: Actor, name: str, action: Action) -> RoomAccess:
 
 def admin(actor: Actor) -> Actor:
     """Who may act on the whole chat; raises Forbidden."""
+    scopes.check_whole_chat()
     if "admin" not in actor.roles:
         raise Forbidden("Admin permission required")
     return actor

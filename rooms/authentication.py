@@ -7,10 +7,15 @@ from rest_framework.request import Request
 
 from rooms import guesses
 from rooms.callers import Caller, read_token
+from rooms.errors import Forbidden
 
 
 class BearerAuthentication(BaseAuthentication):
-    """`Authorization: Bearer <token>`; any other header is left to others. `request.auth` has the caller."""
+    """`Authorization: Bearer <token>`; any other header is left to others. `request.auth` has the caller.
+
+    Bots are refused, except by views that have `takes_bots` because they hold a bot to the rooms of its token. It is
+    for rooms of the chat, and for nothing else that a project or its accounts serve.
+    """
 
     def authenticate(self, request: Request) -> tuple[Any, Caller] | None:
         token = bearer(request)
@@ -18,6 +23,8 @@ class BearerAuthentication(BaseAuthentication):
             return None
         with guesses.token(address=request.META.get("REMOTE_ADDR", ""), door="rest"):
             caller = read_token(token)
+        if caller.is_bot and not getattr(request.parser_context.get("view"), "takes_bots", False):
+            raise Forbidden("A bot's token is for its rooms only")
         return caller.user, caller
 
     def authenticate_header(self, request: Request) -> str:  # noqa: ARG002 - its name is DRF's

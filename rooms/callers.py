@@ -17,10 +17,11 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-from rooms import people, storage
+from rooms import bot_tokens, people, storage
 from rooms.conf import conf
 from rooms.errors import AuthRequired, Banned, Disconnected
 from rooms.models import EndedSession
+from rooms.scopes import Scope
 
 SESSION_ID = "chat_session_id"  # in every signed-in session: names it whatever its key, which some engines change
 # Keys of every engine that Django has. Those of signed cookies are the session itself, as long as a cookie can be.
@@ -32,10 +33,22 @@ MONITOR, SEE_PRIVATE = "chat_rooms.monitor", "chat_rooms.see_private"
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """What CHAT_TOKEN_READER answers: a user, and when the token ends, in unix seconds; None: it has no end."""
+    """What CHAT_TOKEN_READER answers: a user, and when the token ends, in unix seconds; None: it has no end.
+
+    `scope` is which rooms the token opens; only tokens of bots have one.
+    """
 
     user: Any
     expires_at: float | None = None
+    scope: Scope | None = None
+
+    @property
+    def is_bot(self) -> bool:
+        return self.scope is not None
+
+    @property
+    def may_mention(self) -> bool:
+        return self.scope is not None and self.scope.may_mention
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,7 @@ class Identity:
     expires_at: float | None = None  # unix seconds; of a session, when it has to be read again
     avatar: str | None = None  # the address of a picture
     disconnects: int = 0  # how often all connections of this user had been ended when the proof was read first
+    scope: Scope | None = None  # which rooms the proof opens; only tokens of bots have one
     read: Callable[[str], Optional["Identity"]] | None = field(default=None, repr=False, compare=False)
     proof: str = field(default="", repr=False, compare=False)
 
@@ -71,6 +85,14 @@ class Identity:
     def key(self) -> str:
         """The user's key as frames and processes write it."""
         return str(self.user_id)
+
+    @property
+    def is_bot(self) -> bool:
+        return self.scope is not None
+
+    @property
+    def may_mention(self) -> bool:
+        return self.scope is not None and self.scope.may_mention
 
     def acts(self, door: str) -> Actor:
         return Actor(self.user_id, self.roles, door, self.username)
@@ -102,9 +124,13 @@ def read_token(token: str) -> Caller:
 
 
 def _read(token: str) -> Caller:
-    if conf.CHAT_TOKEN_READER is None:
+    if bot_tokens.is_one(token):
+        found = bot_tokens.read(token)
+        caller = Caller(found.bot.user, found.expires_at, found.scope)
+    elif conf.CHAT_TOKEN_READER is None:
         raise AuthRequired("Tokens are not accepted here")
-    caller: Caller = conf.CHAT_TOKEN_READER(token)
+    else:
+        caller = conf.CHAT_TOKEN_READER(token)
     if not caller.user.is_active:
         raise AuthRequired("This account is deactivated")
     return caller
@@ -121,7 +147,7 @@ def check_ban(user_id: Any) -> int:
 def by_token(token: str) -> Identity:
     """The caller with this token; raises AuthRequired, AuthExpired, Banned. Roles are today's, not the token's."""
     caller = _read(token)
-    return _identity(caller.user, by_token, token, caller.expires_at)
+    return _identity(caller.user, by_token, token, caller.expires_at, caller.scope)
 
 
 def by_session(session_key: str) -> Identity | None:
@@ -155,10 +181,14 @@ def refreshed(identity: Identity) -> Identity:
 
 
 def _identity(
-    user: Any, read: Callable[[str], Identity | None], proof: str, expires_at: float | None = None
+    user: Any,
+    read: Callable[[str], Identity | None],
+    proof: str,
+    expires_at: float | None = None,
+    scope: Scope | None = None,
 ) -> Identity:
-    shown = people.shown(user)
-    return Identity(user.pk, shown.name, roles(user), expires_at, shown.avatar, check_ban(user.pk), read, proof)
+    shown, disconnects = people.shown(user), check_ban(user.pk)
+    return Identity(user.pk, shown.name, roles(user), expires_at, shown.avatar, disconnects, scope, read, proof)
 
 
 def _is_deactivated(user_id: Any) -> bool:

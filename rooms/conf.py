@@ -37,6 +37,7 @@ class Conf:
     CHAT_RATE_NEW_ROOMS = RateLimit("1/min burst 10")  # of a user
     CHAT_RATE_READS = RateLimit("2/s burst 20")  # of pages, by a user
     CHAT_RATE_TYPING = RateLimit("1/s burst 10")  # of a user, in all rooms: clients say so every 8 s
+    CHAT_RATE_WEBHOOKS = RateLimit("1/s burst 5")  # of an incoming webhook
     CHAT_RATE_BROADCASTS = RateLimit("1/s burst 5")  # to everybody, by a user
     CHAT_RATE_REQUESTS = RateLimit("5/s burst 50")  # of any other kind, of a user
     CHAT_RATE_FRAMES = RateLimit("50/s burst 200")  # of any kind, of a connection
@@ -105,6 +106,13 @@ class Conf:
     CHAT_SIGN_IN_LOCKOUT_S = Number(900)  # the longest delay: 100 guesses a day, the owner waits 15 minutes
     CHAT_PASSWORD_HASHES = Number(2, minimum=1)  # at once in one process; each takes 100 MB and a core
     CHAT_PASSWORD_WAIT_MS = Number(5_000)  # for a turn at hashing; then `rate-limited`
+
+    # --- Bots ---------------------------------------------------------------------------------------------------------
+    CHAT_MAX_WEBHOOKS = Number(10)  # of one room, of each of the two kinds
+    CHAT_WEBHOOK_TIMEOUT_S = Number(10)  # for an outgoing one to be answered, redirects and all
+    CHAT_WEBHOOK_DISABLE_DAYS = Number(3)  # of failure: nobody has noticed over a weekend
+    CHAT_WEBHOOK_ALLOWED_HOSTS = Words([])  # that outgoing ones may reach though their addresses are not public
+    CHAT_TOKEN_OVERLAP_HOURS = Number(24)  # after a rotation both are valid: a day to hand the new one to a program
 
     # --- Moderation ---------------------------------------------------------------------------------------------------
     CHAT_MAX_BLOCKS = Number(1_000)  # people that one user has blocked

@@ -160,6 +160,12 @@ class NoSuchUser(ChatError):
     code, status, text = "no-such-user", 404, "No such person"
 
 
+class NoSuchWebhook(ChatError):
+    """No such webhook in this room."""
+
+    code, status, text = "no-such-webhook", 404, "No such webhook"
+
+
 class InvalidInvitation(ChatError):
     """The invitation does not exist, has expired, was used up or was revoked."""
 

@@ -20,6 +20,7 @@ from rooms.models import Room
 from rooms.protocol.codec import encode
 from rooms.protocol.frames.announcements import Notification as NotificationFrame
 from rooms.services import (
+    bots,
     deletions,
     direct,
     edits,
@@ -72,6 +73,7 @@ def post_message(
         reply_to=reply_to.id if reply_to is not None else None,
         names=[people.reference(one) for one in mentions],
         roles=callers.roles(user),
+        **bots.marks(user.pk),
     )
 
 

@@ -7,12 +7,25 @@ from rooms.api.deletions import DeletionsView
 from rooms.api.direct import DirectView
 from rooms.api.directory import UsersView
 from rooms.api.edits import MessageView, VersionsView
+from rooms.api.incoming_webhooks import (
+    HookByPathView,
+    HookView,
+    IncomingWebhookSecretView,
+    IncomingWebhooksView,
+    IncomingWebhookView,
+)
 from rooms.api.invitations import AcceptView, InvitationsView, InvitationView
 from rooms.api.marks import HiddenReadsView, MarkReadView, MarkUnreadView, ReadersView, UnreadView
 from rooms.api.members import MembershipView, MembersView
 from rooms.api.mentions import MissedView
 from rooms.api.messages import MessagesView
 from rooms.api.moderation import BansView, ClosingView, DisconnectView, ModerationView, SettingsView, UnbanView
+from rooms.api.outgoing_webhooks import (
+    OutgoingWebhookEnabledView,
+    OutgoingWebhookSecretView,
+    OutgoingWebhooksView,
+    OutgoingWebhookView,
+)
 from rooms.api.pins import PinsView, PinView
 from rooms.api.presence import OnlineView
 from rooms.api.reactions import ReactionsView
@@ -30,6 +43,10 @@ api = [
     re_path(r"^blocks/?$", BlocksView.as_view(), name="api-blocks"),
     re_path(r"^blocks/(?P<username>[^/]+?)/?$", BlockView.as_view(), name="api-block"),
     re_path(r"^missed/?$", MissedView.as_view(), name="api-missed"),
+    re_path(r"^hooks/(?P<webhook_id>[0-9]{1,18})/?$", HookView.as_view(), name="api-hook"),
+    re_path(
+        r"^hooks/(?P<webhook_id>[0-9]{1,18})/(?P<secret>[^/]+)/?$", HookByPathView.as_view(), name="api-hook-by-path"
+    ),
     re_path(r"^online/?$", OnlineView.as_view(), name="api-online"),
     re_path(r"^search/?$", SearchView.as_view(), name="api-search"),
     re_path(r"^rooms/?$", RoomsView.as_view(), name="api-rooms"),
@@ -74,6 +91,37 @@ api = [
     re_path(r"^rooms/(?P<name>[^/]+)/commands/?$", CommandsView.as_view(), name="api-commands"),
     re_path(r"^rooms/(?P<name>[^/]+)/pins/?$", PinsView.as_view(), name="api-pins"),
     re_path(r"^rooms/(?P<name>[^/]+)/messages/(?P<message_id>[^/]+)/?$", MessageView.as_view(), name="api-message"),
+    re_path(
+        r"^rooms/(?P<name>[^/]+)/incoming-webhooks/?$", IncomingWebhooksView.as_view(), name="api-incoming-webhooks"
+    ),
+    re_path(
+        r"^rooms/(?P<name>[^/]+)/incoming-webhooks/(?P<webhook_id>[0-9]{1,18})/?$",
+        IncomingWebhookView.as_view(),
+        name="api-incoming-webhook",
+    ),
+    re_path(
+        r"^rooms/(?P<name>[^/]+)/incoming-webhooks/(?P<webhook_id>[0-9]{1,18})/secret/?$",
+        IncomingWebhookSecretView.as_view(),
+        name="api-incoming-webhook-secret",
+    ),
+    re_path(
+        r"^rooms/(?P<name>[^/]+)/outgoing-webhooks/?$", OutgoingWebhooksView.as_view(), name="api-outgoing-webhooks"
+    ),
+    re_path(
+        r"^rooms/(?P<name>[^/]+)/outgoing-webhooks/(?P<webhook_id>[0-9]{1,18})/?$",
+        OutgoingWebhookView.as_view(),
+        name="api-outgoing-webhook",
+    ),
+    re_path(
+        r"^rooms/(?P<name>[^/]+)/outgoing-webhooks/(?P<webhook_id>[0-9]{1,18})/secret/?$",
+        OutgoingWebhookSecretView.as_view(),
+        name="api-outgoing-webhook-secret",
+    ),
+    re_path(
+        r"^rooms/(?P<name>[^/]+)/outgoing-webhooks/(?P<webhook_id>[0-9]{1,18})/enabled/?$",
+        OutgoingWebhookEnabledView.as_view(),
+        name="api-outgoing-webhook-enabled",
+    ),
     re_path(r"^rooms/(?P<name>[^/]+)/deletions/?$", DeletionsView.as_view(), name="api-deletions"),
     re_path(r"^rooms/(?P<name>[^/]+)/moderation/?$", ModerationView.as_view(), name="api-moderation"),
     re_path(r"^rooms/(?P<name>[^/]+)/settings/?$", SettingsView.as_view(), name="api-settings"),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from django.http import HttpRequest
 from drf_spectacular.openapi import AutoSchema
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -12,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from rooms import callers
+from rooms import callers, scopes
 from rooms.api import rates
 from rooms.authentication import BearerAuthentication
 from rooms.refusals import rest_error
@@ -35,10 +36,20 @@ class View(APIView):
     parser_classes = (JSONParser,)
     throttle_classes = ()
     buckets: ClassVar[Mapping[str, str]] = {}  # method → bucket of one who is signed in; other methods: "requests"
+    takes_bots: ClassVar[bool] = True  # the services ask access, which holds a bot to the rooms of its token
     versioning_class = None
     metadata_class = None
     content_negotiation_class = DefaultContentNegotiation
     schema = AutoSchema()
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """A token's restriction to rooms ends with its request: the thread answers others afterwards."""
+        with scopes.within(None):
+            return super().dispatch(request, *args, **kwargs)
+
+    def perform_authentication(self, request: Request) -> None:
+        super().perform_authentication(request)
+        scopes.enter(getattr(request.auth, "scope", None))
 
     def check_throttles(self, request: Request) -> None:
         bucket = self.buckets.get(request.method or "", "requests")

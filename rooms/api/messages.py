@@ -96,6 +96,8 @@ class MessagesView(View):
             reply_to=reply_key(new.reply_to),
             names=new.mentions,
             roles=callers.roles(request.user),
+            bot=getattr(request.auth, "is_bot", False),
+            bot_mentions=getattr(request.auth, "may_mention", False),
         )
         return rest.answer(message_frame(message), status_of(message))
 

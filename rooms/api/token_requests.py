@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from rest_framework.exceptions import UnsupportedMediaType
 
-from rooms import access, database, hooks, hosts, rest
+from rooms import access, database, hooks, hosts, rest, scopes
 from rooms.api.messages import MessagePage, MessagesQuery, PostMessage, command_result, reply_key, status_of
 from rooms.api.rooms import RoomsQuery, listed, room_page
 from rooms.callers import Identity
@@ -68,7 +68,8 @@ async def _answer(scope: Scope, receive: Receive) -> tuple[int, msgspec.Struct]:
     address = (scope.get("client") or ("", 0))[0]
     identity = await session.running().rights.identify(_header(scope, b"authorization")[7:].strip(), address)
     handle, names = cast(tuple[Handler, tuple[str, ...]], _route(scope))
-    return await handle(identity, scope, receive, *names)
+    with scopes.within(identity.scope):
+        return await handle(identity, scope, receive, *names)
 
 
 async def _list_rooms(caller: Identity, scope: Scope, _receive: Receive) -> tuple[int, msgspec.Struct]:
@@ -100,6 +101,7 @@ async def _post(caller: Identity, scope: Scope, receive: Receive, name: str) -> 
     content = text_content(await hooks.acheck_post(user_id, room.room_id, text_content(line.text)))
     moderates = "moderator" in caller.roles
     extras: dict[str, Any] = {"reply_to": reply_to, "mentions": names, "kind": line.kind or slash_commands.CHAT}
+    extras |= {"bot": caller.is_bot, "bot_mentions": caller.may_mention}
     wanted = NewMessage(room.room_id, user_id, content, new.client_id, moderates=moderates, **extras)
     message = await session.running().posted(wanted)
     return status_of(message), message_frame(message)

@@ -93,7 +93,10 @@ def _outside(mentioned: Mentioned, here: Mapping[str, list[Connection]]) -> User
 
 
 def _is_outside(connection: Connection, room_id: int) -> bool:
-    return all(room.room_id != room_id for room in connection.rooms.values())
+    """Whether it is not in the room, and a bot's token opens it."""
+    scope = connection.identity.scope
+    is_open = scope is None or scope.admits(room_id, is_member=True)
+    return is_open and all(room.room_id != room_id for room in connection.rooms.values())
 
 
 def _is_of(connection: Connection, user_id: Any) -> bool:

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from monitoring import metrics
 from monitoring.request_ids import unbound
-from rooms import database, signals
+from rooms import database, scopes, signals
 from rooms.access import is_leased
 from rooms.closes import SHUTDOWN
 from rooms.conf import conf
@@ -24,6 +24,7 @@ from rooms.errors import ChatError
 from rooms.live import control, filters, notices, topics
 from rooms.live.bus import Bus
 from rooms.live.connection import Connection
+from rooms.live.deliveries import Deliveries
 from rooms.live.ends import TICK_S, Ends
 from rooms.live.events import Event
 from rooms.live.hub import Hub
@@ -68,6 +69,7 @@ class Node:
         self.hub = Hub(lambda topic: self.repair.on_gap(topic), self.loop.call_later)  # noqa: PLW0108 - made below
         self.ends = Ends(self.connections, self.rights, self.loop.time, conf.CHAT_HEADS_INTERVAL_S)
         self.indexer = Indexer(self.loop.time, conf.CHAT_HEADS_INTERVAL_S)
+        self.deliveries = Deliveries(self.spawn, self.loop.time, conf.CHAT_HEADS_INTERVAL_S)
         self.repair = Repair(self.hub, self.spawn, self.rights.recheck_rooms)
         self.bus = Bus(self.hub, self.on_control, ring=configured_ring())
         self._checkpoints = Checkpoints()
@@ -98,6 +100,7 @@ class Node:
         self.spawn(repeat(self.rights.poll, POLL_S))
         self.spawn(repeat(self.ends.tick, TICK_S))
         self.spawn(repeat(self.indexer.tick, TICK_S))
+        self.spawn(repeat(self.deliveries.tick, TICK_S))
         self.spawn(repeat(filters.poll, conf.CHAT_HEADS_INTERVAL_S))
         self.spawn(repeat(self._recheck_leases, min(conf.CHAT_PRESENCE_LEASE_S, MAX_LEASE_S)))
         self.spawn(repeat(self._remove_rooms, conf.CHAT_HEADS_INTERVAL_S))
@@ -133,7 +136,9 @@ class Node:
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs a task until it ends or the node stops; what it logs names no request or connection of the caller."""
-        task = asyncio.create_task(work, context=unbound())
+        context = unbound()
+        context.run(scopes.enter, None)
+        task = asyncio.create_task(work, context=context)
         self._tasks[task] = None
         task.add_done_callback(lambda done: self._tasks.pop(done, None))
 
@@ -155,6 +160,7 @@ class Node:
         self.bus.publish([*map(change_event, stored), *mentions.notices(stored)])
         signals.send_posted(stored)
         self.indexer.stored(stored)
+        self.deliveries.stored(stored)
 
     def on_control(self, payload: bytes) -> None:
         """What another process, or a thread of this one, says to all processes."""

@@ -39,7 +39,7 @@ def send_all(connections: Mapping[str, Connection], notifications: list[Notifica
 
 def _is_for(connection: Connection, one: Notification) -> bool:
     """Whether this connection of the user is to get it."""
-    if connection.id == one.skip or (one.accept and one.accept not in connection.accepts):
+    if connection.id == one.skip or _is_bound(connection) or (one.accept and one.accept not in connection.accepts):
         return False
     return not (one.besides and any(room.room_id == one.besides for room in connection.rooms.values()))
 
@@ -60,11 +60,18 @@ async def room_added(connections: Mapping[str, Connection], presence: Presence, 
         send(connections, key, Encoded(encode(RoomAdded(room=whole))), ROOMS)
 
 
+def _is_bound(connection: Connection) -> bool:
+    """Whether it came by a token of named rooms: what is for all connections of its user tells of other rooms too."""
+    scope = connection.identity.scope
+    return scope is not None and scope.rooms is not None
+
+
 def _of_user(connections: Mapping[str, Connection], key: str, accept: str) -> list[Connection]:
     return [
         connection
         for connection in connections.values()
         if connection.identity is not None
         and connection.identity.key == key
+        and not _is_bound(connection)
         and (not accept or accept in connection.accepts)
     ]

@@ -208,6 +208,53 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Bot",
+            fields=[
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        related_name="chat_bot",
+                        serialize=False,
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
+                (
+                    "active",
+                    models.BooleanField(
+                        default=True, help_text="No token of an inactive bot is taken.", verbose_name="active"
+                    ),
+                ),
+                (
+                    "may_mention",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Otherwise a name in its messages is only a text.",
+                        verbose_name="may mention",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        blank=True,
+                        help_text="The person to ask about this bot.",
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="owner",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "bot",
+                "verbose_name_plural": "bots",
+            },
+        ),
+        migrations.CreateModel(
             name="FilterPhrase",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -272,6 +319,65 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name="IncomingWebhook",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                ("secret_hash", models.CharField(editable=False, max_length=64)),
+                ("previous_hash", models.CharField(blank=True, editable=False, max_length=64)),
+                ("previous_until", models.DateTimeField(editable=False, null=True)),
+                (
+                    "may_mention",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Otherwise a name in its messages is only a text.",
+                        verbose_name="may mention",
+                    ),
+                ),
+                (
+                    "active",
+                    models.BooleanField(
+                        default=True, help_text="An inactive one takes no message.", verbose_name="active"
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),
+                ("used_at", models.DateTimeField(help_text="To within an hour.", null=True, verbose_name="last used")),
+                (
+                    "bot",
+                    models.ForeignKey(
+                        help_text="The author of its messages.",
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="incoming_webhooks",
+                        to="chat_rooms.bot",
+                        verbose_name="bot",
+                    ),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="created by",
+                    ),
+                ),
+                (
+                    "room",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="incoming_webhooks",
+                        to="chat_rooms.room",
+                        verbose_name="room",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "incoming webhook",
+                "verbose_name_plural": "incoming webhooks",
+            },
+        ),
+        migrations.CreateModel(
             name="BulkDeletion",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -304,6 +410,43 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "bulk deletion",
                 "verbose_name_plural": "bulk deletions",
+            },
+        ),
+        migrations.CreateModel(
+            name="BotToken",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("token_hash", models.CharField(editable=False, max_length=64, unique=True)),
+                ("beginning", models.CharField(editable=False, max_length=16, verbose_name="begins with")),
+                (
+                    "all_rooms",
+                    models.BooleanField(
+                        default=False,
+                        help_text="It opens all rooms that the bot is a member of.",
+                        verbose_name="all rooms",
+                    ),
+                ),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),
+                ("used_at", models.DateTimeField(help_text="To within an hour.", null=True, verbose_name="last used")),
+                ("expires_at", models.DateTimeField(blank=True, null=True, verbose_name="expires")),
+                ("revoked_at", models.DateTimeField(blank=True, null=True, verbose_name="revoked")),
+                (
+                    "bot",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="tokens",
+                        to="chat_rooms.bot",
+                        verbose_name="bot",
+                    ),
+                ),
+                (
+                    "rooms",
+                    models.ManyToManyField(blank=True, related_name="+", to="chat_rooms.room", verbose_name="rooms"),
+                ),
+            ],
+            options={
+                "verbose_name": "token of a bot",
+                "verbose_name_plural": "tokens of bots",
             },
         ),
         migrations.CreateModel(
@@ -636,6 +779,62 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="OutgoingWebhook",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=80, verbose_name="name")),
+                ("url", models.CharField(max_length=500, verbose_name="address")),
+                ("posted", models.BooleanField(default=True, verbose_name="new messages")),
+                ("edited", models.BooleanField(default=True, verbose_name="edits")),
+                ("deleted", models.BooleanField(default=True, verbose_name="deletions")),
+                ("secret", models.CharField(editable=False, max_length=100)),
+                ("previous_secret", models.CharField(blank=True, editable=False, max_length=100)),
+                ("previous_until", models.DateTimeField(editable=False, null=True)),
+                ("seq", models.PositiveBigIntegerField(default=0, editable=False, verbose_name="delivered up to seq")),
+                ("tried_seq", models.PositiveBigIntegerField(editable=False, null=True)),
+                ("attempts", models.PositiveIntegerField(default=0, editable=False, verbose_name="failed attempts")),
+                (
+                    "next_attempt_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False, verbose_name="next attempt"
+                    ),
+                ),
+                ("leased_until", models.DateTimeField(editable=False, null=True)),
+                ("delivered_at", models.DateTimeField(editable=False, null=True, verbose_name="last delivered")),
+                ("failing_since", models.DateTimeField(editable=False, null=True, verbose_name="failing since")),
+                ("last_error", models.CharField(blank=True, editable=False, max_length=200, verbose_name="last error")),
+                ("disabled_at", models.DateTimeField(editable=False, null=True, verbose_name="disabled")),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="created"),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="created by",
+                    ),
+                ),
+                (
+                    "room",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="outgoing_webhooks",
+                        to="chat_rooms.room",
+                        verbose_name="room",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "outgoing webhook",
+                "verbose_name_plural": "outgoing webhooks",
+            },
+        ),
+        migrations.CreateModel(
             name="Reaction",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -881,6 +1080,12 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="message",
             index=models.Index(condition=models.Q(("pinned_at__isnull", False)), fields=["room", "seq"], name="pins"),
+        ),
+        migrations.AddIndex(
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("edited_seq__isnull", False)), fields=["room", "edited_seq"], name="edited_messages"
+            ),
         ),
         migrations.AddIndex(
             model_name="message",

@@ -79,6 +79,7 @@ class Message(models.Model):
             models.Index(fields=["room", "seq"], condition=Q(deleted_at__isnull=False), name="deleted_messages"),
             models.Index(fields=["room", "seq"], condition=Q(mentions_room=True), name="mentions_of_rooms"),
             models.Index(fields=["room", "seq"], name="pins", condition=Q(pinned_at__isnull=False)),
+            models.Index(fields=["room", "edited_seq"], condition=Q(edited_seq__isnull=False), name="edited_messages"),
             models.Index(fields=["root", "seq"], name="thread", condition=Q(root__isnull=False)),
         ]
 

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from rooms import access, people, signals, storage
+from rooms import access, people, scopes, signals, storage
 from rooms.callers import Actor
 from rooms.conf import conf
 from rooms.errors import BadFrame, Blocked, NoSuchUser
@@ -81,6 +81,7 @@ def _room_of(user_ids: Collection[Any], actor: Actor, before_creating: Callable[
     key = _key(user_ids)
     found = Room.objects.filter(direct_key=key).values_list("pk", flat=True).first()
     if found is None:
+        scopes.check_new_rooms()
         before_creating()
         values = {"name": f"direct-{secrets.token_hex(16)}", "kind": Room.Kind.DIRECT, "created_by_id": actor.user_id}
         room, created = Room.objects.get_or_create(direct_key=key, defaults=values)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rooms.errors import ChatError
-from rooms.services import mentions, replies
+from rooms.services import bots, mentions, replies
 from rooms.storage import NewMessage, PostContext, Quoted, StoredMessage
 
 Answer = StoredMessage | ChatError
@@ -41,4 +41,4 @@ def attached(new: Sequence[NewMessage], answers: Sequence[Answer], known: Found)
 
 
 def _attached(new: NewMessage, stored: StoredMessage, known: Found) -> StoredMessage:
-    return replies.attach(new, stored, known.quoted)
+    return bots.attach(new, replies.attach(new, stored, known.quoted))

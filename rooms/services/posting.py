@@ -45,11 +45,14 @@ def post_message(
     names: Sequence[str] = (),
     roles: Collection[str] = (),
     kind: str = Message.Kind.CHAT.value,
+    bot: bool = False,
+    bot_mentions: bool = False,
 ) -> StoredMessage:
     """Stores one message; raises what refuses it. A repeated client id answers the first one's message.
 
     `names` are of people whom it mentions besides those in the text. `roles` are the author's in the whole chat: slow
-    mode and locks do not hold for those who moderate it.
+    mode and locks do not hold for those who moderate it. `bot`: the author is one, who mentions nobody without
+    `bot_mentions`.
     """
     text = text_content(hooks.check_post(author_id, room_id, text_content(content)))
     new = NewMessage(
@@ -61,6 +64,8 @@ def post_message(
         reply_to,
         "moderator" in roles,
         mentions.checked(names),
+        bot=bot,
+        bot_mentions=bot_mentions,
     )
     [answer] = post_messages([new])
     if isinstance(answer, ChatError):

@@ -8,7 +8,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import Model, Q
 from django.utils import timezone
 
-from rooms import access, names, objects, signals
+from rooms import access, names, objects, scopes, signals
 from rooms.errors import BadFrame, Conflict, NoSuchRoom
 from rooms.live import control
 from rooms.live.control import RoomChanged
@@ -38,8 +38,9 @@ def create_room(
 
     One that was made by joining becomes the creator's, unless that would hide its messages from their authors.
     Raises Conflict where the name is that of a room that the creator may not know of, and for a room for everybody that
-    would hide its history.
+    would hide its history; Forbidden for a token of named rooms.
     """
+    scopes.check_new_rooms()
     if history == Room.History.JOINED and kind != Room.Kind.PRIVATE:
         raise Conflict(ONLY_PRIVATE)
     values = {"title": title, "kind": kind, "history": history, "created_by_id": user_id}
@@ -87,8 +88,10 @@ def room_for(obj: Model, *, permission: str = "") -> Room:
 
 def enter_room(*, user_id: Any, name: str, before_creating: Callable[[], object] = lambda: None) -> RoomAccess:
     """The room of this name, created as transient if there is none; Banned, Conflict where it is hidden, and what
-    forbids to create one.
+    forbids to create one. A bot makes no room by joining: NoSuchRoom.
     """
+    if scopes.current() is not None:
+        return access.room(user_id, name)
     try:
         return _enter(user_id, name, before_creating)
     except NoSuchRoom:

@@ -16,7 +16,7 @@ from channels.consumer import AsyncConsumer
 from django.utils import timezone
 
 from monitoring import metrics, request_ids
-from rooms import hooks
+from rooms import hooks, scopes
 from rooms.closes import OVERLOADED, SIGN_IN_TIMEOUT, TOO_BIG
 from rooms.conf import conf
 from rooms.errors import AuthRequired, BadFrame, ChatError, Internal, RateLimited, TooLarge, Unavailable
@@ -126,6 +126,7 @@ class ChatConsumer(AsyncConsumer):
 
     async def _handle(self, text: str | None) -> None:
         metrics.received()
+        scopes.enter(self.connection.identity.scope if self.connection.identity is not None else None)
         command_id = None
         try:
             command = self._decode(text)

@@ -8,7 +8,7 @@ from time import time
 import structlog
 from django.utils import timezone
 
-from rooms import access, callers, database, guesses
+from rooms import access, callers, database, guesses, scopes
 from rooms.callers import Identity
 from rooms.closes import AUTH_FAILED, BANNED, KICKED, SIGNED_OUT, TOKEN_EXPIRED, TOO_MANY_TRIES, Close
 from rooms.errors import (
@@ -172,14 +172,15 @@ async def _recheck(node: Node, connection: Connection) -> None:
         identity = connection.identity
         today = await database.call(callers.refreshed, identity)
         if connection.identity is identity:
-            is_renamed = today.username != identity.username
+            is_renamed, expires_at = today.username != identity.username, identity.expires_at
             connection.identity = identity = today
-            if today.read is callers.by_session:
+            if today.read is callers.by_session or today.expires_at != expires_at:
                 _watch_expiry(node, connection, today)
             if is_renamed:
                 await node.presence.rename(today.key, today.username)
-    for name in list(connection.rooms):
-        await _recheck_room(node, connection, name)
+    with scopes.within(identity.scope if identity is not None else None):
+        for name in list(connection.rooms):
+            await _recheck_room(node, connection, name)
 
 
 async def _recheck_room(node: Node, connection: Connection, name: str) -> None:

@@ -59,6 +59,7 @@ class Site(Child):
             "listen 443 ssl;": f"listen 127.0.0.1:{self.port} ssl;",
             "/etc/letsencrypt/live/chat.example.com": str(folder),
             "/srv/chat/staticfiles": str(static),
+            "/var/log/nginx": str(folder),
         }
         (folder / "site.conf").write_text(_replace(SITE.read_text(), wanted))
         user = "user root;" if os.geteuid() == 0 else ""  # only root may enter the folders of root's tests

@@ -107,6 +107,7 @@ def test_it_answers_alone_where_no_process_is_needed(make_site: Callable[..., Si
     _passwords_are_tried_so_often_at_most(site)
     _networks_are_counted_as_one_client(site)
     _tokens_are_renewed_so_often_at_most(site)
+    _no_log_has_the_secret_of_a_webhook(site)
 
 
 def _files_are_compressed_and_kept(site: Site, static: Path) -> None:
@@ -123,6 +124,16 @@ def _http_leads_to_https(site: Site) -> None:
     with socket.create_connection(("127.0.0.1", site.plain_port)) as line, line.makefile() as answer:
         line.sendall(b"GET /rooms/x/?y=1 HTTP/1.0\r\nHost: chat.example.com\r\n\r\n")
         assert "Location: https://chat.example.com/rooms/x/?y=1\n" in answer.readlines()
+
+
+def _no_log_has_the_secret_of_a_webhook(site: Site) -> None:
+    assert site.visitor().ask("/api/hooks/1/whk_in-the-path/?also=whk_in-the-query", b"{}")[0] == 502
+    with socket.create_connection(("127.0.0.1", site.plain_port)) as line, line.makefile() as answer:
+        line.sendall(b"POST /api/hooks/1/whk_in-the-path/ HTTP/1.0\r\nHost: chat.example.com\r\n\r\n")
+        assert "301" in answer.readline()
+    logs = "".join(path.read_text(errors="replace") for path in site.log.parent.glob("*.log"))
+    assert logs.count('"POST /api/hooks/... HTTP/1.') == 2
+    assert "whk_" not in logs
 
 
 def _passwords_are_tried_so_often_at_most(site: Site) -> None:

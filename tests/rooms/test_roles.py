@@ -84,6 +84,8 @@ OTHER_COMMANDS = {  # of the rank of a visitor or member: tests of their own sub
 OTHER_ROUTES = {
     "api-online", "api-rooms", "api-messages", "api-room", "api-members", "api-membership", "api-invitations",
     "api-invitation", "api-accept", "api-report-message", "api-report-user", "api-blocks", "api-block", "api-replies",
+    "api-hook", "api-hook-by-path", "api-incoming-webhooks", "api-incoming-webhook", "api-incoming-webhook-secret",
+    "api-outgoing-webhooks", "api-outgoing-webhook", "api-outgoing-webhook-secret", "api-outgoing-webhook-enabled",
     "api-direct", "api-typing", "api-unread-rooms", "api-read", "api-readers", "api-hidden-reads", "api-search",
     "api-missed", "api-users", "api-pins", "api-commands",
 }  # fmt: skip

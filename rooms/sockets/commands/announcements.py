@@ -2,6 +2,7 @@
 
 from django.utils import timezone
 
+from rooms import scopes
 from rooms.errors import Forbidden
 from rooms.live import topics
 from rooms.live.connection import Connection
@@ -16,12 +17,14 @@ from rooms.sockets.membership import user_ref
 
 
 async def send_chat(node: Node, connection: Connection, command: SendChat) -> None:
+    scopes.check_whole_chat()
     frame = Chat(user=user_ref(connection.identity), message=command.text, timestamp=timestamp(timezone.now()))
     node.bus.publish([Event(topics.EVERYONE, encode(frame))])
     acknowledge(connection, command)
 
 
 async def admin_broadcast(node: Node, connection: Connection, command: AdminBroadcast) -> None:
+    scopes.check_whole_chat()
     if "admin" not in connection.identity.roles:
         raise Forbidden("Admin permission required")
     frame = AdminMessage(content=text_content(command.content), sender=connection.identity.username)

@@ -58,7 +58,18 @@ def _post(
     moderates = "moderator" in identity.roles
     names = mentions.checked(command.mentions) if command.mentions else ()
     node.post(
-        NewMessage(room.room_id, identity.user_id, content, command.client_id, kind, reply_to, moderates, names),
+        NewMessage(
+            room.room_id,
+            identity.user_id,
+            content,
+            command.client_id,
+            kind,
+            reply_to,
+            moderates,
+            names,
+            bot=identity.is_bot,
+            bot_mentions=identity.may_mention,
+        ),
         partial(_settle, connection, command.id),
     )
     connection.message_sent()

@@ -61,7 +61,7 @@ export class MessageLog {
 
   /** Shows a message; false when it was here already, or is my own that was waiting. */
   add(message) {
-    const { seq, messageId, clientId, user, content, timestamp } = message;
+    const { seq, messageId, clientId, user, content, timestamp, bot } = message;
     if (this.#bySeq.has(seq)) {
       this.#nameMentioned(this.#bySeq.get(seq), message);
       return false;
@@ -71,7 +71,7 @@ export class MessageLog {
       this.acknowledge(clientId, message);
       return false;
     }
-    const entry = this.#message({ user, content, at: new Date(timestamp) });
+    const entry = this.#message({ user, content, at: new Date(timestamp), bot });
     Object.assign(entry, { order: seq, seq, messageId });
     this.#offerActions(entry, message);
     this.#paintContent(entry);
@@ -337,7 +337,7 @@ export class MessageLog {
     return this.#configuration.say(key, values);
   }
 
-  #message({ user, content, at }) {
+  #message({ user, content, at, bot = false }) {
     const { me, sayName } = this.#configuration;
     const username = sayName(user);
     const avatar = make("span", { class: "avatar", "aria-hidden": "true" });
@@ -346,7 +346,7 @@ export class MessageLog {
     const said = make(
       "div",
       { class: "said" },
-      make("p", { class: "byline" }, author, " ", this.#time(at)),
+      make("p", { class: "byline" }, author, ...(bot ? [make("span", { class: "bot" }, this.#say("bot"))] : []), " ", this.#time(at)),
       make("div", { class: "content", dir: "auto" }, textOf({ content }, me)),
     );
     const element = make("li", { class: user.id === me.id ? "message own" : "message" }, avatar, said);

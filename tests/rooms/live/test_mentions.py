@@ -13,6 +13,7 @@ from rooms.live.connection import Connection
 from rooms.live.control import Mentioned
 from rooms.live.events import Encoded
 from rooms.live.mentions import MentionNotices
+from rooms.scopes import Scope
 from rooms.storage import RoomAccess
 from tests.support.factories import make_access
 
@@ -23,7 +24,7 @@ class Recorder:
     """A connection of a user that notes the frames it is offered."""
 
     def __init__(self, key: str) -> None:
-        self.identity = SimpleNamespace(key=key, user_id=int(key)) if key else None
+        self.identity: Any = SimpleNamespace(key=key, user_id=int(key), scope=None) if key else None
         self.got: list[bytes] = []
         self.rooms: dict[str, RoomAccess] = {}
 
@@ -60,6 +61,14 @@ class Place:
         for one in mentioned:
             self.notices.add(one)
         await asyncio.gather(*self.tasks)
+
+
+async def test_a_bot_is_not_informed_of_what_its_token_does_not_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    opens, other, all_of_its_rooms = Recorder("1"), Recorder("1"), Recorder("1")
+    opens.identity.scope, other.identity.scope = Scope(frozenset({ROOM})), Scope(frozenset({6}))
+    all_of_its_rooms.identity.scope = Scope()
+    await Place(monkeypatch, opens, other, all_of_its_rooms).add(Mentioned(ROOM, 7, ["1"]))
+    assert [one.got for one in (opens, other, all_of_its_rooms)] == [[b"7"], [], [b"7"]]
 
 
 async def test_those_named_are_informed_on_every_connection_outside_the_room(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,7 +116,7 @@ async def test_who_signs_in_as_somebody_else_meanwhile_is_not_informed(monkeypat
     one = Recorder("1")
     place = Place(monkeypatch, one)
     place.notices.add(Mentioned(ROOM, 7, ["1"]))
-    place.meanwhile = lambda users: setattr(one, "identity", SimpleNamespace(key="2", user_id=2))
+    place.meanwhile = lambda users: setattr(one, "identity", SimpleNamespace(key="2", user_id=2, scope=None))
     await asyncio.gather(*place.tasks)
     assert one.got == []
 

@@ -21,7 +21,7 @@ class Recorder:
     """A connection of a user that notes the frames it is offered."""
 
     def __init__(self, key: str, *accepts: str) -> None:
-        self.identity = SimpleNamespace(key=key, user_id=int(key)) if key else None
+        self.identity = SimpleNamespace(key=key, user_id=int(key), scope=None) if key else None
         self.accepts = frozenset(accepts)
         self.got: list[Encoded] = []
         self.rooms: dict[str, RoomAccess] = {}
