@@ -64,7 +64,7 @@ def post_message(
     `client_id` posts nothing and answers the first message. `reply_to` is a message of this room that this one answers;
     NoSuchMessage. `mentions` are users whom it mentions besides those named in the text; they have to be members.
     """
-    found = access.room(user.pk, _name(room))
+    found, bot = access.room(user.pk, _name(room)), bots.of_user(user.pk)
     return posting.post_message(
         room_id=found.room_id,
         author_id=user.pk,
@@ -73,7 +73,8 @@ def post_message(
         reply_to=reply_to.id if reply_to is not None else None,
         names=[people.reference(one) for one in mentions],
         roles=callers.roles(user),
-        **bots.marks(user.pk),
+        bot=bot is not None,
+        bot_mentions=bot is not None and bot.may_mention,
     )
 
 

@@ -154,10 +154,9 @@ def attach(new: NewMessage, stored: StoredMessage) -> StoredMessage:
     return msgspec.structs.replace(stored, bot=True)
 
 
-def marks(user_id: Any) -> dict[str, bool]:
-    """What a new message of this user says of its author, where no token has said it: `bot`, `bot_mentions`."""
-    bot = Bot.objects.filter(pk=user_id).first()
-    return {"bot": bot is not None, "bot_mentions": bot is not None and bot.may_mention}
+def of_user(user_id: Any) -> Bot | None:
+    """The bot that this user is, where no token has said it."""
+    return Bot.objects.filter(pk=user_id).first()
 
 
 # --- For their webhooks -----------------------------------------------------------------------------------------------
