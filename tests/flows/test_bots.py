@@ -67,7 +67,7 @@ async def test_a_bot_is_served_in_the_rooms_of_its_token(uvicorn_server: ServerP
             assert (await bot.call(command, roomId=made.outside))["code"] == "no-such-room"
         assert (await bot.call("chat", message="all"))["code"] == "forbidden"
         ack = await bot.call("chat-message", roomId=made.inside, content="deployed")
-        assert ack["type"] == "ack"
+        assert (await bot.expect("chat-message", messageId=ack["messageId"]))["bot"] is True
         uvicorn_server.database.run(_move, made.bot, made.outside)
         await bot.expect("room-left", roomId=made.inside)
         assert (await bot.call("join-room", roomId=made.outside))["type"] == "room-joined"
