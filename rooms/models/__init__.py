@@ -19,6 +19,7 @@ from rooms.models.reports import Report
 from rooms.models.rights import EndedSession, RightsChange
 from rooms.models.rooms import Room
 from rooms.models.search import IndexedRoom
+from rooms.models.streams import Stream, StreamPart
 
 __all__ = [
     "AuditEntry",
@@ -42,4 +43,6 @@ __all__ = [
     "RightsChange",
     "Room",
     "ServerBan",
+    "Stream",
+    "StreamPart",
 ]

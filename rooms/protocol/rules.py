@@ -25,6 +25,15 @@ def room_name(value: str) -> str:
 
 def text_content(value: str) -> str:
     """The text of a message, unchanged. BadFrame: nothing visible, NUL, no Unicode; TooLarge: over the limit."""
+    return _content(value, conf.CHAT_MAX_CONTENT_CHARS)
+
+
+def stream_content(value: str) -> str:
+    """The same of a message that was written in pieces."""
+    return _content(value, conf.CHAT_MAX_STREAM_CHARS)
+
+
+def _content(value: str, limit: int) -> str:
     if names.is_blank(value):
         raise BadFrame("Message content is empty")
     if "\0" in value:
@@ -33,8 +42,8 @@ def text_content(value: str) -> str:
         value.encode()
     except UnicodeEncodeError:
         raise BadFrame("Message content is not valid Unicode") from None
-    if 0 < conf.CHAT_MAX_CONTENT_CHARS < len(value):
-        raise TooLarge(f"Message content is over {conf.CHAT_MAX_CONTENT_CHARS} characters")
+    if 0 < limit < len(value):
+        raise TooLarge(f"Message content is over {limit} characters")
     return value
 
 

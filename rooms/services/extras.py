@@ -1,13 +1,16 @@
-"""What a message has besides its text: what it answers, and whom it mentions. Each subject decides for itself.
+"""What a message has besides its text: what it answers, whom it mentions, and that it is written in pieces.
+
+Each subject decides for itself.
 
 A message that has any of it is stored under the lock of its room, so that what is looked up still holds.
 """
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rooms.errors import ChatError
-from rooms.services import bots, mentions, replies
+from rooms.services import bots, mentions, replies, stream_starts
 from rooms.storage import NewMessage, PostContext, Quoted, StoredMessage
 
 Answer = StoredMessage | ChatError
@@ -18,15 +21,16 @@ class Found(NamedTuple):
 
     quoted: dict[int, Quoted]
     mentioned: mentions.Found
+    streams: Counter[Any]  # open ones of each author
 
 
 def found(new: Sequence[NewMessage]) -> Found:
-    return Found(quoted=replies.answered(new), mentioned=mentions.found(new))
+    return Found(replies.answered(new), mentions.found(new), stream_starts.opened(new))
 
 
 def refusal(new: NewMessage, context: PostContext, known: Found) -> ChatError | None:
     """What refuses a message for any of it."""
-    return replies.refusal(new, context, known.quoted)
+    return replies.refusal(new, context, known.quoted) or stream_starts.refusal(new, known.streams)
 
 
 def attached(new: Sequence[NewMessage], answers: Sequence[Answer], known: Found) -> list[Answer]:
@@ -41,4 +45,5 @@ def attached(new: Sequence[NewMessage], answers: Sequence[Answer], known: Found)
 
 
 def _attached(new: NewMessage, stored: StoredMessage, known: Found) -> StoredMessage:
-    return bots.attach(new, replies.attach(new, stored, known.quoted))
+    whole = bots.attach(new, replies.attach(new, stored, known.quoted))
+    return stream_starts.attach(new, whole, known.quoted)

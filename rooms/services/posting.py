@@ -67,6 +67,11 @@ def post_message(
         bot=bot,
         bot_mentions=bot_mentions,
     )
+    return post_new(new)
+
+
+def post_new(new: NewMessage) -> StoredMessage:
+    """Stores and broadcasts one message of checked content; raises what refuses it."""
     [answer] = post_messages([new])
     if isinstance(answer, ChatError):
         raise answer
@@ -77,8 +82,8 @@ def post_messages(messages: list[NewMessage]) -> list[Answer]:
     """Stores and broadcasts messages; answers each with what is stored or with what refuses it."""
     answers = store_messages(messages)
     stored = new_messages(answers)
-    publish_after_commit(lambda: [*map(change_event, stored), *mentions.notices(stored)])
-    for message in stored:
+    publish_after_commit(lambda: [*map(change_event, stored), *mentions.notices(whole(stored))])
+    for message in whole(stored):
         signals.send_after_commit(signals.message_posted, message=message)
     return answers
 
@@ -87,6 +92,11 @@ def new_messages(answers: list[Answer]) -> list[StoredMessage]:
     """The messages that were stored just now."""
     stored = [answer for answer in answers if isinstance(answer, StoredMessage)]
     return [message for message in stored if not isinstance(message, Repeated)]
+
+
+def whole(messages: list[StoredMessage]) -> list[StoredMessage]:
+    """Those whose text is there: of others nobody is told before it is."""
+    return [message for message in messages if message.stream is None]
 
 
 def store_messages(messages: list[NewMessage], *, wait: bool = True) -> list[Answer]:
@@ -252,7 +262,8 @@ def _repeat(new: NewMessage, first: Answer | None) -> Answer:
     """The answer to a client id that was used before. A message that was changed since cannot be compared."""
     if not isinstance(first, StoredMessage):
         return first or Unavailable()
-    is_changed = first.edited_at or first.deleted_at
+    was_stream = new.stream and (first.stream or first.changed_seq > first.seq)  # one that has ended was changed
+    is_changed = first.edited_at or first.deleted_at or was_stream
     if new.room_id != first.room_id or (new.content != first.content and not is_changed):
         return Conflict("This clientId was used for another message")
     return Repeated(*msgspec.structs.astuple(first))
