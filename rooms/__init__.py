@@ -50,19 +50,22 @@ if TYPE_CHECKING:
         unread,
         upload,
     )
+    from rooms.streaming import astream_message, stream_message
 
 __all__ = [
-    "AuthExpired", "AuthRequired", "Caller", "ChatError", "Conflict", "Refused", "aadd_member", "aban",
-    "add_member", "adelete_message", "adisconnect", "aedit_message", "amark_read", "amark_unread", "amissed",
-    "amoderate", "anotify", "aopen_direct", "apin_message", "apost_message", "areact", "arecheck", "aremove_member",
-    "aroom_for", "ashow_typing", "aunban", "aunread", "aupload", "ban", "delete_message", "disconnect", "edit_message",
-    "mark_read", "mark_unread", "missed", "moderate", "notify", "open_direct", "pin_message", "post_message",
-    "react", "recheck", "remove_member", "room_for", "show_typing", "unban", "unread", "upload",
+    "AuthExpired", "AuthRequired", "Caller", "ChatError", "Conflict", "Refused", "aadd_member", "aban", "add_member",
+    "adelete_message", "adisconnect", "aedit_message", "amark_read", "amark_unread", "amissed", "amoderate", "anotify",
+    "aopen_direct", "apin_message", "apost_message", "areact", "arecheck", "aremove_member", "aroom_for",
+    "ashow_typing", "astream_message", "aunban", "aunread", "aupload", "ban", "delete_message", "disconnect",
+    "edit_message", "mark_read", "mark_unread", "missed", "moderate", "notify", "open_direct", "pin_message",
+    "post_message", "react", "recheck", "remove_member", "room_for", "show_typing", "stream_message", "unban", "unread",
+    "upload",
 ]  # fmt: skip
 __version__ = "1.0.0"
 _MODULES = {
     "Caller": "callers",
     **dict.fromkeys(("AuthExpired", "AuthRequired", "ChatError", "Conflict", "Refused"), "errors"),
+    **dict.fromkeys(("astream_message", "stream_message"), "streaming"),
 }
 
 

@@ -36,6 +36,7 @@ class Action(StrEnum):
     INVITE = "invite"
     DELETE = "delete"  # messages of others
     PIN = "pin"  # a message, also of others
+    STOP = "stop"  # a message that a bot is writing for somebody else
     SEE_VERSIONS = "see-versions"  # what edited messages said before
     KICK = "kick"
     MUTE = "mute"
@@ -60,6 +61,7 @@ LOWEST: Mapping[Action, Rank] = {
     Action.INVITE: Rank.MEMBER,
     Action.DELETE: Rank.MODERATOR,
     Action.PIN: Rank.MODERATOR,  # in a direct room, which has no moderator, everybody there
+    Action.STOP: Rank.MODERATOR,
     Action.SEE_VERSIONS: Rank.MODERATOR,
     Action.KICK: Rank.MODERATOR,
     Action.MUTE: Rank.MODERATOR,

@@ -32,6 +32,7 @@ class Conf:
     # --- Rates: the name without CHAT_RATE_ is that of the bucket -----------------------------------------------------
     CHAT_RATE_MESSAGES = RateLimit("5/s burst 20")  # of a user
     CHAT_RATE_ROOM_MESSAGES = RateLimit("1/s burst 10")  # of a user in one room: faster than anybody reads
+    CHAT_RATE_APPENDS = RateLimit("20/s burst 100")  # to texts that are being written, by a bot
     CHAT_RATE_CHANGES = RateLimit("2/s burst 10")  # of stored things, by a user
     CHAT_RATE_JOINS = RateLimit("5/s burst 200")  # and leaves, of a user: two pages reconnect to 100 rooms each
     CHAT_RATE_NEW_ROOMS = RateLimit("1/min burst 10")  # of a user
@@ -126,6 +127,10 @@ class Conf:
     CHAT_WEBHOOK_TIMEOUT_S = Number(10)  # for an outgoing one to be answered, redirects and all
     CHAT_WEBHOOK_DISABLE_DAYS = Number(3)  # of failure: nobody has noticed over a weekend
     CHAT_WEBHOOK_ALLOWED_HOSTS = Words([])  # that outgoing ones may reach though their addresses are not public
+    CHAT_MAX_OPEN_STREAMS = Number(10)  # messages that one bot is writing
+    CHAT_MAX_STREAM_CHARS = Number(20_000)  # of such a message: ten printed pages
+    CHAT_STREAM_FRAMES = Number(8)  # a second of one such message: as fast as a text is read that grows
+    CHAT_STREAM_IDLE_S = Number(30)  # without a piece a message is interrupted: its bot has died
     CHAT_TOKEN_OVERLAP_HOURS = Number(24)  # after a rotation both are valid: a day to hand the new one to a program
 
     # --- Moderation ---------------------------------------------------------------------------------------------------

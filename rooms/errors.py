@@ -23,10 +23,13 @@ class ChatError(Exception):
         retry_after_ms: int | None = None,
         bucket: str | None = None,
         current: Any = None,
+        offset: int | None = None,
     ) -> None:
-        """`bucket` names the rate that was too high, `current` is the frame of what is stored instead."""
+        """`bucket` names the rate that was too high, `current` is the frame of what is stored instead, `offset` is
+        where a text goes on.
+        """
         self.message = message or self.text
-        self.retry_after_ms, self.bucket, self.current = retry_after_ms, bucket, current
+        self.retry_after_ms, self.bucket, self.current, self.offset = retry_after_ms, bucket, current, offset
         super().__init__(self.message)
 
 
@@ -146,6 +149,12 @@ class NoSuchMessage(ChatError):
     """No such message in this room, or none that this user may know of."""
 
     code, status, text = "no-such-message", 404, "No such message"
+
+
+class StreamOver(ChatError):
+    """The message is not being written any more: it was ended, stopped, deleted, or its bot was silent for too long."""
+
+    code, status, text = "stream-over", 409, "This message is not being written any more"
 
 
 class EditWindowOver(ChatError):

@@ -33,6 +33,12 @@ def decide_posts() -> bool:
     return conf.CHAT_CAN_POST is not None or conf.CHAT_BEFORE_POST is not None
 
 
+def check_may_post(user_id: Any, room_id: int) -> None:
+    """Raises Refused when CHAT_CAN_POST does not let this user write in this room. From a thread."""
+    if conf.CHAT_CAN_POST is not None and not _ask("can_post", conf.CHAT_CAN_POST, *_who(user_id, room_id)):
+        raise Refused
+
+
 def check_post(user_id: Any, room_id: int, text: str) -> str:
     """The text to store; raises Refused. From a thread."""
     if not decide_posts():

@@ -87,6 +87,14 @@ def _places(phrase: Phrase, text: str) -> Iterator[Place]:
         start = text.find(phrase.text, start + 1)
 
 
+def without_last_word(text: str) -> str:
+    """The text up to its last character that ends a word: what follows may be the beginning of a longer one."""
+    end = len(text)
+    while end and _is_of_word(text[end - 1]):
+        end -= 1
+    return text[:end]
+
+
 def _is_of_word(char: str) -> bool:
     """Whether this is a character of a word that others must be set apart from."""
     return char != "" and unicodedata.category(char)[0] in "LMN" and not WITHOUT_SPACES.match(char)

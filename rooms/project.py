@@ -68,7 +68,7 @@ def post_message(
     NoSuchMessage. `mentions` are users whom it mentions besides those named in the text; they have to be members.
     `attachments` are what `upload` has answered; with one of them the text may be empty.
     """
-    found, bot = access.room(user.pk, _name(room)), bots.of_user(user.pk)
+    found, bot = access.room(user.pk, name_of(room)), bots.of_user(user.pk)
     return posting.post_message(
         room_id=found.room_id,
         author_id=user.pk,
@@ -143,12 +143,12 @@ def open_direct(user: Any, *others: Any) -> Room:
 def mark_read(room: Room | Model | str, user: Any, seq: int) -> int:
     """As this member: all up to `seq` was read; answers how far they have read now. Raises NoSuchRoom, Forbidden."""
     actor = callers.actor(user, "code")
-    return marks.mark_one_read(actor=actor, name=_name(room), seq=seq, counts=roster.member_counts).seq
+    return marks.mark_one_read(actor=actor, name=name_of(room), seq=seq, counts=roster.member_counts).seq
 
 
 def mark_unread(room: Room | Model | str, user: Any, seq: int) -> int:
     """As this member: what is above `seq` is not read; answers how far they have read now."""
-    return marks.mark_unread(actor=callers.actor(user, "code"), name=_name(room), seq=seq).seq
+    return marks.mark_unread(actor=callers.actor(user, "code"), name=name_of(room), seq=seq).seq
 
 
 def unread(user: Any) -> dict[str, int]:
@@ -164,7 +164,7 @@ def missed(user: Any) -> MissedPage:
 def show_typing(room: Room | Model | str, user: Any, *, on: bool = True) -> None:
     """Shows those in the room that this user is typing, for CHAT_TYPING_S; raises what would refuse their message."""
     actor = callers.actor(user, "code")
-    typing.show_typing(actor=actor, name=_name(room), on=on, counts=roster.member_counts)
+    typing.show_typing(actor=actor, name=name_of(room), on=on, counts=roster.member_counts)
 
 
 def notify(user: Any, event: str, data: Any = None) -> None:
@@ -214,14 +214,15 @@ def recheck(user: Any) -> None:
     rights.announce([user.pk])
 
 
-def _name(room: Room | Model | str) -> str:
+def name_of(room: Room | Model | str) -> str:
+    """The name of a room, given as what the calls here take."""
     if isinstance(room, str):
         return room
     return room.name if isinstance(room, Room) else room_for(room).name
 
 
 def _access(room: Room | Model | str, user: Any) -> RoomAccess:
-    found = storage.access_by_name(user_id=user.pk, name=_name(room))
+    found = storage.access_by_name(user_id=user.pk, name=name_of(room))
     if found is None:
         raise NoSuchRoom
     return found

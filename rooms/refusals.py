@@ -57,6 +57,7 @@ def refusal(exc: Exception) -> tuple[Refusal, int, dict[str, str]]:
         error.reason,
         _fields(exc),
         error.current,
+        error.offset,
     )
     return answer, error.status, headers
 

@@ -22,7 +22,7 @@ class Refusal(msgspec.Struct, rename="camel", omit_defaults=True):
     The codes are those of the socket's `error` frame, and those of HTTP itself: `not-found`, `method-not-allowed`,
     `not-acceptable`, `unsupported-media-type`, `range-not-satisfiable`. `fields` says what is wrong with which field of
     a new account, `bucket` which rate was exceeded, `reason` that a room is `closed` or a text is `filtered`, `current`
-    is the message as it is now, for an edit of a text that was edited meanwhile.
+    is the message as it is now, for an edit of a text that was edited meanwhile, `offset` where a text goes on.
     """
 
     error: str
@@ -33,6 +33,7 @@ class Refusal(msgspec.Struct, rename="camel", omit_defaults=True):
     reason: str | None = None
     fields: dict[str, list[str]] = {}
     current: MessageEdited | None = None
+    offset: int | None = None
 
 
 class JSONParser(BaseParser):

@@ -35,6 +35,7 @@ from rooms.api.reports import MessageReportView, UserReportView
 from rooms.api.rooms import RoomsView, RoomView
 from rooms.api.search import SearchView
 from rooms.api.slash_commands import CommandsView
+from rooms.api.streams import AppendView, EndView, StopView, StreamsView, StreamView
 from rooms.api.typing import TypingView
 from rooms.refusals import not_found
 from rooms.web import invitations, views
@@ -59,6 +60,11 @@ api = [
     re_path(r"^search/?$", SearchView.as_view(), name="api-search"),
     re_path(r"^rooms/?$", RoomsView.as_view(), name="api-rooms"),
     re_path(r"^rooms/(?P<name>[^/]+)/messages/?$", MessagesView.as_view(), name="api-messages"),
+    re_path(r"^rooms/(?P<name>[^/]+)/streams/?$", StreamsView.as_view(), name="api-streams"),
+    re_path(r"^rooms/(?P<name>[^/]+)/streams/(?P<message_id>[^/]+)/?$", StreamView.as_view(), name="api-stream"),
+    re_path(r"^rooms/(?P<name>[^/]+)/streams/(?P<message_id>[^/]+)/append/?$", AppendView.as_view(), name="api-append"),
+    re_path(r"^rooms/(?P<name>[^/]+)/streams/(?P<message_id>[^/]+)/end/?$", EndView.as_view(), name="api-end"),
+    re_path(r"^rooms/(?P<name>[^/]+)/streams/(?P<message_id>[^/]+)/stop/?$", StopView.as_view(), name="api-stop"),
     re_path(r"^rooms/(?P<name>[^/]+)/members/?$", MembersView.as_view(), name="api-members"),
     re_path(r"^rooms/(?P<name>[^/]+)/membership/?$", MembershipView.as_view(), name="api-membership"),
     re_path(r"^rooms/(?P<name>[^/]+)/invitations/?$", InvitationsView.as_view(), name="api-invitations"),

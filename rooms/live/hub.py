@@ -55,6 +55,10 @@ class Topic:
         else:
             self.members[recipient] = None
 
+    def hides(self, event: Event, recipient: Recipient) -> bool:
+        """Whether the recipient may not see the message that this event is about."""
+        return bool(event.of and self.above) and event.of <= self.above.get(recipient, 0)
+
     def is_empty(self) -> bool:
         others = self.joining or self.ahead or self.limited
         return not (self.members or others or (self.batch and self.batch.members))
@@ -242,14 +246,14 @@ class Hub:
                 topic.add(recipient)
 
     def _send_ephemeral(self, topic: Topic, event: Event) -> None:
-        """Sends everybody but one an ephemeral event."""
+        """Sends everybody but one an ephemeral event, and nobody who may not see the message that it is about."""
         frame = Encoded(event.payload)
         for recipient in chain(topic.members, topic.ahead, topic.limited):
-            if recipient.id != event.skip:
+            if recipient.id != event.skip and not topic.hides(event, recipient):
                 recipient.offer(frame, ephemeral=True)
         metrics.sent(len(topic.members))
         if topic.batch is not None and topic.batch.members:
             topic.batch.send_ephemeral(frame, skip=event.skip)
         for recipient, held in topic.joining.items():
-            if recipient.id != event.skip:
+            if recipient.id != event.skip and not topic.hides(event, recipient):
                 held.append((event, frame))

@@ -39,6 +39,7 @@ from rooms.live.repair import Repair
 from rooms.live.rights import POLL_S, Rights
 from rooms.live.search import Indexer
 from rooms.live.sharded_presence import configured_presence, configured_ring
+from rooms.live.streams import Streams
 from rooms.live.write_queue import WriteQueue
 from rooms.protocol.codec import encode
 from rooms.protocol.frames.base import UserRef
@@ -47,7 +48,7 @@ from rooms.protocol.frames.session import ServerDraining
 from rooms.protocol.rules import timestamp
 from rooms.services import mentions, rooms
 from rooms.services.changes import change_event
-from rooms.services.posting import Answer, new_messages, store_messages
+from rooms.services.posting import Answer, new_messages, store_messages, whole
 from rooms.storage import NewMessage, StoredMessage
 from rooms.storage.checkpoints import Checkpoints
 
@@ -83,6 +84,7 @@ class Node:
             on_stored=self._broadcast_stored,
         )
         self.reactions = ReactionQueue(self.bus, self._checkpoints.after_commit)
+        self.streams = Streams(self.bus, self.spawn)
         self.snapshots = database.Shared()
         self.presence = configured_presence()
         self.rates, self._rates_exchange = configured_exchange()
@@ -104,12 +106,14 @@ class Node:
         self.spawn(repeat(self.deliveries.tick, TICK_S))
         self.spawn(repeat(filters.poll, conf.CHAT_HEADS_INTERVAL_S))
         self.spawn(repeat(self._recheck_leases, min(conf.CHAT_PRESENCE_LEASE_S, MAX_LEASE_S)))
+        self.spawn(repeat(self.streams.interrupt_idle, conf.CHAT_HEADS_INTERVAL_S))
         self.spawn(repeat(self._remove_rooms, conf.CHAT_HEADS_INTERVAL_S))
 
     async def stop(self) -> None:
         """Stores what was submitted and read, broadcasts who leaves with this process, and releases its lease."""
         await self.write_queue.flush()
         await self.reactions.flush()
+        await self.streams.flush()
         await self.marks.flush()
         for task in list(self._tasks):
             task.cancel()
@@ -134,6 +138,7 @@ class Node:
             await asyncio.sleep(0.05)
         await self.write_queue.flush()
         await self.reactions.flush()
+        await self.streams.flush()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs a task until it ends or the node stops; what it logs names no request or connection of the caller."""
@@ -158,8 +163,8 @@ class Node:
 
     def _broadcast_stored(self, answers: list[Answer]) -> None:
         stored = new_messages(answers)
-        self.bus.publish([*map(change_event, stored), *mentions.notices(stored)])
-        signals.send_posted(stored)
+        self.bus.publish([*map(change_event, stored), *mentions.notices(whole(stored))])
+        signals.send_posted(whole(stored))
         self.indexer.stored(stored)
         self.deliveries.stored(stored)
 

@@ -178,6 +178,97 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="Message",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("seq", models.PositiveBigIntegerField(verbose_name="seq")),
+                (
+                    "changed_seq",
+                    models.PositiveBigIntegerField(
+                        help_text="The room's seq at the last change.", verbose_name="changed seq"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("chat-message", "chat-message"),
+                            ("room-message", "room-message"),
+                            ("action", "action"),
+                            ("system", "system message"),
+                        ],
+                        default="chat-message",
+                        max_length=12,
+                        verbose_name="kind",
+                    ),
+                ),
+                ("content", models.TextField(verbose_name="content")),
+                ("client_id", models.CharField(blank=True, max_length=64, null=True, verbose_name="client id")),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),
+                ("edited_at", models.DateTimeField(blank=True, null=True, verbose_name="edited")),
+                ("edited_seq", models.PositiveBigIntegerField(editable=False, null=True)),
+                ("reaction_count", models.PositiveIntegerField(db_default=0, default=0, editable=False)),
+                ("reply_to", models.PositiveBigIntegerField(editable=False, null=True, verbose_name="answers message")),
+                ("root", models.PositiveBigIntegerField(editable=False, null=True)),
+                ("last_reply_seq", models.PositiveBigIntegerField(editable=False, null=True)),
+                ("pinned_at", models.DateTimeField(blank=True, null=True, verbose_name="pinned")),
+                ("event", models.TextField(editable=False, null=True)),
+                ("mention_count", models.PositiveSmallIntegerField(db_default=0, default=0, editable=False)),
+                ("mentions_room", models.BooleanField(db_default=False, default=False, editable=False)),
+                ("file_count", models.PositiveSmallIntegerField(db_default=0, default=0, editable=False)),
+                ("bot", models.BooleanField(db_default=False, default=False, editable=False, verbose_name="by a bot")),
+                ("whole_seq", models.PositiveBigIntegerField(editable=False, null=True)),
+                (
+                    "stream",
+                    models.CharField(
+                        choices=[("open", "being written"), ("interrupted", "interrupted")],
+                        editable=False,
+                        max_length=12,
+                        null=True,
+                        verbose_name="stream",
+                    ),
+                ),
+                ("deleted_at", models.DateTimeField(blank=True, null=True, verbose_name="deleted")),
+                (
+                    "author",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="messages",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="author",
+                    ),
+                ),
+                (
+                    "deleted_by",
+                    models.ForeignKey(
+                        db_index=False,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="deleted by",
+                    ),
+                ),
+                (
+                    "room",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="messages",
+                        to="chat_rooms.room",
+                        verbose_name="room",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "message",
+                "verbose_name_plural": "messages",
+            },
+        ),
+        migrations.CreateModel(
             name="RightsChange",
             fields=[
                 ("user_key", models.CharField(max_length=255, primary_key=True, serialize=False)),
@@ -634,84 +725,21 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="Message",
+            name="Stream",
             fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("seq", models.PositiveBigIntegerField(verbose_name="seq")),
                 (
-                    "changed_seq",
-                    models.PositiveBigIntegerField(
-                        help_text="The room's seq at the last change.", verbose_name="changed seq"
-                    ),
-                ),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("chat-message", "chat-message"),
-                            ("room-message", "room-message"),
-                            ("action", "action"),
-                            ("system", "system message"),
-                        ],
-                        default="chat-message",
-                        max_length=12,
-                        verbose_name="kind",
-                    ),
-                ),
-                ("content", models.TextField(verbose_name="content")),
-                ("client_id", models.CharField(blank=True, max_length=64, null=True, verbose_name="client id")),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),
-                ("edited_at", models.DateTimeField(blank=True, null=True, verbose_name="edited")),
-                ("edited_seq", models.PositiveBigIntegerField(editable=False, null=True)),
-                ("reaction_count", models.PositiveIntegerField(db_default=0, default=0, editable=False)),
-                ("reply_to", models.PositiveBigIntegerField(editable=False, null=True, verbose_name="answers message")),
-                ("root", models.PositiveBigIntegerField(editable=False, null=True)),
-                ("last_reply_seq", models.PositiveBigIntegerField(editable=False, null=True)),
-                ("pinned_at", models.DateTimeField(blank=True, null=True, verbose_name="pinned")),
-                ("event", models.TextField(editable=False, null=True)),
-                ("mention_count", models.PositiveSmallIntegerField(db_default=0, default=0, editable=False)),
-                ("mentions_room", models.BooleanField(db_default=False, default=False, editable=False)),
-                ("file_count", models.PositiveSmallIntegerField(db_default=0, default=0, editable=False)),
-                ("bot", models.BooleanField(db_default=False, default=False, editable=False, verbose_name="by a bot")),
-                ("deleted_at", models.DateTimeField(blank=True, null=True, verbose_name="deleted")),
-                (
-                    "author",
-                    models.ForeignKey(
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="messages",
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="author",
-                    ),
-                ),
-                (
-                    "deleted_by",
-                    models.ForeignKey(
-                        db_index=False,
-                        editable=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                        verbose_name="deleted by",
-                    ),
-                ),
-                (
-                    "room",
-                    models.ForeignKey(
-                        db_index=False,
+                    "message",
+                    models.OneToOneField(
                         on_delete=django.db.models.deletion.CASCADE,
-                        related_name="messages",
-                        to="chat_rooms.room",
-                        verbose_name="room",
+                        primary_key=True,
+                        related_name="open_stream",
+                        serialize=False,
+                        to="chat_rooms.message",
                     ),
                 ),
+                ("length", models.PositiveIntegerField(default=0)),
+                ("touched_at", models.DateTimeField(default=django.utils.timezone.now)),
             ],
-            options={
-                "verbose_name": "message",
-                "verbose_name_plural": "messages",
-            },
         ),
         migrations.CreateModel(
             name="Mention",
@@ -1001,6 +1029,23 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="StreamPart",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("offset", models.PositiveIntegerField()),
+                ("text", models.TextField()),
+                (
+                    "message",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="chat_rooms.message",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
             name="Block",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
@@ -1113,6 +1158,35 @@ class Migration(migrations.Migration):
                 name="membership_role_is_known",
             ),
         ),
+        migrations.AddField(
+            model_name="stream",
+            name="asker",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AddField(
+            model_name="stream",
+            name="author",
+            field=models.ForeignKey(
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="+",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AddField(
+            model_name="stream",
+            name="room",
+            field=models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="chat_rooms.room"
+            ),
+        ),
         migrations.AddIndex(
             model_name="message",
             index=models.Index(fields=["room", "changed_seq"], name="room_changes"),
@@ -1137,6 +1211,12 @@ class Migration(migrations.Migration):
             model_name="message",
             index=models.Index(
                 condition=models.Q(("edited_seq__isnull", False)), fields=["room", "edited_seq"], name="edited_messages"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="message",
+            index=models.Index(
+                condition=models.Q(("whole_seq__isnull", False)), fields=["room", "whole_seq"], name="whole_messages"
             ),
         ),
         migrations.AddIndex(
@@ -1229,5 +1309,9 @@ class Migration(migrations.Migration):
                 ),
                 name="report_is_settled_when_its_state_says_so",
             ),
+        ),
+        migrations.AddConstraint(
+            model_name="streampart",
+            constraint=models.UniqueConstraint(fields=("message", "offset"), name="one_part_per_message_and_offset"),
         ),
     ]

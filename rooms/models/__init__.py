@@ -20,6 +20,7 @@ from rooms.models.reports import Report
 from rooms.models.rights import EndedSession, RightsChange
 from rooms.models.rooms import Room
 from rooms.models.search import IndexedRoom
+from rooms.models.streams import Stream, StreamPart
 
 __all__ = [
     "Attachment",
@@ -44,4 +45,6 @@ __all__ = [
     "RightsChange",
     "Room",
     "ServerBan",
+    "Stream",
+    "StreamPart",
 ]

@@ -18,6 +18,12 @@ class Message(models.Model):
         ACTION = "action", _("action")
         SYSTEM = "system", _("system message")
 
+    class Stream(models.TextChoices):
+        """What a message is whose text has come, or comes, in pieces; null: it is whole."""
+
+        OPEN = "open", _("being written")
+        INTERRUPTED = "interrupted", _("interrupted")
+
     id = models.BigAutoField(primary_key=True)
     # No index of their own for `room` and `author`: those below begin with them, and each costs every insert.
     room = models.ForeignKey(
@@ -50,6 +56,9 @@ class Message(models.Model):
     mentions_room = models.BooleanField(default=False, db_default=False, editable=False)
     file_count = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)  # 0: none to read
     bot = models.BooleanField(_("by a bot"), default=False, db_default=False, editable=False)
+    # The room's seq when its text was whole, of one that came in pieces.
+    whole_seq = models.PositiveBigIntegerField(null=True, editable=False)
+    stream = models.CharField(_("stream"), max_length=12, choices=Stream.choices, null=True, editable=False)
     deleted_at = models.DateTimeField(_("deleted"), null=True, blank=True)
     deleted_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -80,6 +89,7 @@ class Message(models.Model):
             models.Index(fields=["room", "seq"], condition=Q(mentions_room=True), name="mentions_of_rooms"),
             models.Index(fields=["room", "seq"], name="pins", condition=Q(pinned_at__isnull=False)),
             models.Index(fields=["room", "edited_seq"], condition=Q(edited_seq__isnull=False), name="edited_messages"),
+            models.Index(fields=["room", "whole_seq"], condition=Q(whole_seq__isnull=False), name="whole_messages"),
             models.Index(fields=["root", "seq"], name="thread", condition=Q(root__isnull=False)),
         ]
 

@@ -28,6 +28,15 @@ def text_content(value: str, *, has_files: bool = False) -> str:
 
     A message that has files needs no text.
     """
+    return _content(value, conf.CHAT_MAX_CONTENT_CHARS, has_files=has_files)
+
+
+def stream_content(value: str) -> str:
+    """The same of a message that was written in pieces."""
+    return _content(value, conf.CHAT_MAX_STREAM_CHARS)
+
+
+def _content(value: str, limit: int, *, has_files: bool = False) -> str:
     if names.is_blank(value):
         if has_files:
             return ""
@@ -38,8 +47,8 @@ def text_content(value: str, *, has_files: bool = False) -> str:
         value.encode()
     except UnicodeEncodeError:
         raise BadFrame("Message content is not valid Unicode") from None
-    if 0 < conf.CHAT_MAX_CONTENT_CHARS < len(value):
-        raise TooLarge(f"Message content is over {conf.CHAT_MAX_CONTENT_CHARS} characters")
+    if 0 < limit < len(value):
+        raise TooLarge(f"Message content is over {limit} characters")
     return value
 
 

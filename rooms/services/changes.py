@@ -9,12 +9,14 @@ from typing import Any, TypeVar
 
 import msgspec
 from django.db import transaction
+from django.dispatch import Signal
 from django.utils import timezone
 
 from rooms import people, signals, storage
+from rooms.errors import Conflict
 from rooms.live import topics
 from rooms.live.events import Event
-from rooms.models import Message, MessageVersion, Reaction, Room
+from rooms.models import Message, MessageVersion, Reaction, Room, Stream, StreamPart
 from rooms.protocol.codec import encode
 from rooms.protocol.frames.base import DELETED_USER, UserRef
 from rooms.protocol.frames.changes import MessageDeleted, MessageEdited
@@ -33,9 +35,11 @@ ChangeFrame = MessageFrame | MessageEdited | MessageDeleted | MessagesDeleted
 Values = dict[str, Any]  # of fields of a message
 ERASED: Values = {  # where its text goes
     "content": "", "reaction_count": 0, "mention_count": 0, "mentions_room": False, "pinned_at": None, "file_count": 0,
+    "stream": None,
 }  # fmt: skip
 SYSTEM = Message.Kind.SYSTEM.value
 SAID = (SYSTEM, Message.Kind.ACTION.value)  # kinds that a frame names; of the others its type does
+OPEN, INTERRUPTED = Message.Stream.OPEN.value, Message.Stream.INTERRUPTED.value
 F = TypeVar("F", bound=MessageFrame | MessageEdited)
 FRAMES: dict[str, type[MessageFrame]] = {
     Message.Kind.CHAT: ChatMessage,
@@ -67,6 +71,8 @@ def edit_message(
 
     def edited(message: Message, seq: int) -> Values:
         check(message)
+        if message.stream == OPEN:
+            raise Conflict("This message is still being written")
         if message.content == text:
             return {}
         new = NewMessage(message.room_id, message.author_id, text, mentions=tuple(names), moderates=moderates)
@@ -106,6 +112,8 @@ def erase_kept(message_ids: Collection[int]) -> None:
     Reaction.objects.filter(message_id__in=message_ids).delete()
     mentions.erase(message_ids)
     attachments.release(message_ids)
+    Stream.objects.filter(message_id__in=message_ids).delete()
+    StreamPart.objects.filter(message_id__in=message_ids).delete()
 
 
 def erase_versions(message_ids: Collection[int]) -> None:
@@ -125,12 +133,14 @@ def remove_file(*, message_id: int, attachment_id: str) -> StoredMessage | None:
         return None if before is None or changed is None or changed.file_count == before.file_count else changed
 
 
-def change(message_id: int, make: Callable[[Message, int], Values]) -> StoredMessage | None:
+def change(
+    message_id: int, make: Callable[[Message, int], Values], signal: Signal = signals.message_changed
+) -> StoredMessage | None:
     """Changes a message, and publishes it after the commit; answers it as it is now. None when it is deleted, or of the
     system.
 
     `make` gets the message under the lock of its room, and the seq that the change takes. It answers new values of
-    fields; without any nothing is changed.
+    fields; without any nothing is changed. `signal` is what the project's receivers are called by.
     """
     with transaction.atomic():
         room = Room.objects.select_for_update(of=("self",)).filter(messages=message_id).first()
@@ -146,7 +156,7 @@ def change(message_id: int, make: Callable[[Message, int], Values]) -> StoredMes
         changed = storage.message(message_id=message_id)
         if values and changed is not None:
             publish_after_commit(lambda: [change_event(changed)])
-            signals.send_after_commit(signals.message_changed, message=changed)
+            signals.send_after_commit(signal, message=changed)
         return changed
 
 
@@ -279,4 +289,6 @@ def _frame(kind: type[F], message: StoredMessage) -> F:
         kind=message.kind if message.kind in SAID else None,
         event=msgspec.json.decode(message.event, type=RoomEvent) if message.event else None,
         bot=message.bot or None,
+        streaming=message.stream == OPEN or None,
+        interrupted=message.stream == INTERRUPTED or None,
     )

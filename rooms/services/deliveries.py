@@ -20,7 +20,7 @@ from rooms.conf import conf
 from rooms.models import BulkDeletion, Message, OutgoingWebhook
 from rooms.outbound import Outcome
 from rooms.protocol.rules import timestamp
-from rooms.services.changes import bulk_frame, hidden_change, message_frame
+from rooms.services.changes import OPEN, bulk_frame, hidden_change, message_frame
 
 log = structlog.get_logger(__name__)
 DELAYS_S = (5, 300, 1_800, 7_200, 28_800, 86_400)  # after each failed attempt; then the event is given up
@@ -110,8 +110,11 @@ def _next(webhook: OutgoingWebhook, after: int) -> Event | None:
     messages = Message.objects.filter(room_id=webhook.room_id)
     found = []
     if webhook.posted:
-        first = messages.filter(seq__gt=after, deleted_at=None).order_by("seq")
+        there = messages.filter(deleted_at=None)
+        first = there.filter(seq__gt=after, whole_seq=None).exclude(stream=OPEN).order_by("seq")
         found += [Event(seq, "message.posted", key) for key, seq in first.values_list("pk", "seq")[:1]]
+        whole = there.filter(whole_seq__gt=after).order_by("whole_seq")  # their texts came in pieces
+        found += [Event(seq or 0, "message.posted", key) for key, seq in whole.values_list("pk", "whole_seq")[:1]]
     if webhook.edited:
         first = messages.filter(edited_seq__gt=after, deleted_at=None).order_by("edited_seq")
         found += [Event(seq or 0, "message.edited", key) for key, seq in first.values_list("pk", "edited_seq")[:1]]

@@ -1,13 +1,16 @@
-"""What a message has besides its text: what it answers, and whom it mentions. Each subject decides for itself.
+"""What a message has besides its text: what it answers, whom it mentions, and that it is written in pieces.
+
+Each subject decides for itself.
 
 A message that has any of it is stored under the lock of its room, so that what is looked up still holds.
 """
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from rooms.errors import ChatError
-from rooms.services import attachments, bots, mentions, replies
+from rooms.services import attachments, bots, mentions, replies, stream_starts
 from rooms.storage import NewMessage, PostContext, Quoted, StoredMessage
 
 Answer = StoredMessage | ChatError
@@ -19,15 +22,20 @@ class Found(NamedTuple):
     quoted: dict[int, Quoted]
     mentioned: mentions.Found
     files: attachments.Found
+    streams: Counter[Any]  # open ones of each author
 
 
 def found(new: Sequence[NewMessage]) -> Found:
-    return Found(quoted=replies.answered(new), mentioned=mentions.found(new), files=attachments.found(new))
+    return Found(replies.answered(new), mentions.found(new), attachments.found(new), stream_starts.opened(new))
 
 
 def refusal(new: NewMessage, context: PostContext, known: Found) -> ChatError | None:
     """What refuses a message for any of it."""
-    return replies.refusal(new, context, known.quoted) or attachments.refusal(new, context, known.files)
+    return (
+        replies.refusal(new, context, known.quoted)
+        or attachments.refusal(new, context, known.files)
+        or stream_starts.refusal(new, known.streams)
+    )
 
 
 def attached(new: Sequence[NewMessage], answers: Sequence[Answer], known: Found) -> list[Answer]:
@@ -42,5 +50,5 @@ def attached(new: Sequence[NewMessage], answers: Sequence[Answer], known: Found)
 
 
 def _attached(new: NewMessage, stored: StoredMessage, known: Found) -> StoredMessage:
-    stored = bots.attach(new, replies.attach(new, stored, known.quoted))
-    return attachments.attach(new, stored, known.files)
+    stored = attachments.attach(new, bots.attach(new, replies.attach(new, stored, known.quoted)), known.files)
+    return stream_starts.attach(new, stored, known.quoted)

@@ -82,6 +82,24 @@ def verdicts(contents: Iterable[str]) -> list[Verdict | None] | None:
     return found if any(found) else None
 
 
+def are_any() -> bool:
+    """Whether there are phrases to look for."""
+    if _kept.until < monotonic():
+        reload()
+    return bool(_kept.filters.rows)
+
+
+def verdict(content: str) -> Verdict | None:
+    """What this text gets."""
+    return next(iter(verdicts([content]) or []), None)
+
+
+def refusing(content: str) -> Verdict | None:
+    """The same, if it is refused."""
+    found = verdict(content)
+    return found if found is not None and found.refusal() is not None else None
+
+
 def reload() -> None:
     """Reads the phrases again."""
     global _kept  # noqa: PLW0603 - a process checks all its messages for the same phrases

@@ -7,12 +7,13 @@ from django.db import transaction
 
 from rooms import access, storage
 from rooms.conf import conf
-from rooms.live.events import Encoded
+from rooms.live.events import Encoded, Event
 from rooms.models import Room
 from rooms.protocol.codec import encode
 from rooms.protocol.commands.history import HISTORY_DEFAULT, HISTORY_MAX
 from rooms.protocol.frames.history import MessageHistory
-from rooms.services.changes import ChangeFrame, MessageFrame, bulk_frame, change_frame, message_frame
+from rooms.services import streams
+from rooms.services.changes import OPEN, ChangeFrame, MessageFrame, bulk_frame, change_frame, message_frame
 from rooms.storage import RoomAccess, RoomHead, StoredMessage
 
 
@@ -23,6 +24,7 @@ class Snapshot(NamedTuple):
     epoch: str
     history: Encoded
     recovered: bool = False
+    texts: tuple[Encoded, ...] = ()  # so far, of the messages that are being written
 
 
 def snapshot(*, room: RoomAccess, after: int | None = None, epoch: str | None = None) -> Snapshot | None:
@@ -41,9 +43,11 @@ def snapshot(*, room: RoomAccess, after: int | None = None, epoch: str | None = 
         if now is not None and now.pruned_seq <= after:
             frames = [change_frame(message, after=after) for message in changed]
             deletions = [bulk_frame(room.name, deleted) for deleted in bulk]
-            return _shown(room, head, complete, sorted([*frames, *deletions], key=_position), recovered=True)
+            ordered = sorted([*frames, *deletions], key=_position)
+            return _shown(room, head, complete, ordered, streams.open_texts(room), recovered=True)
     messages = storage.page(room_id=room.room_id, limit=HISTORY_DEFAULT, above=above) if head.last_seq else []
-    return _shown(room, head, _complete(head, messages), [message_frame(message) for message in messages])
+    texts = streams.open_texts(room) if any(message.stream == OPEN for message in messages) else []
+    return _shown(room, head, _complete(head, messages), [message_frame(message) for message in messages], texts)
 
 
 def _head(room: RoomAccess) -> RoomHead | None:
@@ -72,10 +76,17 @@ def _position(frame: ChangeFrame) -> int:
 
 
 def _shown(
-    room: RoomAccess, head: RoomHead, complete: int, frames: Sequence[ChangeFrame], *, recovered: bool = False
+    room: RoomAccess,
+    head: RoomHead,
+    complete: int,
+    frames: Sequence[ChangeFrame],
+    texts: Sequence[Event],
+    *,
+    recovered: bool = False,
 ) -> Snapshot:
     history = MessageHistory(room_id=room.name, messages=frames)
-    return Snapshot(complete, head.epoch, Encoded(encode(history)), recovered)
+    so_far = tuple(Encoded(event.payload) for event in texts)
+    return Snapshot(complete, head.epoch, Encoded(encode(history)), recovered, so_far)
 
 
 def page(

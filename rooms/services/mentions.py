@@ -198,9 +198,9 @@ class Edited(NamedTuple):
 def edited(message: Message, new: NewMessage) -> Edited:
     """Makes whom a message mentions what its new text says, under the lock of its room.
 
-    A bot's may mention people if it did so before.
+    A bot's may mention people if it did so before, or `new` says so.
     """
-    new = msgspec.structs.replace(new, bot=message.bot, bot_mentions=message.mention_count > 0)
+    new = msgspec.structs.replace(new, bot=message.bot, bot_mentions=new.bot_mentions or message.mention_count > 0)
     if not (new.mentions or mentions.has_sign(new.content) or message.mention_count or message.mentions_room):
         return Edited({}, [])
     now = of(new, found([new]))

@@ -70,6 +70,11 @@ def post_message(
         bot=bot,
         bot_mentions=bot_mentions,
     )
+    return post_new(new)
+
+
+def post_new(new: NewMessage) -> StoredMessage:
+    """Stores and broadcasts one message of checked content; raises what refuses it."""
     [answer] = post_messages([new])
     if isinstance(answer, ChatError):
         raise answer
@@ -80,8 +85,8 @@ def post_messages(messages: list[NewMessage]) -> list[Answer]:
     """Stores and broadcasts messages; answers each with what is stored or with what refuses it."""
     answers = store_messages(messages)
     stored = new_messages(answers)
-    publish_after_commit(lambda: [*map(change_event, stored), *mentions.notices(stored)])
-    for message in stored:
+    publish_after_commit(lambda: [*map(change_event, stored), *mentions.notices(whole(stored))])
+    for message in whole(stored):
         signals.send_after_commit(signals.message_posted, message=message)
     return answers
 
@@ -90,6 +95,11 @@ def new_messages(answers: list[Answer]) -> list[StoredMessage]:
     """The messages that were stored just now."""
     stored = [answer for answer in answers if isinstance(answer, StoredMessage)]
     return [message for message in stored if not isinstance(message, Repeated)]
+
+
+def whole(messages: list[StoredMessage]) -> list[StoredMessage]:
+    """Those whose text is there: of others nobody is told before it is."""
+    return [message for message in messages if message.stream is None]
 
 
 def store_messages(messages: list[NewMessage], *, wait: bool = True) -> list[Answer]:
@@ -180,7 +190,10 @@ def _store_apart(messages: list[NewMessage], refusals: Refusals, *, wait: bool) 
                 for new, context, answer in zip(messages, contexts, decided, strict=True)
             ]
             slowed = {new.room_id for new, answer in zip(messages, answers, strict=True) if isinstance(answer, _Apart)}
-            _choose(messages, contexts, answers)
+            apart = [n for n, answer in enumerate(answers) if isinstance(answer, _Apart)]
+            chosen = slow_mode.choose([(messages[n], contexts[n]) for n in apart])
+            for n, refused in zip(apart, chosen, strict=True):
+                answers[n] = refused
             done = _answered(messages, contexts, answers, now, wait=wait)
         newcomers.add(done, contexts, now)
         new_ones = new_messages(done)
@@ -192,19 +205,6 @@ def _told(new: NewMessage, context: PostContext, answer: Answer | None, found: e
     """The answer with what refuses its extras, unless there is another one."""
     is_open = answer is None or isinstance(answer, _Apart)
     return (extras.refusal(new, context, found) if is_open else None) or answer
-
-
-def _choose(messages: list[NewMessage], contexts: list[PostContext], answers: list[Answer | None]) -> None:
-    """Leaves one message of each author in each slow room to be stored, and those that repeat its client id."""
-    chosen: dict[tuple[int, Any], str | None] = {}
-    for n, new in enumerate(messages):
-        access = contexts[n].access
-        if not isinstance(answers[n], _Apart) or access is None:
-            continue
-        author = (new.room_id, new.author_id)
-        is_chosen = author not in chosen or (new.client_id is not None and new.client_id == chosen[author])
-        chosen.setdefault(author, new.client_id)
-        answers[n] = None if is_chosen else SlowMode(retry_after_ms=access.slow_mode_s * 1000)
 
 
 def _answered(
@@ -255,7 +255,8 @@ def _repeat(new: NewMessage, first: Answer | None) -> Answer:
     """The answer to a client id that was used before. A message that was changed since cannot be compared."""
     if not isinstance(first, StoredMessage):
         return first or Unavailable()
-    is_changed = first.edited_at or first.deleted_at
+    was_stream = new.stream and (first.stream or first.changed_seq > first.seq)  # one that has ended was changed
+    is_changed = first.edited_at or first.deleted_at or was_stream
     if new.room_id != first.room_id or (new.content != first.content and not is_changed):
         return Conflict("This clientId was used for another message")
     return Repeated(*msgspec.structs.astuple(first))

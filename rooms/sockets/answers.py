@@ -26,6 +26,7 @@ def error_frame(error: ChatError, command_id: str | None = None) -> Error:
         bucket=error.bucket,
         reason=error.reason,
         current=error.current,
+        offset=error.offset,
     )
 
 

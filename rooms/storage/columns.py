@@ -97,7 +97,7 @@ MESSAGE_SOURCES = {
     "reaction_count": column(Message, "reaction_count"),
     **{field: column(Message, field) for field in ("reply_to", "root", "last_reply_seq")},
     **{field: column(Message, field) for field in ("pinned_at", "event", "mention_count", "mentions_room")},
-    **{field: column(Message, field) for field in ("file_count", "bot")},
+    **{field: column(Message, field) for field in ("file_count", "bot", "stream")},
     # read beside, where there are any
     **dict.fromkeys(("reactions", "quote", "reply_count", "mentions", "attachments"), "NULL"),
 }

@@ -41,6 +41,7 @@ class NewMessage(msgspec.Struct, frozen=True):
     attachments: tuple[str, ...] = ()  # ids
     bot: bool = False  # its author is one
     bot_mentions: bool = False  # one that may mention people
+    stream: bool = False  # its text comes later, in pieces; only bots write so
 
     @property
     def is_plain(self) -> bool:
@@ -87,6 +88,7 @@ class StoredMessage(Row, frozen=True):
     file_count: int = 0
     attachments: list[Attachment] | None = None
     bot: bool = False
+    stream: str | None = None  # one of Message.Stream
 
 
 R = TypeVar("R", bound=Row)
@@ -204,6 +206,7 @@ def hidden(message: StoredMessage) -> StoredMessage:
         mentions_room=False,
         attachments=None,
         bot=False,
+        stream=None,
     )
 
 

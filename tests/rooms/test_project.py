@@ -1,16 +1,29 @@
-"""What a project's code calls about members of rooms."""
+"""What a project's code calls about members of rooms, and to write in pieces."""
 
+import json
+import re
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import time_machine
+from asgiref.sync import sync_to_async
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 import rooms
-from rooms import access
+from accounts.models import User
+from rooms import access, callers
 from rooms.errors import Conflict, Forbidden, NoSuchRoom
-from rooms.models import AuditEntry, Membership
+from rooms.models import AuditEntry, Membership, Message
+from rooms.services import streams
 from tests.support.factories import make_room
+from tests.support.streams import make_bot
 
 pytestmark = pytest.mark.django_db
+PAGE = Path(__file__).resolve().parents[2] / "docs/streaming.md"
 
 
 def test_the_projects_code_makes_members_and_ends_it(people: SimpleNamespace) -> None:
@@ -68,3 +81,95 @@ def test_it_cannot_take_the_last_owner_or_a_room_that_is_not_there(people: Simpl
         rooms.remove_member("hers", people.alice)
     with pytest.raises(NoSuchRoom):
         rooms.add_member("nothing", people.alice)
+
+
+# --- Texts that come in pieces ----------------------------------------------------------------------------------------
+@pytest.fixture
+def helper() -> User:
+    return make_bot(make_room("lobby"))
+
+
+def test_a_bot_shows_a_text_as_it_comes(helper: User, people: SimpleNamespace, settings: Any) -> None:
+    settings.CHAT_STREAM_FRAMES = 0
+    question = rooms.post_message("lobby", people.alice, "Why?")
+    seen = []
+
+    def answer() -> Iterator[str]:
+        for piece in ("Because ", "", "it is 🎉"):
+            yield piece
+            seen.append(streams.open_texts(access.room(people.alice.pk, "lobby")))
+
+    message = rooms.stream_message("lobby", helper, answer(), reply_to=question)
+    assert (message.content, message.stream, message.quote.message_id) == ("Because it is 🎉", None, str(question.id))
+    assert [json.loads(events[0].payload)["text"] for events in seen] == ["Because ", "Because ", "Because it is 🎉"]
+    assert rooms.stream_message("lobby", helper, ["Because it is 🎉"], client_id="one").stream is None
+    assert rooms.stream_message("lobby", helper, ["Because it is 🎉"], client_id="one").content == "Because it is 🎉"
+    with pytest.raises(Forbidden):
+        rooms.stream_message("lobby", people.alice, ["x"])
+
+
+def test_pieces_that_follow_at_once_are_written_together(helper: User) -> None:
+    with time_machine.travel(0, tick=False), CaptureQueriesContext(connection) as queries:
+        message = rooms.stream_message("lobby", helper, ["x"] * 500)
+    assert message.content == "x" * 500
+    assert sum(query["sql"].startswith('INSERT INTO "chat_rooms_streampart"') for query in queries) < 20
+
+
+def test_what_fails_meanwhile_leaves_it_interrupted(helper: User) -> None:
+    def answer() -> Iterator[str]:
+        yield "half "
+        yield "a"
+        raise ValueError("the model is away")
+
+    with pytest.raises(ValueError, match="away"):
+        rooms.stream_message("lobby", helper, answer())
+    assert Message.objects.values_list("content", "stream").get() == ("half a", "interrupted")
+
+
+def test_no_more_is_taken_once_it_was_stopped(helper: User, people: SimpleNamespace, settings: Any) -> None:
+    settings.CHAT_STREAM_FRAMES = 0
+    question = rooms.post_message("lobby", people.alice, "Why?")
+    closed = []
+
+    def answer() -> Iterator[str]:
+        try:
+            yield "Because"
+            message_id = str(Message.objects.get(stream="open").pk)
+            streams.stop(actor=callers.actor(people.alice, "code"), name="lobby", message_id=message_id)
+            while True:
+                yield " and"
+        finally:
+            closed.append(True)
+
+    message = rooms.stream_message("lobby", helper, answer(), reply_to=question)
+    assert (message.content, message.stream, closed) == ("Because", "interrupted", [True])
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_pieces_may_come_from_async_code(people: SimpleNamespace) -> None:
+    helper = await sync_to_async(lambda: make_bot(make_room("lobby")))()
+
+    async def answer() -> AsyncIterator[str]:
+        for piece in ("one ", "two"):
+            yield piece
+
+    assert (await rooms.astream_message("lobby", helper, answer())).content == "one two"
+
+    async def failing() -> AsyncIterator[str]:
+        yield "half"
+        raise ValueError("the model is away")
+
+    with pytest.raises(ValueError, match="away"):
+        await rooms.astream_message("lobby", helper, failing())
+    last = await Message.objects.alast()
+    assert last is not None
+    assert (last.content, last.stream) == ("half", "interrupted")
+
+
+def test_the_example_of_the_page_answers(helper: User, people: SimpleNamespace) -> None:
+    [example] = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(compile(example, str(PAGE), "exec"), names)  # noqa: S102 - our own page
+    question = rooms.post_message("lobby", people.alice, "Why?")
+    message = names["answer"](question, helper, lambda text: [text, " Because."])
+    assert (message.content, message.reply_to) == ("Why? Because.", question.id)

@@ -22,10 +22,13 @@ from rooms.models import Membership, Message, Room
 from rooms.protocol.codec import decode
 from rooms.protocol.commands import COMMANDS
 from rooms.services import reactions
+from rooms.services.posting import post_new
+from rooms.services.stream_starts import new_stream
 from rooms.sockets.commands import HANDLERS
 from tests.support.connections import identity_of
 from tests.support.factories import find_permission, make_message, make_room, make_user
 from tests.support.rooms import from_now
+from tests.support.streams import make_bot
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RANKS = {
@@ -60,6 +63,7 @@ ROWS: dict[Action, Row] = {
     Action.DELETE_OWN: Row("delete-message", {"messageId": "own"}, "messages/{own}", "delete"),
     Action.DELETE: Row("delete-messages", {"username": "target"}, "deletions"),
     Action.PIN: Row("pin-message", {"messageId": "own", "on": True}, "messages/{own}/pin"),
+    Action.STOP: Row("message-stop", {"messageId": "stream"}, "streams/{own}/stop"),
     Action.SEE_VERSIONS: Row("get-versions", {"messageId": "own"}, "messages/{own}/versions", "get"),
     Action.MARK: Row("mark-unread", {"seq": 0}, "unread"),
     Action.KICK: Row("moderate", on("kick"), "moderation"),
@@ -80,6 +84,7 @@ OTHER_COMMANDS = {  # of the rank of a visitor or member: tests of their own sub
     "get-members", "invite", "create-invitation", "accept-invitation", "report-message", "report-user", "block-user",
     "get-reactions", "get-replies", "get-pins", "get-blocks", "mark-read", "open-direct", "typing", "get-unread",
     "get-readers", "hide-reads", "search", "get-commands", "get-missed", "find-users",
+    "message-start", "message-append", "message-end", "get-stream",
 }  # fmt: skip
 OTHER_ROUTES = {
     "api-online", "api-rooms", "api-messages", "api-room", "api-members", "api-membership", "api-invitations",
@@ -89,6 +94,7 @@ OTHER_ROUTES = {
     "api-direct", "api-typing", "api-unread-rooms", "api-read", "api-readers", "api-hidden-reads", "api-search",
     "api-missed", "api-users", "api-pins", "api-commands",
     "api-attachments", "api-attachment", "api-thumbnail",
+    "api-streams", "api-stream", "api-append", "api-end",
 }  # fmt: skip
 OF_THE_CHAT = {"api-bans", "api-unbans", "api-disconnections"}  # below
 
@@ -177,6 +183,9 @@ def test_each_rank_does_what_the_table_of_access_says(
     fields = dict(ROWS[action].fields)
     if fields.get("messageId") == "own":
         fields["messageId"] = str(make_message(world.room, actor).pk)
+    elif fields.get("messageId") == "stream":
+        new = new_stream(room_id=world.room.pk, author_id=make_bot(world.room).pk)
+        fields["messageId"] = str(post_new(new).id)
     assert DOORS[door](ROWS[action], actor, fields) == expected(action, rank)
 
 

@@ -80,6 +80,14 @@ kind `system`.
 gets an `ack` without a `seq`, then a `command-result` if there is something to say, and nobody else gets anything. An
 unknown one is refused with `unknown-command`. `//name` posts `/name`; `/me text` posts the text with the kind `action`.
 
+**Texts that come in pieces.** A bot's message may come with `streaming: true` and no `content`; its text follows by
+`message-append`, each with the `offset` at which it begins, in Unicode characters. A client keeps the text it has: of a
+piece it appends what goes beyond that, ignores what it has already, and where a piece begins later it asks
+`get-stream`. It ignores pieces of messages that it does not have, or that are not `streaming`. A `message-edited` that
+is `streaming` still leaves the text as it is; the one that is not has the whole text, and `interrupted` when the bot
+did not end it. After the history of a `join-room` the server sends the text so far of each message that is being
+written, from offset 0; for one that came by `get-history` a client asks `get-stream`.
+
 **Limits.** A room name has 1 to 80 letters, combining marks and numbers of any script, `-`, `_` and `.`, no invisible
 characters, and is not `.` or `..`. A username has 1 to 150 characters by the same rule, and `@` and `+`; two names that
 differ only in case, width or spelling are the same name, and any spelling signs in. A message has 1 to 4,000

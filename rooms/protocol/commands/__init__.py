@@ -23,6 +23,7 @@ from rooms.protocol.commands import (
     search,
     session,
     slash_commands,
+    streams,
     typing,
 )
 from rooms.protocol.commands.base import Command
@@ -37,6 +38,7 @@ COMMANDS: tuple[type[Command], ...] = tuple(
         direct,
         posting,
         slash_commands,
+        streams,
         edits,
         reactions,
         replies,

@@ -22,13 +22,14 @@ from rooms.protocol.frames import (
     search,
     session,
     slash_commands,
+    streams,
     threads,
     typing,
 )
 from rooms.protocol.frames.base import Frame
 
 SUBJECTS = (
-    session, rooms, members, invitations, presence, people, posting, slash_commands, changes, edits, reactions,
+    session, rooms, members, invitations, presence, people, posting, slash_commands, streams, changes, edits, reactions,
     deletions, moderation, history, threads, pins, search, directory, typing, marks, mentions, blocks, announcements,
 )  # fmt: skip
 FRAMES: tuple[type[Frame], ...] = tuple(frame for module in SUBJECTS for frame in module.FRAMES)

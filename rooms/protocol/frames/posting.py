@@ -14,6 +14,8 @@ class Message(Frame):
     history, `replyCount` says how many answer this one, of which the last has the seq `lastReplySeq`. With the `kind`
     `action` it is what its author does, as by `/me`; with `system` the room itself says that something was changed, by
     `user`: `event` has its `name` and what belongs to it.
+    While `streaming`, the text comes in pieces by `message-append`, and `content` is empty; the whole comes by
+    `message-edited`, `interrupted` when its bot has not ended it.
     """
 
     room_id: str
@@ -36,6 +38,8 @@ class Message(Frame):
     kind: str | None = None
     event: RoomEvent | None = None
     bot: bool | None = None
+    streaming: bool | None = None
+    interrupted: bool | None = None
 
 
 class ChatMessage(Message, tag="chat-message"):

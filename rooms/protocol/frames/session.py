@@ -58,7 +58,7 @@ class Compressed(Frame, tag="compressed"):
 class Ack(Frame, tag="ack"):
     """The command with this `id` was carried out. A message is stored, with this `seq` (a slash command has none); a
     change of one has taken the room's `changedSeq`. `count` is how many messages were deleted, `version` that of a mark
-    whose `seq` this is.
+    whose `seq` this is, `offset` where a text goes on.
     """
 
     room_id: str | None = None
@@ -68,6 +68,7 @@ class Ack(Frame, tag="ack"):
     changed_seq: int | None = None
     count: int | None = None
     version: int | None = None
+    offset: int | None = None
 
 
 class Error(Frame, tag="error"):
@@ -75,7 +76,7 @@ class Error(Frame, tag="error"):
 
     `bucket` names the rate that a `rate-limited` command exceeded; `reason` says of a `forbidden` message that the room
     is `closed` or the text is `filtered`. `current` is the message as it is now, for an edit that is refused because
-    the text was edited meanwhile.
+    the text was edited meanwhile, `offset` where a text goes on that something else was to be appended to.
     """
 
     message: str
@@ -85,6 +86,7 @@ class Error(Frame, tag="error"):
     bucket: str | None = None
     reason: str | None = None
     current: MessageEdited | None = None
+    offset: int | None = None
 
 
 FRAMES: tuple[type[Frame], ...] = (

@@ -32,6 +32,7 @@ from rooms.sockets.commands import (
     search,
     session,
     slash_commands,
+    streams,
     typing,
 )
 
@@ -46,6 +47,7 @@ HANDLERS: dict[type[Command], Handler] = {
         direct,
         posting,
         slash_commands,
+        streams,
         edits,
         reactions,
         replies,

@@ -35,8 +35,9 @@ async def join_room(node: Node, connection: Connection, command: JoinRoom) -> No
     if command.after is not None:
         joined.recovered = shown.recovered
     connection.send(joined)
-    metrics.sent(1)
-    connection.offer(shown.history)
+    metrics.sent(1 + len(shown.texts))
+    for frame in (shown.history, *shown.texts):
+        connection.offer(frame)
     await connection.drained()  # a slow client has read the history before live events fill its outbox
     membership.activate(node, connection, room, shown)
 

@@ -44,6 +44,7 @@ const NO_HEARTBEAT = 4002;
 const TOKEN_EXPIRED = 4100;
 const IDENTITY_CHANGED = "identity-changed";
 const STORED = new Set(["chat-message", "room-message"]);
+const WRITES = new Set([...STORED, "message-start", "message-append"]); // for which one has to be in the room
 const CHANGES = new Set([
   ...STORED, "message-edited", "message-deleted", "messages-deleted", "reaction",
 ]); // these alone take a room's next seq
@@ -58,6 +59,7 @@ const REPEATABLE = new Set([
   "edit-message", "delete-message", "react", "get-reactions", "pin-message", "get-pins", "get-commands", "get-replies", "get-versions", "search",
   "report-message", "report-user", "block-user", "get-blocks",
   "mark-read", "get-unread", "get-readers", "hide-reads", "open-direct", "find-users",
+  "message-start", "message-append", "message-end", "message-stop", "get-stream",
 ]);
 // Where all connections ended at once, or the server is full, even the first attempt is spread over a longer time.
 const FIRST_ATTEMPT = { 1001: 2, 1012: 2, 4000: 2, 1013: 5 };
@@ -82,9 +84,9 @@ export function newId() {
 
 /** A command was refused, with the server's `code`, or failed: `connection-lost`, `disconnected`, `identity-changed`. */
 export class ChatError extends Error {
-  constructor({ code = "auth-required", message = code, retryable = false, retryAfterMs, reason, current }) {
+  constructor({ code = "auth-required", message = code, retryable = false, retryAfterMs, reason, current, offset }) {
     super(message);
-    Object.assign(this, { name: "ChatError", code, retryable, retryAfterMs, reason, current });
+    Object.assign(this, { name: "ChatError", code, retryable, retryAfterMs, reason, current, offset });
   }
 }
 
@@ -133,7 +135,7 @@ export class ChatClient {
   /** Sends a command and resolves with its answer; rejects with a ChatError. `id` and a missing `clientId` are set here. */
   send(type, fields = {}) {
     const frame = wellFormed({ type, ...fields });
-    if (STORED.has(type)) frame.clientId ??= newId();
+    if (STORED.has(type) || type === "message-start") frame.clientId ??= newId();
     const isCommand = STORED.has(type) && SLASH.test(frame.content); // it may act twice
     return this.#command(frame, { repeatable: REPEATABLE.has(type) && !isCommand });
   }
@@ -303,7 +305,7 @@ export class ChatClient {
     if (this.#socket?.readyState !== 1) return false;
     if (WITHOUT_SIGN_IN.has(frame.type)) return true;
     const { holdTimer, unanswered, window } = this.#line(frame);
-    const isJoining = STORED.has(frame.type) && this.#rooms.get(frame.roomId)?.live === false;
+    const isJoining = WRITES.has(frame.type) && this.#rooms.get(frame.roomId)?.live === false;
     return (this.state === "ready" || internal) && !holdTimer && unanswered < window && !isJoining;
   }
 

@@ -10,6 +10,7 @@ import { concerns } from "./mention-text.js";
 import { messageNodes } from "./message-text.js";
 import { reactionNodes, withReaction } from "./reactions.js";
 import { excerptOf, quoteNodes, quoteOf } from "./replies.js";
+import { appendPiece, streamNodes, withText } from "./streams.js";
 import { isSystem, renamedIn, systemText } from "./system-messages.js";
 import { isSameDay } from "./times.js";
 
@@ -167,9 +168,18 @@ export class MessageLog {
     const entry = this.#entries.find((candidate) => candidate.messageId === message.messageId);
     if (!entry) return;
     const gone = { reactions: [], mentions: undefined, mentionsRoom: undefined, pinnedAt: undefined, attachments: [] };
-    Object.assign(entry.message, gone, message); // the one that its actions have
+    Object.assign(entry.message, gone, withText(message, entry.message)); // the one that its actions have
     this.#paintContent(entry);
     this.#requote([message.messageId], { excerpt: excerptOf(message.content) });
+  }
+
+  /** Appends to a message that is being written: whether it `grew`, and from where on something is `missing`. */
+  append(piece) {
+    const entry = this.#entries.find((candidate) => candidate.messageId === piece.messageId);
+    if (!entry?.message?.streaming) return {};
+    const { added, missing } = appendPiece(entry.message, piece);
+    if (added) entry.element.querySelector(".text").append(added); // links are made when it is whole
+    return { grew: Boolean(added), missing };
   }
 
   /** Shows that somebody has reacted to a message, or does not any more. */
@@ -296,8 +306,12 @@ export class MessageLog {
     element.querySelector(".content").before(...quoteNodes(message, this.#configuration));
     const marks = [editedAt && "edited", pinnedAt && "pinned"].filter(Boolean);
     const notes = marks.map((key) => make("span", { class: key }, ` ${this.#say(key)}`));
-    element.querySelector(".content").replaceChildren(textOf(message, this.#configuration.me), ...notes);
-    element.classList.toggle("concerning", concerns(message, this.#configuration.me));
+    const { me } = this.#configuration;
+    const behind = streamNodes(message, { client: this.#client, configuration: this.#configuration });
+    element.classList.toggle("streaming", Boolean(message.streaming));
+    element.classList.toggle("concerning", concerns(message, me));
+    element.querySelector(".content").ariaBusy = String(Boolean(message.streaming)); // read aloud when it is whole
+    element.querySelector(".content").replaceChildren(textOf(message, me), ...notes, ...behind);
     this.#paintAction({ element }, message);
     this.#paintFiles(element, message);
     this.#paintReactions({ element, message });

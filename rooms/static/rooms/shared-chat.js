@@ -15,6 +15,7 @@ import { MessageActions } from "./message-actions.js";
 import { HISTORY_PAGE } from "./message-log.js";
 import { Reading } from "./reading.js";
 import { sayResult, shownAs } from "./slash-commands.js";
+import { Streams } from "./streams.js";
 import { isSystem } from "./system-messages.js";
 import { Typing } from "./typing.js";
 
@@ -47,6 +48,7 @@ export class SharedChat extends EventTarget {
     this.blocks = new Blocks({ client: this.client, configuration, onChange: () => this.#blocksChanged() });
     this.actions = new MessageActions(this);
     this.reading = new Reading(this);
+    this.streams = new Streams(this);
     this.typing = new Typing(this);
     this.#listen();
     this.client.connect();
@@ -141,7 +143,9 @@ export class SharedChat extends EventTarget {
   async loadOlder(room, log) {
     try {
       const page = { roomId: room.name, before: log.oldestSeq, limit: HISTORY_PAGE };
-      log.addHistory((await this.client.send("get-history", page)).messages);
+      const { messages } = await this.client.send("get-history", page);
+      log.addHistory(messages);
+      this.streams.complete(room, messages);
       return true;
     } catch {
       return false; // scrolling on tries again
@@ -187,6 +191,7 @@ export class SharedChat extends EventTarget {
       });
     on("chat-message", (room, message) => this.#received(room, message));
     on("room-message", (room, message) => this.#received(room, message));
+    on("message-append", (room, frame) => this.streams.append(room, frame));
     on("message-edited", (room, frame) => room.logs.forEach((log) => log.edit(frame)));
     on("reaction", (room, frame) => room.logs.forEach((log) => log.react(frame)));
     on("message-deleted", (room, { messageId }) => this.#deleted(room, (log) => log.delete(messageId)));

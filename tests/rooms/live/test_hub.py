@@ -181,6 +181,20 @@ def test_a_joiner_whose_snapshot_is_ahead_gets_no_event_twice(hub: Hub) -> None:
     assert bob.got == ["typing", 5]
 
 
+def test_who_may_not_see_a_message_is_sent_nothing_ephemeral_about_it(hub: Hub) -> None:
+    member_at(hub, 0, "first")
+    told, early, late = Member("told"), Member("early"), Member("late")
+    for member, above in ((told, 0), (early, 4), (late, 4)):
+        hub.subscribe(ROOM, member, above=above)
+    hub.activate(ROOM, told, 0)
+    hub.activate(ROOM, early, 4)
+    for seq in (4, 5):
+        hub.deliver([Event(ROOM, f"of {seq}".encode(), of=seq)])
+    hub.activate(ROOM, late, 4)
+    assert told.got == ["of 4", "of 5"]
+    assert early.got == late.got == ["of 5"]
+
+
 def test_a_joiner_on_a_slow_line_misses_nothing_when_another_with_more_is_activated_first(hub: Hub) -> None:
     alice, bob = Member("alice"), Member("bob")
     hub.subscribe(ROOM, alice)

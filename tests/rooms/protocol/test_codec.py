@@ -23,7 +23,7 @@ CODES = {"bad-json", "bad-frame", "unknown-type", "too-large"}
 COMPLETE = {  # enough for any command
     "token": "t", "roomId": "r", "content": "c", "message": "m", "data": "d", "messageId": "7", "username": "u",
     "code": "c", "reason": "r", "on": True, "emoji": "👍", "action": "kick", "seq": 1,
-    "users": ["u"], "query": "q",
+    "users": ["u"], "query": "q", "offset": 0, "text": "t",
 }  # fmt: skip
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=20),

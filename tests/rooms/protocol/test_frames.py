@@ -45,6 +45,7 @@ from rooms.protocol.frames.session import (
     Welcome,
 )
 from rooms.protocol.frames.slash_commands import CommandInfo, CommandResult, Commands
+from rooms.protocol.frames.streams import MessageAppended, StreamText
 from rooms.protocol.frames.threads import Replies
 from rooms.protocol.frames.typing import Typing
 
@@ -105,6 +106,20 @@ GOLDEN: list[tuple[Frame, str]] = [
         '{"type":"typing","roomId":"r","user":{"id":"1","username":"alice"},"on":true,"expiresInMs":15000}',
     ),
     (Users(query="al", users=[ALICE]), '{"type":"users","query":"al","users":[{"id":"1","username":"alice"}]}'),
+    (
+        MessageAppended(room_id="r", message_id="7", seq=3, offset=5, text="hi"),
+        '{"type":"message-append","roomId":"r","messageId":"7","seq":3,"offset":5,"text":"hi"}',
+    ),
+    (
+        StreamText(room_id="r", message_id="7", seq=3, offset=0, text="hi"),
+        '{"type":"stream","roomId":"r","messageId":"7","seq":3,"offset":0,"text":"hi"}',
+    ),
+    (ChatMessage(**HELLO, streaming=True), f'{{"type":"chat-message",{HELLO_JSON},"streaming":true}}'),
+    (MessageEdited(**HELLO, interrupted=True), f'{{"type":"message-edited",{HELLO_JSON},"interrupted":true}}'),
+    (
+        Error(message="No", code="conflict", retryable=False, offset=5),
+        '{"type":"error","message":"No","code":"conflict","retryable":false,"offset":5}',
+    ),
     (Blocks(users=[ALICE]), '{"type":"blocks","users":[{"id":"1","username":"alice"}]}'),
     (Pong(), '{"type":"pong"}'),
     (

@@ -2,18 +2,23 @@
 
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from rooms.callers import Actor
+from rooms.errors import Conflict
 from rooms.live import topics
 from rooms.live.events import Event
-from rooms.models import Message
-from rooms.services import changes, deletions, pins, reactions, room_settings
+from rooms.models import Bot, Message, Stream
+from rooms.services import changes, deletions, pins, reactions, room_settings, streams
 from rooms.services.history import snapshot
-from rooms.services.posting import post_messages
+from rooms.services.posting import post_messages, post_new
+from rooms.services.stream_parts import NewPart
+from rooms.services.stream_starts import new_stream
 from tests.support.rooms import Run, World, frames
+from tests.support.streams import make_bot
 
 STEPS = 60
 EMOJIS = ["👍", "🎉", "❤️"]
@@ -26,7 +31,10 @@ class Page:
     """What a client has on the screen: messages by id, as pages carry them."""
 
     def __init__(self, messages: list[Frame]) -> None:
-        self.shown = {message["messageId"]: _plain(message) for message in messages}
+        self.shown = {one["messageId"]: _plain(one) for one in messages if one["type"] != "message-append"}
+        for text in messages:
+            if text["type"] == "message-append":
+                self.apply(text)
 
     def apply(self, frame: Frame) -> None:
         match frame["type"]:
@@ -40,6 +48,8 @@ class Page:
                 self._remove(self._of(frame))
             case "reaction":
                 self._react(frame)
+            case "message-append":
+                self._append(frame)
 
     def _add(self, frame: Frame) -> None:
         self.shown[frame["messageId"]] = _plain(frame)
@@ -51,6 +61,8 @@ class Page:
         if (before := self.shown.get(frame["messageId"])) is None:
             return
         kept = {key: before[key] for key in ("replyCount", "lastReplySeq") if key in before}
+        if frame.get("streaming"):
+            kept["content"] = before["content"]
         self.shown[frame["messageId"]] = _plain(frame) | kept
         for quote in self._quotes([frame["messageId"]]):
             quote["excerpt"] = frame["content"][:EXCERPT_CHARS]
@@ -73,6 +85,14 @@ class Page:
 
     def _quotes(self, ids: list[str]) -> list[Frame]:
         return [one["replyTo"] for one in self.shown.values() if one.get("replyTo", {}).get("messageId") in ids]
+
+    def _append(self, frame: Frame) -> None:
+        message = self.shown.get(frame["messageId"], {})
+        if not message.get("streaming"):
+            return
+        known = message["content"]
+        assert frame["offset"] <= len(known)
+        message["content"] = known + frame["text"][len(known) - frame["offset"] :]
 
     def _react(self, frame: Frame) -> None:
         message = self.shown[frame["messageId"]]
@@ -134,10 +154,28 @@ def act(dice: random.Random, world: World) -> None:
             lambda: changes.delete_message(message_id=target): 1,
             lambda: deletions.erase_list(actor=actor, room_id=world.room.pk, ids=dice.choices(rows, k=2)): 1,
         }
+    choices |= writing(dice, world)
     if len(rows) > 20:
         choices[lambda: deletions.erase_all_of(actor=actor, room_id=world.room.pk, user_id=user.pk)] = 1
     [chosen] = dice.choices(list(choices), weights=list(choices.values()))
-    chosen()
+    with suppress(Conflict):  # an edit of what is still being written
+        chosen()
+
+
+def writing(dice: random.Random, world: World) -> dict[Callable[[], object], int]:
+    """What a bot does, and alice with what it writes."""
+    bot, stream = Bot.objects.get(), dice.choice([None, *Stream.objects.order_by("pk")])
+    if stream is None:
+        return {lambda: post_new(new_stream(room_id=world.room.pk, author_id=bot.pk)): 2}
+    text, message_id = f"piece {dice.random()} 🎉 ", str(stream.pk)
+    part = NewPart(world.room.pk, stream.pk, bot.pk, stream.length, text)
+    moderator = Actor(world.alice.pk, ("user", "moderator"), "socket", "alice")
+    ends = {"name": "lobby", "message_id": message_id}
+    return {
+        lambda: streams.append_one(part): 9,
+        lambda: streams.end(actor=Actor(bot.pk, ("user",)), interrupted=True, **ends): 1,
+        lambda: streams.stop(actor=moderator, **ends): 1,
+    }
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -150,9 +188,10 @@ def test_events_make_of_a_page_what_a_new_page_has(run: Run, world: World, publi
     def messages(**fields: Any) -> list[Frame]:
         read = snapshot(room=world.access(), **fields)
         assert read is not None
-        found: list[Frame] = frames([Event("", read.history.payload)])[0]["messages"]
-        return found
+        [history, *texts] = frames([Event("", one.payload) for one in (read.history, *read.texts)])
+        return [*history["messages"], *texts]
 
+    run(make_bot, world.room)
     for _ in range(10):
         run(act, dice, world)
     page, edge = Page(run(messages)), len(events())
@@ -163,7 +202,7 @@ def test_events_make_of_a_page_what_a_new_page_has(run: Run, world: World, publi
         run(act, dice, world)
     for frame in frames(events()[edge:]):
         page.apply(frame)
-    after = frames(events()[gap - 1 : gap])[0]["changedSeq"]
+    after = max(event.seq for event in events()[:gap])
     for frame in run(messages, after=after):
         resumed.apply(frame)
     truth = Page(run(messages)).settled()
