@@ -86,7 +86,8 @@ class MessagesView(View):
         new, user_id = rest.body(request.data, PostMessage), request.user.pk
         room = access.room(user_id, name)
         rates.here().spend_message(user_id, room.room_id, new.client_id)
-        line = slash_commands.read(text_content(new.content, has_files=bool(new.attachments)))
+        is_bot = getattr(request.auth, "is_bot", False)
+        line = slash_commands.read(text_content(new.content, has_files=bool(new.attachments)), is_bot=is_bot)
         if line.is_command:
             return rest.answer(command_result(callers.actor(request.user, "rest"), name, line))
         message = post_message(
@@ -99,7 +100,7 @@ class MessagesView(View):
             names=new.mentions,
             attachments=new.attachments,
             roles=callers.roles(request.user),
-            bot=getattr(request.auth, "is_bot", False),
+            bot=is_bot,
             bot_mentions=getattr(request.auth, "may_mention", False),
         )
         return rest.answer(message_frame(message), status_of(message))

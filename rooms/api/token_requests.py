@@ -84,7 +84,7 @@ async def _post(caller: Identity, scope: Scope, receive: Receive, name: str) -> 
     content = text_content(new.content, has_files=has_files)
     room = await database.call(access.room, user_id, name)
     session.running().rates.spend_message(user_id, room.room_id, new.client_id)
-    line = slash_commands.read(content)
+    line = slash_commands.read(content, is_bot=caller.is_bot)
     if line.is_command:
         return 200, await database.call(command_result, caller.acts("rest"), name, line)
     text = await hooks.acheck_post(user_id, room.room_id, text_content(line.text, has_files=has_files))

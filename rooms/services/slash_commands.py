@@ -40,12 +40,12 @@ class Line(NamedTuple):
         return bool(self.name)
 
 
-def read(content: str) -> Line:
+def read(content: str, *, is_bot: bool = False) -> Line:
     """`/name arguments` is a command, `//text` the message `/text`, and anything else a message as it is.
 
-    A path such as `/usr/bin` is no command: a name ends with a blank or with the text.
+    A path such as `/usr/bin` is no command: a name ends with a blank or with the text. What a bot writes is a message.
     """
-    if not conf.CHAT_SLASH_COMMANDS or not content.startswith("/"):
+    if is_bot or not conf.CHAT_SLASH_COMMANDS or not content.startswith("/"):
         return Line(content)
     if content.startswith("//"):
         return Line(content[1:])

@@ -68,6 +68,11 @@ async def test_a_bot_is_served_in_the_rooms_of_its_token(uvicorn_server: ServerP
         assert (await bot.call("chat", message="all"))["code"] == "forbidden"
         ack = await bot.call("chat-message", roomId=made.inside, content="deployed")
         assert (await bot.expect("chat-message", messageId=ack["messageId"]))["bot"] is True
+        status, message = _ask(uvicorn_server, f"/api/rooms/{made.inside}/messages/", token, {"content": "/deploy now"})
+        assert (status, message["content"]) == (201, "/deploy now")
+        ack = await bot.call("chat-message", roomId=made.inside, content="/deploy now")
+        shown = await bot.expect("chat-message", messageId=ack["messageId"])
+        assert (shown["content"], shown.get("kind")) == ("/deploy now", None)
         uvicorn_server.database.run(_move, made.bot, made.outside)
         await bot.expect("room-left", roomId=made.inside)
         assert (await bot.call("join-room", roomId=made.outside))["type"] == "room-joined"

@@ -32,10 +32,10 @@ def send_message(node: Node, connection: Connection, command: SendMessage) -> Aw
     node.rates.spend_message(connection.identity.user_id, room.room_id, command.client_id)
     kind = KINDS[type(command)]
     if content.startswith("/"):
-        line = slash_commands.read(content)
+        line = slash_commands.read(content, is_bot=connection.identity.is_bot)
         if line.is_command:
             return run_command(connection, command, line)
-        content, kind = text_content(line.text), line.kind or kind
+        content, kind = text_content(line.text, has_files=bool(command.attachments)), line.kind or kind
     if hooks.decide_posts():
         return _send_checked(node, connection, command, room, content, kind=kind)
     _post(node, connection, command, room, content, kind=kind)
