@@ -1,4 +1,4 @@
-"""Images of strangers, made anew from their pixels: nothing else of the file that came is in the one that is kept.
+"""Images of strangers, re-encoded from their pixels: nothing else of the file that came is in the one that is kept.
 
 So it has no EXIF, no place where it was taken, and nothing that another program could read as a page, a script or an
 archive. An image is refused by the size that its header names, before any of it is decoded. Knows no models.

@@ -53,7 +53,7 @@ class AttachmentsView(View):
     def post(self, request: Request) -> Response:
         """Uploads a file. A message of the same person may then have it, once, by its `id`; else it is deleted later.
 
-        Images are made anew: without EXIF, and upright.
+        Images are re-encoded: without EXIF, and upright.
         """
         file = request.FILES.get("file")
         if file is None:

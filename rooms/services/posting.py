@@ -98,7 +98,7 @@ def new_messages(answers: list[Answer]) -> list[StoredMessage]:
 
 
 def whole(messages: list[StoredMessage]) -> list[StoredMessage]:
-    """Those whose text is there: of others nobody is told before it is."""
+    """Those whose text is complete: of others no mention is announced before it is."""
     return [message for message in messages if message.stream is None]
 
 
