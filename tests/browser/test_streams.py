@@ -44,6 +44,7 @@ async def test_an_answer_grows_until_who_asked_stops_it(enter: Enter, uvicorn_se
         text = "Because 🎉 of https://example.org/a and"
         for page in (alice, bob):
             await expect(page.locator(".streaming .text")).to_have_text(text)
+            await expect(page.locator(".streaming .text")).to_be_visible()
             await expect(page.locator(".streaming .content")).to_have_attribute("aria-busy", "true")
         await expect(bob.locator(".stop")).to_have_count(0)
         await bob.reload()

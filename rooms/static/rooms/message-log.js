@@ -319,7 +319,8 @@ export class MessageLog {
 
   /** A film that plays goes on when its message is changed. */
   #paintFiles(element, message) {
-    element.classList.toggle("textless", !message.content);
+    const { content, streaming, interrupted } = message;
+    element.classList.toggle("textless", !(content || streaming || interrupted));
     const [before, [after]] = [element.querySelector(".files"), attachmentNodes(message, this.#configuration)];
     if (before?.isEqualNode(after ?? null)) return;
     before?.remove();
