@@ -14,8 +14,8 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("contenttypes", "0002_remove_content_type_name"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+        ("contenttypes", "0002_remove_content_type_name"),
     ]
 
     operations = [
@@ -175,6 +175,24 @@ class Migration(migrations.Migration):
                     ("monitor", "Can see the monitoring page"),
                     ("see_private", "Can see private rooms"),
                 ],
+                "constraints": [
+                    models.CheckConstraint(condition=models.Q(("name", ""), _negated=True), name="room_has_a_name"),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["public", "private", "direct", "object"])),
+                        name="room_kind_is_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("history__in", ["all", "joined"])), name="room_history_is_known"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("slow_mode_s__lte", 21600)), name="slow_mode_is_six_hours_at_most"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("history", "all"), ("kind", "private"), _connector="OR"),
+                        name="only_a_private_room_hides_its_past",
+                    ),
+                    models.UniqueConstraint(fields=("content_type", "object_key"), name="one_room_per_object"),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -266,6 +284,43 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "message",
                 "verbose_name_plural": "messages",
+                "indexes": [
+                    models.Index(fields=["room", "changed_seq"], name="room_changes"),
+                    models.Index(
+                        condition=models.Q(("deleted_at__isnull", False)),
+                        fields=["room", "seq"],
+                        name="deleted_messages",
+                    ),
+                    models.Index(
+                        condition=models.Q(("mentions_room", True)), fields=["room", "seq"], name="mentions_of_rooms"
+                    ),
+                    models.Index(condition=models.Q(("pinned_at__isnull", False)), fields=["room", "seq"], name="pins"),
+                    models.Index(
+                        condition=models.Q(("edited_seq__isnull", False)),
+                        fields=["room", "edited_seq"],
+                        name="edited_messages",
+                    ),
+                    models.Index(
+                        condition=models.Q(("whole_seq__isnull", False)),
+                        fields=["room", "whole_seq"],
+                        name="whole_messages",
+                    ),
+                    models.Index(condition=models.Q(("root__isnull", False)), fields=["root", "seq"], name="thread"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("deleted_at", None)),
+                        fields=("room", "seq"),
+                        name="one_message_per_room_and_seq",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("author", "client_id"), name="one_message_per_author_and_client_id"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("changed_seq__gte", models.F("seq"))),
+                        name="message_changes_after_it_is_made",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -502,6 +557,9 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "bulk deletion",
                 "verbose_name_plural": "bulk deletions",
+                "constraints": [
+                    models.UniqueConstraint(fields=("room", "changed_seq"), name="one_bulk_deletion_per_room_and_seq")
+                ],
             },
         ),
         migrations.CreateModel(
@@ -610,6 +668,12 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "audit entry",
                 "verbose_name_plural": "audit log",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("door__in", ["socket", "rest", "page", "admin", "code", "system"])),
+                        name="audit_door_is_known",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -652,6 +716,12 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "invitation",
                 "verbose_name_plural": "invitations",
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("max_uses", 0), ("uses__lte", models.F("max_uses")), _connector="OR"),
+                        name="invitation_is_used_no_more_than_it_may",
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -722,6 +792,21 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "membership",
                 "verbose_name_plural": "memberships",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("muted_until__isnull", False)), fields=["muted_until"], name="mutes_by_end"
+                    ),
+                    models.Index(
+                        condition=models.Q(("banned_until__isnull", False)), fields=["banned_until"], name="bans_by_end"
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(fields=("room", "user"), name="one_membership_per_room_and_user"),
+                    models.CheckConstraint(
+                        condition=models.Q(("role__in", ["owner", "moderator", "member", "none"])),
+                        name="membership_role_is_known",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -739,6 +824,35 @@ class Migration(migrations.Migration):
                 ),
                 ("length", models.PositiveIntegerField(default=0)),
                 ("touched_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "asker",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "author",
+                    models.ForeignKey(
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "room",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="chat_rooms.room",
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
@@ -782,6 +896,10 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "mention",
                 "verbose_name_plural": "mentions",
+                "indexes": [models.Index(fields=["user", "room", "seq"], name="mentions_of_user")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("message", "user"), name="one_mention_per_message_and_user")
+                ],
             },
         ),
         migrations.CreateModel(
@@ -833,6 +951,12 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "file",
                 "verbose_name_plural": "files",
+                "indexes": [
+                    models.Index(fields=["owner", "created_at"], name="files_of_a_day"),
+                    models.Index(
+                        condition=models.Q(("message", None)), fields=["created_at"], name="files_without_a_message"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -945,6 +1069,11 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "reaction",
                 "verbose_name_plural": "reactions",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("message", "user", "emoji"), name="one_reaction_per_message_user_and_emoji"
+                    )
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1026,6 +1155,35 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "report",
                 "verbose_name_plural": "reports",
+                "indexes": [models.Index(fields=["state", "created_at"], name="report_queue")],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("kind", "message"), ("state__in", ["open", "reviewing"])),
+                        fields=("reporter", "message_id"),
+                        name="one_open_report_per_reporter_and_message",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("kind", "user"), ("state__in", ["open", "reviewing"])),
+                        fields=("reporter", "reported"),
+                        name="one_open_report_per_reporter_and_person",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("kind", "filter"), ("state__in", ["open", "reviewing"])),
+                        fields=("message_id",),
+                        name="one_open_report_of_the_filter_per_message",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", ["message", "user", "filter"])), name="report_kind_is_known"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("settled_at", None), ("state__in", ["open", "reviewing"])),
+                            models.Q(("settled_at__isnull", False), ("state__in", ["resolved", "dismissed"])),
+                            _connector="OR",
+                        ),
+                        name="report_is_settled_when_its_state_says_so",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -1044,6 +1202,11 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(fields=("message", "offset"), name="one_part_per_message_and_offset")
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Block",
@@ -1081,237 +1244,5 @@ class Migration(migrations.Migration):
                     ),
                 ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name="room",
-            constraint=models.CheckConstraint(condition=models.Q(("name", ""), _negated=True), name="room_has_a_name"),
-        ),
-        migrations.AddConstraint(
-            model_name="room",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["public", "private", "direct", "object"])), name="room_kind_is_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="room",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("history__in", ["all", "joined"])), name="room_history_is_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="room",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("slow_mode_s__lte", 21600)), name="slow_mode_is_six_hours_at_most"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="room",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("history", "all"), ("kind", "private"), _connector="OR"),
-                name="only_a_private_room_hides_its_past",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="room",
-            constraint=models.UniqueConstraint(fields=("content_type", "object_key"), name="one_room_per_object"),
-        ),
-        migrations.AddConstraint(
-            model_name="bulkdeletion",
-            constraint=models.UniqueConstraint(
-                fields=("room", "changed_seq"), name="one_bulk_deletion_per_room_and_seq"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="auditentry",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("door__in", ["socket", "rest", "page", "admin", "code", "system"])),
-                name="audit_door_is_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invitation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("max_uses", 0), ("uses__lte", models.F("max_uses")), _connector="OR"),
-                name="invitation_is_used_no_more_than_it_may",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="membership",
-            index=models.Index(
-                condition=models.Q(("muted_until__isnull", False)), fields=["muted_until"], name="mutes_by_end"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="membership",
-            index=models.Index(
-                condition=models.Q(("banned_until__isnull", False)), fields=["banned_until"], name="bans_by_end"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="membership",
-            constraint=models.UniqueConstraint(fields=("room", "user"), name="one_membership_per_room_and_user"),
-        ),
-        migrations.AddConstraint(
-            model_name="membership",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("role__in", ["owner", "moderator", "member", "none"])),
-                name="membership_role_is_known",
-            ),
-        ),
-        migrations.AddField(
-            model_name="stream",
-            name="asker",
-            field=models.ForeignKey(
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="stream",
-            name="author",
-            field=models.ForeignKey(
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
-                related_name="+",
-                to=settings.AUTH_USER_MODEL,
-            ),
-        ),
-        migrations.AddField(
-            model_name="stream",
-            name="room",
-            field=models.ForeignKey(
-                db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="+", to="chat_rooms.room"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="message",
-            index=models.Index(fields=["room", "changed_seq"], name="room_changes"),
-        ),
-        migrations.AddIndex(
-            model_name="message",
-            index=models.Index(
-                condition=models.Q(("deleted_at__isnull", False)), fields=["room", "seq"], name="deleted_messages"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="message",
-            index=models.Index(
-                condition=models.Q(("mentions_room", True)), fields=["room", "seq"], name="mentions_of_rooms"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="message",
-            index=models.Index(condition=models.Q(("pinned_at__isnull", False)), fields=["room", "seq"], name="pins"),
-        ),
-        migrations.AddIndex(
-            model_name="message",
-            index=models.Index(
-                condition=models.Q(("edited_seq__isnull", False)), fields=["room", "edited_seq"], name="edited_messages"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="message",
-            index=models.Index(
-                condition=models.Q(("whole_seq__isnull", False)), fields=["room", "whole_seq"], name="whole_messages"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="message",
-            index=models.Index(condition=models.Q(("root__isnull", False)), fields=["root", "seq"], name="thread"),
-        ),
-        migrations.AddConstraint(
-            model_name="message",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("deleted_at", None)), fields=("room", "seq"), name="one_message_per_room_and_seq"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="message",
-            constraint=models.UniqueConstraint(
-                fields=("author", "client_id"), name="one_message_per_author_and_client_id"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="message",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("changed_seq__gte", models.F("seq"))), name="message_changes_after_it_is_made"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="mention",
-            index=models.Index(fields=["user", "room", "seq"], name="mentions_of_user"),
-        ),
-        migrations.AddConstraint(
-            model_name="mention",
-            constraint=models.UniqueConstraint(fields=("message", "user"), name="one_mention_per_message_and_user"),
-        ),
-        migrations.AddIndex(
-            model_name="attachment",
-            index=models.Index(fields=["owner", "created_at"], name="files_of_a_day"),
-        ),
-        migrations.AddIndex(
-            model_name="attachment",
-            index=models.Index(
-                condition=models.Q(("message", None)), fields=["created_at"], name="files_without_a_message"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="reaction",
-            constraint=models.UniqueConstraint(
-                fields=("message", "user", "emoji"), name="one_reaction_per_message_user_and_emoji"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="report",
-            index=models.Index(fields=["state", "created_at"], name="report_queue"),
-        ),
-        migrations.AddConstraint(
-            model_name="report",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("kind", "message"), ("state__in", ["open", "reviewing"])),
-                fields=("reporter", "message_id"),
-                name="one_open_report_per_reporter_and_message",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="report",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("kind", "user"), ("state__in", ["open", "reviewing"])),
-                fields=("reporter", "reported"),
-                name="one_open_report_per_reporter_and_person",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="report",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("kind", "filter"), ("state__in", ["open", "reviewing"])),
-                fields=("message_id",),
-                name="one_open_report_of_the_filter_per_message",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="report",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("kind__in", ["message", "user", "filter"])), name="report_kind_is_known"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="report",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("settled_at", None), ("state__in", ["open", "reviewing"])),
-                    models.Q(("settled_at__isnull", False), ("state__in", ["resolved", "dismissed"])),
-                    _connector="OR",
-                ),
-                name="report_is_settled_when_its_state_says_so",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="streampart",
-            constraint=models.UniqueConstraint(fields=("message", "offset"), name="one_part_per_message_and_offset"),
         ),
     ]
