@@ -40,10 +40,11 @@ class Line(NamedTuple):
         return bool(self.name)
 
 
-def read(content: str, *, is_bot: bool = False) -> Line:
+def read(content: str, *, is_bot: bool = False, has_files: bool = False) -> Line:
     """`/name arguments` is a command, `//text` the message `/text`, and anything else a message as it is.
 
     A path such as `/usr/bin` is no command: a name ends with a blank or with the text. What a bot writes is a message.
+    Raises BadFrame for a command with files, which would be lost.
     """
     if is_bot or not conf.CHAT_SLASH_COMMANDS or not content.startswith("/"):
         return Line(content)
@@ -53,7 +54,11 @@ def read(content: str, *, is_bot: bool = False) -> Line:
     if found is None or not commands.NAME.fullmatch(found[1]):
         return Line(content)
     name, arguments = found[1].casefold(), found[2].rstrip()
-    return Line(arguments, kind=ACTION) if name == ME else Line(arguments, name)
+    if name == ME:
+        return Line(arguments, kind=ACTION)
+    if has_files:
+        raise BadFrame("A command takes no files")
+    return Line(arguments, name)
 
 
 def run(*, actor: Actor, name: str, line: Line) -> str:

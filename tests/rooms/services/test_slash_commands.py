@@ -73,6 +73,17 @@ def test_a_text_is_a_command_or_a_message(text: str, line: Line) -> None:
     assert read(text) == line
 
 
+@pytest.mark.parametrize("text", ["/topic news", "/nothing"])
+def test_a_command_takes_no_files(text: str) -> None:
+    with pytest.raises(BadFrame):
+        read(text, has_files=True)
+
+
+@pytest.mark.parametrize("text", ["/me waves", "//topic", "/usr/bin", "see this"])
+def test_a_message_may_have_files(text: str) -> None:
+    assert read(text, has_files=True) == read(text)
+
+
 def test_a_setting_makes_them_messages(settings: Any) -> None:
     settings.CHAT_SLASH_COMMANDS = False
     for text in ("/topic news", "//topic", "/me waves"):
