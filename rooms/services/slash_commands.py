@@ -25,6 +25,7 @@ from rooms.services import members, moderation, room_settings
 CHAT, ACTION = Message.Kind.CHAT.value, Message.Kind.ACTION.value
 ME = "me"
 OF_NAME = dict(zip(commands.RANKS, Rank, strict=True))
+MANY_DIGITS = 12  # more minutes than anybody may name
 SLASH = re.compile(r"/(\S+)\s*(.*)", re.DOTALL)
 
 
@@ -107,7 +108,7 @@ def _invite(actor: Actor, name: str, text: str) -> str:
 def _mute(actor: Actor, name: str, text: str) -> str:
     username, _blank, rest = text.partition(" ")
     number, _blank, reason = rest.strip().partition(" ")
-    minutes = int(number) if number.isascii() and number.isdecimal() and len(number) < 9 else None
+    minutes = int(number[:MANY_DIGITS]) if number.isascii() and number.isdecimal() else None
     moderation.moderate(
         actor=actor,
         name=name,
