@@ -26,7 +26,8 @@ def stream_message(
 
     `chunks` are pieces of the text, such as what a language model answers; an empty one says that more will come, which
     is to be said within CHAT_STREAM_IDLE_S. When they raise, the message ends as interrupted and the error goes on.
-    When somebody stops the message, no more of them are taken, and it is answered as it was left. Call it outside of a
+    When somebody stops the message, no more of them are taken, and it is answered as it was left. A generator is closed
+    in any case. Call it outside of a
     transaction: nothing is shown before its commit.
 
     Raises Forbidden for a user who is no bot, and what `post_message` raises.
@@ -37,12 +38,12 @@ def stream_message(
             if writer.add(chunk):
                 writer.flush()
         return writer.end()
-    except StreamOver:
+    except BaseException as error:
         if close := getattr(chunks, "close", None):
             close()
-        return writer.message()
-    except BaseException:
-        writer.end(interrupted=True)
+        if isinstance(error, StreamOver):
+            return writer.message()
+        writer.interrupt()
         raise
 
 
@@ -61,12 +62,12 @@ async def astream_message(
             if writer.add(chunk):
                 await sync_to_async(writer.flush)()
         return await sync_to_async(writer.end)()
-    except StreamOver:
+    except BaseException as error:
         if close := getattr(chunks, "aclose", None):
             await close()
-        return await sync_to_async(writer.message)()
-    except BaseException:
-        await sync_to_async(writer.end)(interrupted=True)
+        if isinstance(error, StreamOver):
+            return await sync_to_async(writer.message)()
+        await sync_to_async(writer.interrupt)()
         raise
 
 

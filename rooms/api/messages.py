@@ -85,9 +85,9 @@ class MessagesView(View):
         """Posts a message to a room; it is stored when the answer is sent."""
         new, user_id = rest.body(request.data, PostMessage), request.user.pk
         room = access.room(user_id, name)
-        rates.here().spend_message(user_id, room.room_id, new.client_id)
-        is_bot = getattr(request.auth, "is_bot", False)
-        line = slash_commands.read(text_content(new.content, has_files=bool(new.attachments)), is_bot=is_bot)
+        is_bot, has_files = getattr(request.auth, "is_bot", False), bool(new.attachments)
+        line = slash_commands.read(text_content(new.content, has_files=has_files), is_bot=is_bot, has_files=has_files)
+        rates.here().spend_message(user_id, room.room_id, None if line.is_command else new.client_id)
         if line.is_command:
             return rest.answer(command_result(callers.actor(request.user, "rest"), name, line))
         message = post_message(

@@ -83,8 +83,8 @@ async def _post(caller: Identity, scope: Scope, receive: Receive, name: str) -> 
     has_files, reply_to, names = bool(new.attachments), reply_key(new.reply_to), checked(new.mentions)
     content = text_content(new.content, has_files=has_files)
     room = await database.call(access.room, user_id, name)
-    session.running().rates.spend_message(user_id, room.room_id, new.client_id)
-    line = slash_commands.read(content, is_bot=caller.is_bot)
+    line = slash_commands.read(content, is_bot=caller.is_bot, has_files=has_files)
+    session.running().rates.spend_message(user_id, room.room_id, None if line.is_command else new.client_id)
     if line.is_command:
         return 200, await database.call(command_result, caller.acts("rest"), name, line)
     text = await hooks.acheck_post(user_id, room.room_id, text_content(line.text, has_files=has_files))

@@ -59,6 +59,15 @@ class Topic:
         """Whether the recipient may not see the message that this event is about."""
         return bool(event.of and self.above) and event.of <= self.above.get(recipient, 0)
 
+    def offer_held(self, recipient: Recipient, held: list[tuple[Event, Encoded]], head: int = 0) -> None:
+        """Sends what was held back, changes only behind `head`. What the recipient may see is decided now."""
+        above = self.above.get(recipient, 0)
+        for event, frame in held:
+            if event.seq > head:
+                recipient.offer(visible(event, frame, above))
+            elif not event.seq and not self.hides(event, recipient):
+                recipient.offer(frame, ephemeral=True)
+
     def is_empty(self) -> bool:
         others = self.joining or self.ahead or self.limited
         return not (self.members or others or (self.batch and self.batch.members))
@@ -134,10 +143,7 @@ class Hub:
         held = found.joining.pop(recipient, None) if found else None
         if found is None or held is None:  # left or disconnected meanwhile
             return
-        above = found.above.get(recipient, 0)
-        for event, frame in held:
-            if not event.seq or event.seq > head:
-                recipient.offer(visible(event, frame, above), ephemeral=not event.seq)
+        found.offer_held(recipient, held, head)
         if found.seq is not None and head > found.seq:
             found.ahead[recipient] = head
         else:
@@ -235,8 +241,7 @@ class Hub:
             if len(held) > MAX_EARLY:  # it reads its snapshot too slowly: the bound of its outbox decides
                 del topic.joining[recipient]
                 topic.add(recipient)
-                for event, frame in held:
-                    recipient.offer(visible(event, frame, topic.above.get(recipient, 0)))
+                topic.offer_held(recipient, held)
         for recipient, head in list(topic.ahead.items()):
             for event, frame in changes:
                 if event.seq > head:

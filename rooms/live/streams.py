@@ -97,7 +97,10 @@ class Streams:
             log.exception("streams.failed")
             answers = [Internal()] * len(waiting)
         for (_, reply), answer in zip(waiting, answers, strict=True):
-            reply(answer)
+            try:
+                reply(answer)
+            except Exception:  # an error of one socket: the others still get their answers
+                log.exception("streams.unanswered")
 
     async def interrupt_idle(self) -> None:
         """Ends the messages of bots that have died, wherever they wrote."""

@@ -151,7 +151,9 @@ def change(
         seq = room.last_seq + 1
         values = make(message, seq)
         if values:
-            Message.objects.filter(pk=message_id).update(changed_seq=seq, **values)
+            if not changeable.update(changed_seq=seq, **values):  # erased meanwhile with all that its author wrote
+                transaction.set_rollback(True)
+                return None
             Room.objects.filter(pk=room.pk).update(last_seq=seq)
         changed = storage.message(message_id=message_id)
         if values and changed is not None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from rooms import access, storage
 from rooms.access import Action, refusal
-from rooms.errors import BadFrame, Banned, Forbidden, NoSuchRoom
+from rooms.errors import BadFrame, ChatError
 from rooms.protocol.codec import encode
 from rooms.protocol.commands.mentions import MISSED_DEFAULT, MISSED_MAX
 from rooms.protocol.frames.marks import Unread
@@ -54,11 +54,13 @@ def missed(*, user_id: Any, before: str | None = None, limit: int = MISSED_DEFAU
 
 
 def _readable(user_id: Any, before: int, limit: int, readable: Readable) -> list[Concerning]:
-    """The newest ones in rooms that the user may read now."""
+    """The newest ones in rooms that the user may read now. Another room is met once, however much is in it."""
     found: list[Concerning] = []
+    hidden: set[int] = set()
     while len(found) < limit:
-        some = storage.concerning(user_id=user_id, before=before, limit=READ_AT_ONCE)
-        found += [one for one in some if readable.above(one.room_id) is not None]
+        some = storage.concerning(user_id=user_id, before=before, limit=READ_AT_ONCE, without=hidden)
+        hidden |= {one.room_id for one in some if readable.above(one.room_id) is None}
+        found += [one for one in some if one.room_id not in hidden]
         if len(some) < READ_AT_ONCE:
             break
         before = some[-1].message_id
@@ -90,7 +92,7 @@ def _may_read(recipient: Recipient) -> bool:
         return True
     try:
         access.entry_by_id(recipient.user_id, recipient.room_id)
-    except (NoSuchRoom, Banned, Forbidden):
+    except ChatError:  # also where it cannot be decided now: the others get theirs
         return False
     return True
 

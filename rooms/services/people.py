@@ -173,16 +173,21 @@ def erase_messages(*, user_id: Any) -> Iterator[int]:
 
 
 def _erase_some(user_id: Any) -> int:
-    values: dict[str, Any] = {"author": None, "client_id": None}
-    if conf.CHAT_ERASED_MESSAGES == "delete":
-        values |= {**changes.ERASED, "deleted_at": Coalesce(F("deleted_at"), timezone.now())}
+    """What a room itself says of what they did stays: it has no name any more."""
+    nobody: dict[str, Any] = {"author": None, "client_id": None}
     with transaction.atomic():
         keys = list(Message.objects.filter(author_id=user_id).values_list("pk", flat=True)[:ROWS])
-        (changes.erase_kept if "deleted_at" in values else changes.erase_versions)(keys)
-        erased = Message.objects.filter(pk__in=keys).update(**values) if keys else 0
-        if "deleted_at" in values:
+        theirs = Message.objects.filter(pk__in=keys)
+        if conf.CHAT_ERASED_MESSAGES == "delete":
+            changes.erase_kept(keys)
+            gone = {**changes.ERASED, "deleted_at": Coalesce(F("deleted_at"), timezone.now())}
+            theirs.exclude(kind=changes.SYSTEM).update(**nobody, **gone)
+            theirs = theirs.filter(kind=changes.SYSTEM)
             search.unindex(keys)
-        return erased
+        else:
+            changes.erase_versions(keys)
+        theirs.update(**nobody)
+        return len(keys)
 
 
 def pass_on_rooms(*, user_id: Any) -> None:

@@ -12,7 +12,7 @@ from rooms import access, storage
 from rooms.access import Action
 from rooms.callers import Actor
 from rooms.conf import conf
-from rooms.errors import Conflict, NoSuchMessage
+from rooms.errors import Closed, Conflict, NoSuchMessage
 from rooms.models import Message, Room
 from rooms.protocol.commands.history import HISTORY_MAX
 from rooms.services import audit, blocks, changes, messages, system_messages
@@ -31,12 +31,17 @@ def pin_message(*, actor: Actor, name: str, message_id: str, on: bool = True) ->
 
 
 def set_pinned(*, actor: Actor, message: StoredMessage, on: bool = True) -> StoredMessage:
-    """The same for who has decided it already; what is so already changes nothing. Raises NoSuchMessage, Conflict."""
+    """The same for who has decided it already; what is so already changes nothing.
+
+    Raises NoSuchMessage, Closed, Conflict.
+    """
     is_changed = False
 
     def values(row: Message, _seq: int) -> Values:
         nonlocal is_changed
         is_changed = (row.pinned_at is not None) != on
+        if is_changed:
+            _require_open(row.room_id)
         if is_changed and on:
             _require_place(row.room_id)
         return {"pinned_at": timezone.now() if on else None} if is_changed else {}
@@ -52,6 +57,12 @@ def set_pinned(*, actor: Actor, message: StoredMessage, on: bool = True) -> Stor
         if is_changed and on:
             system_messages.add(message.room_id, actor, "message-pinned", message_id=str(message.id), seq=message.seq)
     return changed
+
+
+def _require_open(room_id: int) -> None:
+    """Raises Closed in a closed room, where nothing is changed; its row must be locked."""
+    if Room.objects.filter(pk=room_id, closed_at__isnull=False).exists():
+        raise Closed
 
 
 def _require_place(room_id: int) -> None:

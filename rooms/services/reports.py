@@ -15,7 +15,7 @@ from rooms import access, people, signals, storage
 from rooms.access import Action
 from rooms.callers import Actor
 from rooms.errors import Conflict, NoSuchUser
-from rooms.models import Report
+from rooms.models import Message, Report, StreamPart
 from rooms.models.reports import UNSETTLED
 from rooms.services import audit, messages
 from rooms.storage import StoredMessage
@@ -64,9 +64,17 @@ def _evidence(message: StoredMessage) -> dict[str, Any]:
         "reported_name": message.username or "",
         "room_id": message.room_id,
         "room_name": message.room_name,
-        "content": message.content,
+        "content": _text(message),
         "sent_at": message.created_at,
     }
+
+
+def _text(message: StoredMessage) -> str:
+    """What can be read of a message: while it is written in pieces, what has arrived."""
+    if message.stream != Message.Stream.OPEN:
+        return message.content
+    parts = StreamPart.objects.filter(message_id=message.id).order_by("offset")
+    return "".join(parts.values_list("text", flat=True))
 
 
 def _make(key: dict[str, Any], **values: Any) -> None:

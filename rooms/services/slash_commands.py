@@ -25,6 +25,7 @@ from rooms.services import members, moderation, room_settings
 CHAT, ACTION = Message.Kind.CHAT.value, Message.Kind.ACTION.value
 ME = "me"
 OF_NAME = dict(zip(commands.RANKS, Rank, strict=True))
+MANY_DIGITS = 12  # more minutes than anybody may name
 SLASH = re.compile(r"/(\S+)\s*(.*)", re.DOTALL)
 
 
@@ -40,10 +41,11 @@ class Line(NamedTuple):
         return bool(self.name)
 
 
-def read(content: str, *, is_bot: bool = False) -> Line:
+def read(content: str, *, is_bot: bool = False, has_files: bool = False) -> Line:
     """`/name arguments` is a command, `//text` the message `/text`, and anything else a message as it is.
 
     A path such as `/usr/bin` is no command: a name ends with a blank or with the text. What a bot writes is a message.
+    Raises BadFrame for a command with files, which would be lost.
     """
     if is_bot or not conf.CHAT_SLASH_COMMANDS or not content.startswith("/"):
         return Line(content)
@@ -53,7 +55,11 @@ def read(content: str, *, is_bot: bool = False) -> Line:
     if found is None or not commands.NAME.fullmatch(found[1]):
         return Line(content)
     name, arguments = found[1].casefold(), found[2].rstrip()
-    return Line(arguments, kind=ACTION) if name == ME else Line(arguments, name)
+    if name == ME:
+        return Line(arguments, kind=ACTION)
+    if has_files:
+        raise BadFrame("A command takes no files")
+    return Line(arguments, name)
 
 
 def run(*, actor: Actor, name: str, line: Line) -> str:
@@ -102,7 +108,7 @@ def _invite(actor: Actor, name: str, text: str) -> str:
 def _mute(actor: Actor, name: str, text: str) -> str:
     username, _blank, rest = text.partition(" ")
     number, _blank, reason = rest.strip().partition(" ")
-    minutes = int(number) if number.isascii() and number.isdecimal() and len(number) < 9 else None
+    minutes = int(number[:MANY_DIGITS]) if number.isascii() and number.isdecimal() else None
     moderation.moderate(
         actor=actor,
         name=name,

@@ -15,13 +15,13 @@ from django.utils import timezone
 from rooms import phrases, storage
 from rooms.access import Action, refusal
 from rooms.conf import conf
-from rooms.errors import BadFrame, ChatError, Conflict, Filtered, NoSuchMessage, StreamOver, TooLarge
+from rooms.errors import BadFrame, Blocked, ChatError, Conflict, Filtered, NoSuchMessage, StreamOver, TooLarge
 from rooms.live import topics
 from rooms.live.events import Event
 from rooms.models import Message, Stream, StreamPart
 from rooms.protocol.codec import encode
 from rooms.protocol.frames.streams import MessageAppended
-from rooms.services import filters
+from rooms.services import blocks, filters
 from rooms.services.filters import Verdict
 from rooms.services.messages import key
 from rooms.services.posting import MODERATES
@@ -191,9 +191,11 @@ def _authors(message_ids: Collection[int]) -> dict[int, tuple[int, Any]]:
 def _refusals(parts: Iterable[NewPart]) -> dict[tuple[int, Any], ChatError | None]:
     """What refuses each author in each room now, as it would an edit."""
     pairs = {(part.room_id, part.author_id): part.moderates for part in parts}
-    asked = [NewMessage(room_id, author_id, "") for room_id, author_id in pairs]
+    asked = [NewMessage(*pair, "", moderates=moderates) for pair, moderates in pairs.items()]
     contexts, now = storage.dialect().lookup(asked), timezone.now()
+    blocked = blocks.blocked(asked, contexts)
     return {
         pair: refusal(context.access, Action.EDIT, now, MODERATES if moderates else ())
+        or (Blocked() if pair in blocked else None)
         for (pair, moderates), context in zip(pairs.items(), contexts, strict=True)
     }

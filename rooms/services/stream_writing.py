@@ -43,11 +43,21 @@ class Writer:
         self._offset, self._waiting = streams.append_one(part).offset, ""
         self._next = monotonic() + (1 / conf.CHAT_STREAM_FRAMES if conf.CHAT_STREAM_FRAMES else 0)
 
-    def end(self, *, interrupted: bool = False) -> StoredMessage:
-        """Writes what waits, and ends the message. Raises the same; an interrupted one ends with what is there."""
+    def end(self) -> StoredMessage:
+        """Writes what waits, and ends the message. Raises the same."""
         if self._waiting:
-            with suppress(*([ChatError] if interrupted else [])):
+            self.flush()
+        return self._end(interrupted=False)
+
+    def interrupt(self) -> None:
+        """Ends the message with what is there, as far as its author may: what has failed is not hidden by that."""
+        with suppress(ChatError):
+            if self._waiting:
                 self.flush()
+        with suppress(ChatError):
+            self._end(interrupted=True)
+
+    def _end(self, *, interrupted: bool) -> StoredMessage:
         return streams.end(
             actor=self._actor, name=self._room.name, message_id=str(self._id), interrupted=interrupted
         )  # fmt: skip

@@ -99,7 +99,7 @@ COUNT = f"""(
         LIMIT {{counted}}
     ) AS mentioned
 )"""
-MINE = f"{USER_OF} = %s AND {IS_MEMBER} AND {ID} < %s"
+MINE = f"{USER_OF} = %s AND {IS_MEMBER} AND {ID} < %s AND {ROOM_OF} NOT IN ({{without}})"
 CONCERNING = f"""
     SELECT {ID}, {ROOM_OF}, CASE WHEN {IS_BY_NAME} THEN '{BY_NAME}' ELSE '{REPLY}' END
     FROM {MEMBER} JOIN {MENTION} ON {UNREAD_ROWS} JOIN {MESSAGE} ON {ID} = {OF}
@@ -168,11 +168,14 @@ def user_ref(member: RoomMember | Named, shown: dict[Any, people.Shown]) -> User
     return UserRef(str(member.user_id), *shown.get(member.user_id, people.Shown(member.username)))
 
 
-def concerning(*, user_id: Any, before: int, limit: int) -> list[Concerning]:
-    """The newest messages that a member has not read and that concern them, those with ids below `before`."""
-    values = [user_id, before]
+def concerning(*, user_id: Any, before: int, limit: int, without: Collection[int] = ()) -> list[Concerning]:
+    """The newest messages that a member has not read and that concern them, those with ids below `before`, but for
+    those of the rooms `without`.
+    """
+    rooms = list(without) or [0]
+    values = [user_id, before, *rooms]
     with connection.cursor() as cursor:
-        cursor.execute(CONCERNING, [*values, *values, limit])
+        cursor.execute(CONCERNING.format(without=_places(rooms)), [*values, *values, limit])
         return read(Concerning, cursor.fetchall())
 
 

@@ -15,8 +15,8 @@ from django.test.utils import CaptureQueriesContext
 
 import rooms
 from accounts.models import User
-from rooms import access, callers
-from rooms.errors import Conflict, Forbidden, NoSuchRoom
+from rooms import access, callers, storage
+from rooms.errors import Conflict, Forbidden, NoSuchRoom, TooLarge
 from rooms.models import AuditEntry, Membership, Message
 from rooms.services import streams
 from tests.support.factories import make_room
@@ -123,6 +123,34 @@ def test_what_fails_meanwhile_leaves_it_interrupted(helper: User) -> None:
     with pytest.raises(ValueError, match="away"):
         rooms.stream_message("lobby", helper, answer())
     assert Message.objects.values_list("content", "stream").get() == ("half a", "interrupted")
+
+
+def test_what_failed_is_said_also_where_the_message_cannot_be_ended_any_more(helper: User) -> None:
+    def answer() -> Iterator[str]:
+        yield "half"
+        rooms.delete_message(storage.message(message_id=Message.objects.get(stream="open").pk))
+        raise ValueError("the model is away")
+
+    with pytest.raises(ValueError, match="away"):
+        rooms.stream_message("lobby", helper, answer())
+
+
+def test_a_generator_is_closed_when_a_piece_is_refused(helper: User, settings: Any) -> None:
+    settings.CHAT_STREAM_FRAMES, settings.CHAT_MAX_STREAM_CHARS = 0, 5
+    closed, kept = [], []
+
+    def answer() -> Iterator[str]:
+        try:
+            while True:
+                yield "four"
+        finally:
+            closed.append(True)
+
+    kept.append(answer())  # referred to, so that nothing else closes it
+    with pytest.raises(TooLarge):
+        rooms.stream_message("lobby", helper, kept[0])
+    assert closed == [True]
+    assert Message.objects.values_list("content", "stream").get() == ("four", "interrupted")
 
 
 def test_no_more_is_taken_once_it_was_stopped(helper: User, people: SimpleNamespace, settings: Any) -> None:

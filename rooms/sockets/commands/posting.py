@@ -28,14 +28,15 @@ def send_message(node: Node, connection: Connection, command: SendMessage) -> Aw
         raise NotInRoom
     if command.reply_to is not None and key(command.reply_to) is None:
         raise NoSuchMessage
-    content = text_content(command.content, has_files=bool(command.attachments))
-    node.rates.spend_message(connection.identity.user_id, room.room_id, command.client_id)
-    kind = KINDS[type(command)]
+    kind, has_files = KINDS[type(command)], bool(command.attachments)
+    content = text_content(command.content, has_files=has_files)
     if content.startswith("/"):
-        line = slash_commands.read(content, is_bot=connection.identity.is_bot)
+        line = slash_commands.read(content, is_bot=connection.identity.is_bot, has_files=has_files)
         if line.is_command:
+            node.rates.spend_message(connection.identity.user_id, room.room_id, None)  # one sent again acts again
             return run_command(connection, command, line)
-        content, kind = text_content(line.text, has_files=bool(command.attachments)), line.kind or kind
+        content, kind = text_content(line.text, has_files=has_files), line.kind or kind
+    node.rates.spend_message(connection.identity.user_id, room.room_id, command.client_id)
     if hooks.decide_posts():
         return _send_checked(node, connection, command, room, content, kind=kind)
     _post(node, connection, command, room, content, kind=kind)

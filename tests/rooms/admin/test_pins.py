@@ -39,6 +39,17 @@ def test_one_too_many_is_left_and_said(moderator: Client, act: Act, settings: La
     assert "0 messages were changed." in page
 
 
+def test_in_a_closed_room_nothing_is_pinned_or_unpinned(moderator: Client, act: Act) -> None:
+    room, author = make_room("garden", closed_at="2026-01-02T00:00:00Z"), make_user()
+    pinned = make_message(room, author, pinned_at="2026-01-02T00:00:00Z")
+    for action, message in (("pin", make_message(room, author)), ("unpin", pinned)):
+        before = message.pinned_at
+        assert "0 messages were changed." in act(moderator, MESSAGES, action, message)
+        message.refresh_from_db()
+        assert (message.pinned_at is None) == (before is None)
+    assert not AuditEntry.objects.exists()
+
+
 def test_who_may_only_read_pins_nothing(staff: Any, act: Act) -> None:
     message = make_message(make_room(), make_user())
     act(staff("view_message"), MESSAGES, "pin", message)

@@ -52,6 +52,14 @@ def test_a_request_too_many_is_refused_by_its_bucket(
     assert refusal.headers["Retry-After"] == "60"
 
 
+def test_a_command_that_is_sent_again_acts_again_and_takes_a_token(
+    api: Client, room: Room, settings: LazySettings
+) -> None:
+    settings.CHAT_RATE_MESSAGES = "1/min burst 1"
+    command = {"content": "/help", "clientId": "c1"}
+    assert [post(api, MESSAGES, command).status_code for _ in range(2)] == [200, 429]
+
+
 def test_a_message_that_is_sent_again_takes_no_new_token(api: Client, room: Room, settings: LazySettings) -> None:
     settings.CHAT_RATE_MESSAGES = "1/min burst 1"
     message = {"content": "once", "clientId": "c1"}

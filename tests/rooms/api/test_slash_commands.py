@@ -20,6 +20,7 @@ def test_a_command_is_answered_in_place_of_a_message(api: Client, alice: User, r
     assert (answer.status_code, answer.json()) == (200, result)
     assert refused(post(api, MESSAGES, {"content": "/topics"}), 400, "unknown-command")
     assert refused(post(api, MESSAGES, {"content": "/topic a\u0000b"}), 400, "bad-frame")
+    assert refused(post(api, MESSAGES, {"content": "/topic", "attachments": ["a" * 32]}), 400, "bad-frame")
     assert not Message.objects.exclude(kind="system").exists()
 
 

@@ -195,6 +195,17 @@ def test_who_may_not_see_a_message_is_sent_nothing_ephemeral_about_it(hub: Hub) 
     assert early.got == late.got == ["of 5"]
 
 
+def test_what_is_hidden_since_it_was_held_back_is_not_sent(hub: Hub) -> None:
+    member_at(hub, 0, "first")
+    late = Member("late")
+    hub.subscribe(ROOM, late)
+    for seq in (4, 5):
+        hub.deliver([Event(ROOM, f"of {seq}".encode(), of=seq)])
+    hub.limit(ROOM, late, 4)
+    hub.activate(ROOM, late, 5)
+    assert late.got == ["of 5"]
+
+
 def test_a_joiner_on_a_slow_line_misses_nothing_when_another_with_more_is_activated_first(hub: Hub) -> None:
     alice, bob = Member("alice"), Member("bob")
     hub.subscribe(ROOM, alice)

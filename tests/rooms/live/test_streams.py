@@ -164,6 +164,20 @@ def test_one_text_that_fails_harms_no_other(play: Any) -> None:
     play(scene)
 
 
+def test_a_socket_that_cannot_be_answered_takes_no_answer_from_the_others(play: Any) -> None:
+    async def scene(world: World) -> None:
+        def fail(_: Answer) -> None:
+            raise ValueError("the socket is away")
+
+        world.streams.append(NewPart(1, 1, 7, 0, "x"), fail)
+        world.append(0, message_id=2)
+        await asyncio.sleep(1)
+        world.append(1)
+        await asyncio.gather(*world.tasks)
+
+    assert [(answer.message_id, answer.offset) for answer in play(scene).answers] == [(2, 1), (1, 2)]
+
+
 def test_too_much_that_waits_is_refused(play: Any, settings: Any) -> None:
     settings.CHAT_WRITE_QUEUE_MESSAGES = 2
 

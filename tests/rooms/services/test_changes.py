@@ -9,11 +9,12 @@ from django.utils import timezone
 from rooms import storage
 from rooms.errors import BadFrame
 from rooms.live.events import Event
-from rooms.models import Message, Room
+from rooms.models import Message, MessageVersion, Room
 from rooms.protocol.frames.base import UserRef
 from rooms.protocol.frames.changes import MessageDeleted, MessageEdited
 from rooms.protocol.frames.posting import ChatMessage
 from rooms.services.changes import change_frame, changes_since, delete_message, edit_message, message_frame
+from rooms.services.people import erase_messages
 from rooms.services.posting import post_messages
 from tests.support.rooms import Run, World, Writers, begins_to_wait, frames, uncommitted
 
@@ -46,6 +47,19 @@ def test_deleting_twice_or_what_does_not_exist_changes_nothing(run: Run, world: 
     run(delete_message, message_id=99_999)
     assert [event.seq for event in published] == [1, 2]
     assert run(lambda: Room.objects.get(pk=world.room.pk).last_seq) == 2
+
+
+@on_postgres
+def test_what_is_being_erased_gets_no_new_text(run: Run, world: World, writers: Writers, settings: Any) -> None:
+    settings.CHAT_ERASED_MESSAGES = "delete"
+    [message] = run(post_messages, [world.new("mine")])
+    with uncommitted(writers(), lambda: list(erase_messages(user_id=world.alice.pk))):
+        late = begins_to_wait(run, writers(), edit_message, message_id=message.id, content="still mine")
+    assert late.result(20) is None
+    stored = run(Message.objects.get, pk=message.id)
+    assert (stored.content, stored.changed_seq) == ("", 1)
+    assert run(lambda: Room.objects.get(pk=world.room.pk).last_seq) == 1
+    assert not run(MessageVersion.objects.exists)
 
 
 def test_an_edited_message_is_published_whole(run: Run, world: World, published: list[Event]) -> None:

@@ -29,6 +29,12 @@ def nobody(_user: Any, _room: Any) -> bool:
     return False
 
 
+def fails_for_bob(user: Any, _room: Any) -> bool:
+    if user.username == "bob":
+        raise ValueError("nobody knows")
+    return True
+
+
 @pytest.fixture
 def members(run: Run, world: World) -> World:
     """Bob is in three rooms."""
@@ -137,6 +143,24 @@ def test_a_page_behind_many_rooms_that_one_may_not_read_is_full(
     assert concerned(run, members) == [("mention", "@bob shown")]
 
 
+def test_a_room_that_one_may_not_read_costs_the_same_however_much_is_in_it(
+    run: Run, members: World, say: Say, monkeypatch: Any
+) -> None:
+    def statements() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            assert missed(user_id=members.bob.pk).mentions == []
+        return len(queries)
+
+    monkeypatch.setattr("rooms.services.missed.READ_AT_ONCE", 2)
+    run(restrict, members.room, members.bob, banned_until=from_now(1))
+    for _ in range(2):
+        say("@bob @room")
+    few = run(statements)
+    for _ in range(6):
+        say("@bob @room")
+    assert run(statements) == few
+
+
 @pytest.mark.parametrize("before", ["x", "²", "9" * 30, "-1"])
 def test_a_place_that_is_none_is_refused(run: Run, members: World, before: str) -> None:
     with pytest.raises(BadFrame):
@@ -193,6 +217,16 @@ def test_the_projects_function_is_asked_when_a_notice_is_sent(
     message = say("@bob")
     settings.CHAT_CAN_JOIN = f"{__name__}.nobody"
     assert notified(run, message, members.bob) == []
+
+
+def test_who_cannot_be_asked_about_takes_no_notice_from_the_others(
+    run: Run, members: World, say: Say, settings: Any
+) -> None:
+    carol = run(make_user, "carol")
+    run(restrict, members.room, carol)
+    message = say("@room")
+    settings.CHAT_CAN_JOIN = f"{__name__}.fails_for_bob"
+    assert notified(run, message, members.bob, carol) == [(carol.pk, "room")]
 
 
 def test_what_was_deleted_or_taken_back_meanwhile_gives_no_notice(run: Run, members: World, say: Say) -> None:

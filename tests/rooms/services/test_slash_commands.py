@@ -1,6 +1,6 @@
 """Slash commands: what is one and what a text, with whose rights each acts, and those of a project's apps."""
 
-import time
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,6 +73,17 @@ def test_a_text_is_a_command_or_a_message(text: str, line: Line) -> None:
     assert read(text) == line
 
 
+@pytest.mark.parametrize("text", ["/topic news", "/nothing"])
+def test_a_command_takes_no_files(text: str) -> None:
+    with pytest.raises(BadFrame):
+        read(text, has_files=True)
+
+
+@pytest.mark.parametrize("text", ["/me waves", "//topic", "/usr/bin", "see this"])
+def test_a_message_may_have_files(text: str) -> None:
+    assert read(text, has_files=True) == read(text)
+
+
 def test_a_setting_makes_them_messages(settings: Any) -> None:
     settings.CHAT_SLASH_COMMANDS = False
     for text in ("/topic news", "//topic", "/me waves"):
@@ -111,6 +122,7 @@ def test_somebody_is_invited_and_muted_by_name(run: Run, moderated: World) -> No
         ("/invite nobody", NoSuchUser),
         ("/mute bob 0", BadFrame),
         ("/mute bob 99999999", BadFrame),
+        ("/mute bob " + "9" * 400, BadFrame),
         ("/mute", BadFrame),
         ("/mute bob 5 " + "x" * 501, BadFrame),
         ("/topics news", UnknownCommand),
@@ -170,6 +182,7 @@ def test_one_that_fails_or_is_late_has_not_been_carried_out(
     run: Run, moderated: World, settings: Any, is_open: bool
 ) -> None:
     settings.CHAT_HOOKS_FAIL_OPEN, settings.CHAT_HOOK_BUDGET_MS = is_open, 1
+    late = threading.Event()
 
     def fail(_: Call) -> str:
         raise RuntimeError
@@ -178,11 +191,12 @@ def test_one_that_fails_or_is_late_has_not_been_carried_out(
         raise Refused("Not on Sundays")
 
     commands.register("fail", fail)
-    commands.register("sleep", lambda _: time.sleep(0.05))
+    commands.register("wait", lambda _: late.wait(20) and None)
     commands.register("refuse", refuse)
-    for text in ("/fail", "/sleep"):
+    for text in ("/fail", "/wait"):
         with pytest.raises(Unavailable):
             write(run, moderated.bob, text)
+    late.set()
     settings.CHAT_HOOK_BUDGET_MS = 5_000
     with pytest.raises(Refused, match="Not on Sundays"):
         write(run, moderated.bob, "/refuse")

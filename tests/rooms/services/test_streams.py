@@ -18,6 +18,7 @@ from rooms.callers import Actor
 from rooms.errors import (
     BadFrame,
     Banned,
+    Blocked,
     ChatError,
     Conflict,
     Filtered,
@@ -58,8 +59,10 @@ from rooms.services import (
     stream_ends,
     streams,
 )
+from rooms.services.blocks import set_block
 from rooms.services.history import page, snapshot
 from rooms.services.posting import post_message, post_new
+from rooms.services.reports import report_message
 from rooms.services.rooms import purge, remove_room
 from rooms.services.stream_parts import Appended, NewPart
 from rooms.services.stream_starts import new_stream
@@ -275,6 +278,17 @@ def test_who_may_not_write_any_more_goes_on_no_more(
         bot.append(message, 4, " more")
     with pytest.raises(error):
         bot.start()
+
+
+@on_sqlite
+def test_who_is_blocked_meanwhile_goes_on_no_more(run: Run, world: World, bot: Bot) -> None:
+    run(lambda: Room.objects.filter(pk=world.room.pk).update(kind=Room.Kind.DIRECT))
+    message = bot.start()
+    bot.append(message, 0, "said")
+    run(set_block, user_id=world.alice.pk, username=bot.user.username, on=True)
+    with pytest.raises(Blocked):
+        bot.append(message, 4, " more")
+    assert bot.append(message, 4, " more", moderates=True) == 9
 
 
 @on_sqlite
@@ -656,6 +670,16 @@ def test_hooks_see_the_whole_text_at_the_end(run: Run, world: World, bot: Bot, s
 
 
 # --- What goes --------------------------------------------------------------------------------------------------------
+@on_sqlite
+def test_a_report_keeps_what_has_arrived(run: Run, world: World, bot: Bot) -> None:
+    message = bot.start()
+    bot.append(message, 0, "You are ")
+    bot.append(message, 8, "stupid")
+    run(report_message, actor=acts(world.alice), name="lobby", message_id=str(message.id), reason="rude")
+    report = run(Report.objects.get)
+    assert (report.content, report.reported_id) == ("You are stupid", bot.user.pk)
+
+
 @on_sqlite
 def test_it_is_not_edited_before_it_is_whole(run: Run, bot: Bot) -> None:
     message = bot.start()

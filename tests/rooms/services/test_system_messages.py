@@ -246,6 +246,16 @@ def test_it_stays_when_all_that_its_author_wrote_is_deleted(run: Run, owned: Wor
     assert [one["messageId"] for one in events(run, owned)] == [str(said.id)]
 
 
+@pytest.mark.parametrize("setting", ["keep", "delete"])
+def test_it_stays_without_a_name_when_the_account_of_its_author_goes(
+    run: Run, owned: World, said: StoredMessage, settings: Any, setting: str
+) -> None:
+    settings.CHAT_ERASED_MESSAGES = setting
+    assert run(lambda: list(people.erase_messages(user_id=owned.alice.pk))) == [1]
+    [event] = events(run, owned)
+    assert (event["messageId"], event["user"]["id"], event["event"]["topic"]) == (str(said.id), "0", "news")
+
+
 @on_sqlite
 def test_it_is_nobodys_message_in_an_export(run: Run, owned: World, said: StoredMessage) -> None:
     run(post_messages, [owned.new("mine")])

@@ -7,9 +7,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 
 from rooms import commands, database
-from rooms.errors import BadFrame, Conflict, Forbidden, UnknownCommand
+from rooms.errors import BadFrame, Conflict, Forbidden, RateLimited, UnknownCommand
 from rooms.models import Membership, Message, Room
 from rooms.protocol.commands.posting import SendChatMessage
 from rooms.protocol.commands.slash_commands import GetCommands
@@ -61,6 +62,22 @@ async def test_a_command_that_is_refused_sends_nothing(moderated: Room, alice: C
         with pytest.raises(error):
             await bob.do(write(content, id="1"))
     assert await database.call(Message.objects.count) == 0
+
+
+async def test_a_command_that_is_sent_again_acts_again_and_takes_a_token(
+    moderated: Room, alice: Client, settings: LazySettings
+) -> None:
+    settings.CHAT_RATE_MESSAGES = "1/min burst 1"
+    await alice.join("hall")
+    await alice.do(write("/topic", client_id="c"))
+    with pytest.raises(RateLimited):
+        await alice.do(write("/topic", client_id="c"))
+
+
+async def test_a_command_takes_no_files(moderated: Room, alice: Client) -> None:
+    await alice.join("hall")
+    with pytest.raises(BadFrame):
+        await alice.do(write("/topic", attachments=["a" * 32]))
 
 
 async def test_what_one_does_and_a_text_with_a_slash_are_messages(hall: Room, alice: Client, bob: Client) -> None:
