@@ -17,7 +17,7 @@ from rooms.live.control import Notification
 from rooms.live.notices import send_all
 from rooms.models import Membership, Room
 from rooms.scopes import Scope
-from rooms.services import bots, direct, marks, members, rooms, search
+from rooms.services import bots, direct, directory, marks, members, rooms, search
 from tests.support.factories import make_message, make_room, make_user
 
 pytestmark = pytest.mark.django_db
@@ -85,6 +85,16 @@ def test_lists_searches_and_joining_know_the_rooms_of_the_token_only(
             rooms.enter_room(user_id=user_id, name=name)
     assert rooms.enter_room(user_id=user_id, name=INSIDE).name == INSIDE
     assert not Room.objects.filter(name="new").exists()
+
+
+def test_a_token_finds_people_of_its_own_rooms_only(
+    world: SimpleNamespace, token: SimpleNamespace, inside: callers.Identity, settings: Any
+) -> None:
+    settings.CHAT_FINDABLE = "members"
+    for name, room in world.rooms.items():
+        Membership.objects.create(room=room, user=make_user(f"zoe-{name}"), role="member")
+    found = directory.find_users(user_id=inside.user_id, query="zoe", limit=10)
+    assert {person.username for person in found} == {f"zoe-{name}" for name in token.opens}
 
 
 def test_a_token_of_named_rooms_makes_no_others(world: SimpleNamespace) -> None:
