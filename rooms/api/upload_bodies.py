@@ -1,13 +1,15 @@
-"""The body of an upload, before Django sees it: whose it is, and that it is no larger than a file may be.
+"""The body of an upload, before Django sees it: whose it is, that they may upload at this moment, and that it is no
+larger than a file may be.
 
 Django writes a whole body to the disk before it asks who sends it. What is refused here is not read.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from rooms import callers, database
 from rooms.addresses import ends_as
+from rooms.api import rates
 from rooms.api.answers import Receive, Scope, Send, send_answer
 from rooms.conf import conf
 from rooms.errors import AuthRequired, ChatError, TooLarge
@@ -24,7 +26,7 @@ def is_upload(scope: Scope) -> bool:
     return scope["type"] == "http" and scope["method"] == "POST" and ends_as("api-attachments", scope["path"])
 
 
-async def serve(application: Application, scope: Scope, receive: Receive, send: Send) -> None:
+async def serve(application: Application, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
     """Serves an upload by the application, unless it is refused."""
     try:
         await _check(scope)
@@ -37,15 +39,20 @@ async def serve(application: Application, scope: Scope, receive: Receive, send: 
         await send_answer(send, status, answer, headers)
 
 
-async def _check(scope: Scope) -> None:
+async def _check(scope: MutableMapping[str, Any]) -> None:
     headers = handshake.headers_of(scope)
     length = headers.get("content-length", "")
     if length.isdecimal():
         check_size(max(0, int(length) - AROUND_BYTES))
     if token := handshake.bearer(headers):
-        await session.running().rights.identify(token, (scope.get("client") or ("", 0))[0])
-    elif await database.call(callers.by_session, handshake.session_key(headers)) is None:
-        raise AuthRequired
+        caller = await session.running().rights.identify(token, (scope.get("client") or ("", 0))[0])
+    else:
+        found = await database.call(callers.by_session, handshake.session_key(headers))
+        if found is None:
+            raise AuthRequired
+        caller = found
+    rates.here().spend("uploads", caller.user_id)
+    scope[rates.COUNTED] = True
 
 
 def _too_large() -> TooLarge:

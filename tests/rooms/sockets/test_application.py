@@ -6,7 +6,7 @@ import pytest
 
 from rooms.sockets.application import hide_secret
 
-SECRET = "whk_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"  # noqa: S105 - opens nothing
+SECRET = "whk_0123456789abcdefghijklmnopqrstuvwxyzABCDEFG"
 
 
 def scope_of(path: str) -> dict[str, Any]:
