@@ -30,20 +30,31 @@ async def serve(application: Application, scope: MutableMapping[str, Any], recei
     """Serves an upload by the application, unless it is refused."""
     try:
         await _check(scope)
-        body = _Body(receive)
-        await application(scope, body.receive, send)
-        if body.is_over:
-            raise _too_large()
+        await bounded(application, scope, receive, send, conf.CHAT_MAX_FILE_BYTES + AROUND_BYTES)
     except ChatError as error:
         answer, status, headers = refusal(error)
         await send_answer(send, status, answer, headers)
 
 
+async def bounded(application: Application, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
+    """Serves a request by the application; raises TooLarge, with nothing sent, for a body of more bytes."""
+    body = _Body(receive, limit)
+    if _length(scope) > limit:
+        raise body.error
+    await application(scope, body.receive, send)
+    if body.is_over:
+        raise body.error
+
+
+def _length(scope: Scope) -> int:
+    """As the request says; 0 when it does not."""
+    length = handshake.headers_of(scope).get("content-length", "")
+    return int(length) if length.isdecimal() else 0
+
+
 async def _check(scope: MutableMapping[str, Any]) -> None:
+    check_size(max(0, _length(scope) - AROUND_BYTES))
     headers = handshake.headers_of(scope)
-    length = headers.get("content-length", "")
-    if length.isdecimal():
-        check_size(max(0, int(length) - AROUND_BYTES))
     if token := handshake.bearer(headers):
         caller = await session.running().rights.identify(token, (scope.get("client") or ("", 0))[0])
     else:
@@ -55,19 +66,16 @@ async def _check(scope: MutableMapping[str, Any]) -> None:
     scope[rates.COUNTED] = True
 
 
-def _too_large() -> TooLarge:
-    return TooLarge(f"The file is over {conf.CHAT_MAX_FILE_BYTES} bytes")
-
-
 class _Body:
-    """A body whose length nobody has said; one that is too large ends as if its sender had gone."""
+    """A body whose length nobody may have said; one that is too large ends as if its sender had gone."""
 
-    def __init__(self, receive: Receive) -> None:
-        self._receive, self._bytes = receive, 0
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive, self._limit, self._bytes = receive, limit, 0
         self.is_over = False
+        self.error = TooLarge(f"The body is over {limit} bytes")
 
     async def receive(self) -> Mapping[str, Any]:
         event = await self._receive()
         self._bytes += len(event.get("body", b""))
-        self.is_over = self._bytes > conf.CHAT_MAX_FILE_BYTES + AROUND_BYTES
+        self.is_over = self._bytes > self._limit
         return {"type": "http.disconnect"} if self.is_over else event
