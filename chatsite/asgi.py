@@ -13,6 +13,7 @@ pages = get_asgi_application()  # sets Django up, so it comes before everything 
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
+from chatsite.bodies import with_bounded_bodies  # noqa: E402
 from chatsite.headers import with_headers  # noqa: E402
 from monitoring.request_ids import with_request_ids  # noqa: E402
 from rooms.api import token_requests  # noqa: E402
@@ -24,8 +25,11 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 
+bounded_pages = with_bounded_bodies(pages)
+
+
 async def http(scope: Scope, receive: Receive, send: Send) -> None:
-    serve = token_requests.serve if token_requests.serves(scope) else pages
+    serve = token_requests.serve if token_requests.serves(scope) else bounded_pages
     await serve(scope, receive, send)
 
 

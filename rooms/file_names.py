@@ -1,5 +1,6 @@
 """Names of files that strangers gave, made harmless for every reader and every file system. Pure."""
 
+import re
 import unicodedata
 
 MAX_CHARS = 200
@@ -7,6 +8,7 @@ UNNAMED = "file"
 _JOINERS = "\u200c\u200d"  # within words of some scripts, and emojis
 _HIDDEN = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")  # controls, marks of direction, halves of characters, line ends
 _REPLACED = str.maketrans(dict.fromkeys('<>:"|?*', "_"))  # what a name cannot have on Windows
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]) *(?:\..*)?", re.IGNORECASE)  # not files, on Windows
 
 
 def cleaned(name: str) -> str:
@@ -14,7 +16,8 @@ def cleaned(name: str) -> str:
     last = unicodedata.normalize("NFC", name).replace("\\", "/").rstrip("/").rpartition("/")[2]
     seen = "".join(char for char in last if char in _JOINERS or unicodedata.category(char) not in _HIDDEN)
     words = " ".join(seen.translate(_REPLACED).split()).strip(". ")
-    return _shortened(words) or UNNAMED
+    named = f"_{words}" if _DEVICE.fullmatch(words) else words
+    return _shortened(named).rstrip(". ") or UNNAMED
 
 
 def _shortened(name: str) -> str:

@@ -155,8 +155,16 @@ async def _follow(url: str, headers: dict[str, str], body: bytes) -> Outcome:
         status, target = await _send(url, headers, body)
         if status not in REPEATING or not target:
             return Outcome(status, "" if 200 <= status < 300 else f"answered with {status}")
-        url = urljoin(url, target)
+        url = _joined(url, target)
     return Outcome(status, "too many redirects")
+
+
+def _joined(url: str, target: str) -> str:
+    """Where a redirect leads; raises NotPublic for what is no address."""
+    try:
+        return urljoin(url, target)
+    except ValueError:
+        raise NotPublic from None
 
 
 async def _send(url: str, headers: dict[str, str], body: bytes) -> tuple[int, str]:

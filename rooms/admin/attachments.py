@@ -38,8 +38,8 @@ class AttachmentAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Attachment]:
-        """Those that have a message: what nobody has sent is nobody's business."""
-        sent = super().get_queryset(request).filter(message__isnull=False)
+        """Those that have a message, in a room that is there: what nobody has sent is nobody's business."""
+        sent = super().get_queryset(request).filter(message__isnull=False, message__room__removed_at=None)
         return visible(request, sent, kind="message__room__kind")
 
     def get_urls(self) -> list[URLPattern]:

@@ -69,7 +69,6 @@ class BotAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when 
 
 @admin.register(BotToken)
 class BotTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when it runs
-    fields = ("bot", "all_rooms", "rooms", "expires_at")
     list_display = ("__str__", "bot", "all_rooms", "used_at", "expires_at", "revoked_at")
     list_filter = (("revoked_at", IsSetFilter),)
     list_select_related = ("bot__user",)
@@ -80,6 +79,17 @@ class BotTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic 
     actions = ("rotate", "revoke")
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[BotToken]:
+        """For who may not see private rooms, only what opens none: a token that is replaced is shown."""
+        found = super().get_queryset(request)
+        if callers.sees_private(request.user):
+            return found
+        return found.filter(all_rooms=False).exclude(rooms__in=Room.objects.exclude(kind=Room.Kind.PUBLIC))
+
+    def get_fields(self, request: HttpRequest, obj: BotToken | None = None) -> tuple[str, ...]:
+        all_rooms = ("all_rooms",) if callers.sees_private(request.user) else ()
+        return ("bot", *all_rooms, "rooms", "expires_at")
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """Who may not see a room opens it to no bot."""
@@ -100,7 +110,7 @@ class BotTokenAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """The token stays on this request's object alone, for the answer to it."""
         wanted, actor = form.cleaned_data, callers.actor(request.user, "admin")
-        rooms = None if wanted["all_rooms"] else list(wanted["rooms"])
+        rooms = None if wanted.get("all_rooms") else list(wanted["rooms"])
         issued = bots.issue(actor=actor, bot=wanted["bot"], rooms=rooms, expires_at=wanted["expires_at"])
         obj.pk, obj.beginning, obj.text = issued.token.pk, issued.token.beginning, issued.text
 

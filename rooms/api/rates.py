@@ -3,6 +3,7 @@
 from rooms.live import node
 from rooms.live.rates import Rates
 
+COUNTED = "chat.counted"  # in the scope of a request that was counted before its body was read
 _alone = Rates()  # of a process that serves no sockets
 
 

@@ -1,13 +1,15 @@
-"""The body of an upload, before Django sees it: whose it is, and that it is no larger than a file may be.
+"""The body of an upload, before Django sees it: whose it is, that they may upload at this moment, and that it is no
+larger than a file may be.
 
 Django writes a whole body to the disk before it asks who sends it. What is refused here is not read.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from rooms import callers, database
 from rooms.addresses import ends_as
+from rooms.api import rates
 from rooms.api.answers import Receive, Scope, Send, send_answer
 from rooms.conf import conf
 from rooms.errors import AuthRequired, ChatError, TooLarge
@@ -24,43 +26,56 @@ def is_upload(scope: Scope) -> bool:
     return scope["type"] == "http" and scope["method"] == "POST" and ends_as("api-attachments", scope["path"])
 
 
-async def serve(application: Application, scope: Scope, receive: Receive, send: Send) -> None:
+async def serve(application: Application, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
     """Serves an upload by the application, unless it is refused."""
     try:
         await _check(scope)
-        body = _Body(receive)
-        await application(scope, body.receive, send)
-        if body.is_over:
-            raise _too_large()
+        await bounded(application, scope, receive, send, conf.CHAT_MAX_FILE_BYTES + AROUND_BYTES)
     except ChatError as error:
         answer, status, headers = refusal(error)
         await send_answer(send, status, answer, headers)
 
 
-async def _check(scope: Scope) -> None:
+async def bounded(application: Application, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
+    """Serves a request by the application; raises TooLarge, with nothing sent, for a body of more bytes."""
+    body = _Body(receive, limit)
+    if _length(scope) > limit:
+        raise body.error
+    await application(scope, body.receive, send)
+    if body.is_over:
+        raise body.error
+
+
+def _length(scope: Scope) -> int:
+    """As the request says; 0 when it does not."""
+    length = handshake.headers_of(scope).get("content-length", "")
+    return int(length) if length.isdecimal() else 0
+
+
+async def _check(scope: MutableMapping[str, Any]) -> None:
+    check_size(max(0, _length(scope) - AROUND_BYTES))
     headers = handshake.headers_of(scope)
-    length = headers.get("content-length", "")
-    if length.isdecimal():
-        check_size(max(0, int(length) - AROUND_BYTES))
     if token := handshake.bearer(headers):
-        await session.running().rights.identify(token, (scope.get("client") or ("", 0))[0])
-    elif await database.call(callers.by_session, handshake.session_key(headers)) is None:
-        raise AuthRequired
-
-
-def _too_large() -> TooLarge:
-    return TooLarge(f"The file is over {conf.CHAT_MAX_FILE_BYTES} bytes")
+        caller = await session.running().rights.identify(token, (scope.get("client") or ("", 0))[0])
+    else:
+        found = await database.call(callers.by_session, handshake.session_key(headers))
+        if found is None:
+            raise AuthRequired
+        caller = found
+    rates.here().spend("uploads", caller.user_id)
+    scope[rates.COUNTED] = True
 
 
 class _Body:
-    """A body whose length nobody has said; one that is too large ends as if its sender had gone."""
+    """A body whose length nobody may have said; one that is too large ends as if its sender had gone."""
 
-    def __init__(self, receive: Receive) -> None:
-        self._receive, self._bytes = receive, 0
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive, self._limit, self._bytes = receive, limit, 0
         self.is_over = False
+        self.error = TooLarge(f"The body is over {limit} bytes")
 
     async def receive(self) -> Mapping[str, Any]:
         event = await self._receive()
         self._bytes += len(event.get("body", b""))
-        self.is_over = self._bytes > conf.CHAT_MAX_FILE_BYTES + AROUND_BYTES
+        self.is_over = self._bytes > self._limit
         return {"type": "http.disconnect"} if self.is_over else event

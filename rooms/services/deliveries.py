@@ -79,7 +79,9 @@ def claim(*, webhook_id: int) -> Delivery | None:
     free = OutgoingWebhook.objects.filter(_is_free(now), pk=webhook_id, disabled_at=None)
     if not free.update(leased_until=until):
         return None
-    webhook = OutgoingWebhook.objects.select_related("room").get(pk=webhook_id)
+    webhook = OutgoingWebhook.objects.select_related("room").filter(pk=webhook_id, room__removed_at=None).first()
+    if webhook is None:  # deleted at this moment, or its room is
+        return None
     head = webhook.room.last_seq  # read before the events: what comes later is found the next time
     for event in _events(webhook):
         body = _body(webhook, event)

@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from rooms import names, people
+from rooms import names, people, scopes
 from rooms.conf import conf
 from rooms.models import Membership
 from rooms.protocol.commands.directory import PEOPLE_MAX
@@ -43,8 +43,10 @@ def _active(user_id: Any) -> QuerySet[Any]:
 
 def _shares_a_room(user_id: Any) -> Q:
     members = Membership.objects.exclude(role=Membership.Role.NONE)
-    own = members.filter(user_id=user_id).values("room_id")
-    return Q(pk__in=members.filter(room_id__in=own).values("user_id"))
+    own, scope = members.filter(user_id=user_id), scopes.current()
+    if scope is not None and scope.rooms is not None:  # its token opens no others
+        own = own.filter(room_id__in=scope.rooms)
+    return Q(pk__in=members.filter(room_id__in=own.values("room_id")).values("user_id"))
 
 
 def _begins(column: str, key: str) -> Q:

@@ -15,7 +15,7 @@ from rooms.conf import conf
 from rooms.errors import BadFrame
 from rooms.live import control
 from rooms.live.events import Event
-from rooms.models import Membership, Mention, Message
+from rooms.models import Bot, Membership, Mention, Message
 from rooms.people import key_field
 from rooms.protocol.frames.base import UserRef
 from rooms.storage import NewMessage, Quoted, RoomMember, StoredMessage
@@ -198,11 +198,13 @@ class Edited(NamedTuple):
 def edited(message: Message, new: NewMessage) -> Edited:
     """Makes whom a message mentions what its new text says, under the lock of its room.
 
-    A bot's may mention people if it did so before, or `new` says so.
+    A bot's may mention people if it did so before, `new` says so, or its bot may today.
     """
-    new = msgspec.structs.replace(new, bot=message.bot, bot_mentions=new.bot_mentions or message.mention_count > 0)
-    if not (new.mentions or mentions.has_sign(new.content) or message.mention_count or message.mentions_room):
+    did = message.mention_count > 0 or message.mentions_room
+    if not (new.mentions or mentions.has_sign(new.content) or did):
         return Edited({}, [])
+    may = new.bot_mentions or did or (message.bot and _may_mention(message.author_id))
+    new = msgspec.structs.replace(new, bot=message.bot, bot_mentions=may)
     now = of(new, found([new]))
     rows = {row.user_id: row for row in Mention.objects.filter(message_id=message.pk)}
     wanted = {member.user_id for member in now.members}
@@ -216,6 +218,10 @@ def edited(message: Message, new: NewMessage) -> Edited:
     values = {"mention_count": len(wanted), "mentions_room": now.everybody}
     notice = _notice(message.room_id, message.pk, [*map(str, added)], everybody=is_new)
     return Edited(values, [notice] if added or is_new else [])
+
+
+def _may_mention(bot_id: Any) -> bool:
+    return Bot.objects.filter(pk=bot_id, may_mention=True).exists()
 
 
 def _take_back(message: Message, rows: Sequence[Mention]) -> None:

@@ -21,7 +21,7 @@ from rooms.live import node
 from rooms.sockets import handshake, session
 from rooms.sockets.consumer import ChatConsumer
 
-HOOK = re.compile(r"(?P<path>.*/api/hooks/[0-9]{1,18}/)(?P<secret>[^/]+)/?")
+HOOK = re.compile(r"(?P<path>.*/api/hooks/[0-9]{1,18}/)(?P<secret>whk_[^/]+)/?")
 
 log = structlog.get_logger(__name__)
 

@@ -171,6 +171,15 @@ async def test_redirects_have_an_end_and_others_are_not_followed(settings: Any) 
             assert await post(f"http://127.0.0.1:{port}/", {}, b"") == Outcome(status, f"answered with {status}")
 
 
+@pytest.mark.parametrize("target", ["http://[", "//[::1", "http://host:port/", "http://h\xf6st/", "https://"])
+async def test_a_redirect_to_what_is_no_address_is_a_failure(settings: Any, target: str) -> None:
+    """An answer that raised would be no attempt: its event would be sent again and again, for ever."""
+    settings.CHAT_WEBHOOK_ALLOWED_HOSTS = ["127.0.0.1"]
+    moved = f"HTTP/1.1 307 Moved\r\nLocation: {target}\r\n\r\n".encode("latin-1")
+    async with receiver(answering(moved, [])) as port:
+        assert await post(f"http://127.0.0.1:{port}/", {}, b"") == Outcome(0, "the address is not public")
+
+
 async def test_an_answer_that_does_not_come_or_does_not_end_is_given_up(settings: Any) -> None:
     """Byte by byte, too: the time is for all of it."""
     settings.CHAT_WEBHOOK_ALLOWED_HOSTS = ["127.0.0.1"]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,14 +12,15 @@ from django.test import Client
 from rooms import access, callers, scopes, urls
 from rooms.access import Action
 from rooms.callers import CODE
-from rooms.errors import Forbidden, NoSuchRoom
+from rooms.errors import Forbidden, NoSuchAttachment, NoSuchRoom
 from rooms.live import roster
 from rooms.live.control import Notification
 from rooms.live.notices import send_all
-from rooms.models import Membership, Room
+from rooms.models import Attachment, Membership, Mention, Room
 from rooms.scopes import Scope
-from rooms.services import bots, direct, marks, members, rooms, search
+from rooms.services import attachments, bots, direct, directory, marks, members, missed, rooms, search
 from tests.support.factories import make_message, make_room, make_user
+from tests.support.pictures import uploaded
 
 pytestmark = pytest.mark.django_db
 INSIDE, MEMBER_ROOM, PUBLIC, PRIVATE = "inside", "member-room", "public", "others"
@@ -37,7 +39,7 @@ def world() -> SimpleNamespace:
     for room in found.values():
         make_message(room, alice, "needle")
     named = bots.issue(actor=CODE, bot=bot, rooms=[found[INSIDE], found[PRIVATE]]).text
-    return SimpleNamespace(bot=bot, rooms=found, named=named, all=bots.issue(actor=CODE, bot=bot).text)
+    return SimpleNamespace(bot=bot, alice=alice, rooms=found, named=named, all=bots.issue(actor=CODE, bot=bot).text)
 
 
 # By token: the rooms it opens. Naming a private room of others opens nothing: the bot is no member.
@@ -85,6 +87,34 @@ def test_lists_searches_and_joining_know_the_rooms_of_the_token_only(
             rooms.enter_room(user_id=user_id, name=name)
     assert rooms.enter_room(user_id=user_id, name=INSIDE).name == INSIDE
     assert not Room.objects.filter(name="new").exists()
+
+
+def test_files_and_what_was_missed_are_of_the_rooms_of_the_token_only(
+    world: SimpleNamespace, token: SimpleNamespace, inside: callers.Identity
+) -> None:
+    read, concerned = set(), {INSIDE, MEMBER_ROOM}
+    for name, room in world.rooms.items():
+        message = room.messages.get()
+        file = uploaded(world.alice)
+        Attachment.objects.filter(pk=file.pk).update(message=message, attached_at=message.created_at)
+        Mention.objects.create(user=world.bot.user, message=message, room=room, seq=message.seq)
+        with suppress(NoSuchAttachment):
+            attachments.readable(user_id=inside.user_id, attachment_id=file.pk)
+            read.add(name)
+    assert read == token.opens
+    page = missed.missed(user_id=inside.user_id)
+    assert {one.message.room_id for one in page.mentions} == token.opens & concerned
+    assert {room.room_id for room in page.rooms or ()} == token.opens & concerned
+
+
+def test_a_token_finds_people_of_its_own_rooms_only(
+    world: SimpleNamespace, token: SimpleNamespace, inside: callers.Identity, settings: Any
+) -> None:
+    settings.CHAT_FINDABLE = "members"
+    for name, room in world.rooms.items():
+        Membership.objects.create(room=room, user=make_user(f"zoe-{name}"), role="member")
+    found = directory.find_users(user_id=inside.user_id, query="zoe", limit=10)
+    assert {person.username for person in found} == {f"zoe-{name}" for name in token.opens}
 
 
 def test_a_token_of_named_rooms_makes_no_others(world: SimpleNamespace) -> None:

@@ -8,6 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from rooms.models import Attachment, AuditEntry, Message, Report, Room
+from rooms.services import rooms
 from tests.support.factories import make_message, make_room, make_user
 from tests.support.pictures import uploaded
 
@@ -49,6 +50,14 @@ def test_a_file_of_a_private_room_needs_a_permission(staff: Staff) -> None:
     assert "secret.txt" not in client.get(FILES).content.decode()
     assert opened(client, row)[0] == 404
     assert opened(seeing, row)[0] == 200
+
+
+def test_files_of_a_removed_room_are_gone_at_once(staff: Staff) -> None:
+    row = sent("notes.txt")
+    rooms.remove_room(room_id=Room.objects.get().pk)
+    client = staff("view_attachment", "see_private")
+    assert "notes.txt" not in client.get(FILES).content.decode()
+    assert opened(client, row)[0] == 404
 
 
 def test_without_the_permission_nothing_is_opened(staff: Staff) -> None:

@@ -84,3 +84,25 @@ def test_who_may_not_see_a_room_opens_it_to_no_bot(staff: Staff) -> None:
     answer = client.post(f"{TOKENS}add/", {"bot": bot.pk, "rooms": [private.pk]})
     assert "errorlist" in answer.content.decode()
     assert not BotToken.objects.exists()
+
+
+@pytest.mark.parametrize("kind", ["all rooms", "a private room"])
+def test_who_may_not_see_private_rooms_gets_no_token_that_opens_them(staff: Staff, kind: str) -> None:
+    """Neither a new one, nor in place of another, nor is shown what it opens; a bot of private rooms reads them."""
+    bot, private = bots.create(actor=CODE, name="deploys"), make_room("secret-plans", kind="private")
+    old = bots.issue(actor=CODE, bot=bot, rooms=None if kind == "all rooms" else [private]).token
+    client = staff(*(f"{verb}_bottoken" for verb in ("view", "add", "change")), "view_bot")
+    client.post(f"{TOKENS}add/", {"bot": bot.pk, "all_rooms": "on"})
+    client.post(TOKENS, {"action": "rotate", "_selected_action": [old.pk]})
+    assert not BotToken.objects.exclude(pk=old.pk).filter(all_rooms=True).exists()
+    assert not BotToken.objects.exclude(pk=old.pk).filter(rooms=private).exists()
+    assert old.beginning not in client.get(TOKENS).content.decode()
+    assert private.name not in client.get(f"{TOKENS}{old.pk}/change/", follow=True).content.decode()
+
+
+def test_tokens_of_public_rooms_are_for_all_staff_with_the_permission(staff: Staff) -> None:
+    bot, room = bots.create(actor=CODE, name="deploys"), make_room("lobby")
+    client = staff(*(f"{verb}_bottoken" for verb in ("view", "add", "change")), "view_bot")
+    text = shown(client.post(f"{TOKENS}add/", {"bot": bot.pk, "rooms": [room.pk]}))
+    new = shown(client.post(TOKENS, {"action": "rotate", "_selected_action": [BotToken.objects.get().pk]}))
+    assert [bot_tokens.read(one).scope.rooms for one in (text, new)] == [{room.pk}] * 2

@@ -1,12 +1,14 @@
 """The body of an upload is not read before it is known whose it is and how large."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from django.core.asgi import get_asgi_application
 
 from accounts.models import User
-from rooms.api import upload_bodies
+from rooms.api import rates, upload_bodies
 from rooms.api.upload_bodies import AROUND_BYTES
 from tests.support.sessions import session_of
 
@@ -23,7 +25,7 @@ class Served:
         headers += [(b"content-length", str(length).encode())] if length is not None else []
         self.scope = {
             "type": "http", "method": "POST", "path": "/api/attachments", "headers": headers,
-            "client": ("127.0.0.1", 1),
+            "query_string": b"", "client": ("127.0.0.1", 1),
         }  # fmt: skip
 
     async def application(self, scope: Any, receive: Any, send: Any) -> None:
@@ -34,6 +36,8 @@ class Served:
                 return
 
     async def receive(self) -> dict[str, Any]:
+        if not self.parts:
+            await asyncio.Event().wait()  # the client waits for its answer
         part = self.parts.pop(0)
         self.read += len(part)
         return {"type": "http.request", "body": part, "more_body": bool(self.parts)}
@@ -79,6 +83,31 @@ async def test_what_does_not_say_it_is_read_up_to_the_limit(session: str) -> Non
     served = Served([b"x" * 10_000] * 100, session)
     assert await served.status() == 413
     assert served.read <= LIMIT + AROUND_BYTES + 10_000
+
+
+async def test_nothing_is_read_of_somebody_who_uploads_too_fast(session: str, settings: Any) -> None:
+    """Else one account fills the folder for temporary files with bodies that are refused at their end."""
+    settings.CHAT_RATE_UPLOADS = "1/min burst 1"
+    first, second = Served([b"x"], session, 1), Served([b"x"], session, 1)
+    assert await first.status() == 201
+    assert first.scope[rates.COUNTED], "the view does not count it again"
+    assert (await second.status(), second.read) == (429, 0)
+
+
+async def test_an_upload_is_counted_once(session: str, settings: Any) -> None:
+    settings.CHAT_RATE_UPLOADS = "1/min burst 2"
+    body = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\ntext\r\n--x--\r\n'
+    token = b"t" * 32
+    answers = []
+    for _ in range(3):
+        served = Served([body], session, len(body))
+        served.scope["headers"] = [
+            (b"host", b"testserver"), (b"content-type", b"multipart/form-data; boundary=x"), (b"x-csrftoken", token),
+            (b"cookie", f"sessionid={session}; csrftoken=".encode() + token), *served.scope["headers"][1:],
+        ]  # fmt: skip
+        served.application = get_asgi_application()
+        answers.append(await served.status())
+    assert answers == [201, 201, 429]
 
 
 async def test_where_no_files_are_taken_none_is_read(session: str, settings: Any) -> None:

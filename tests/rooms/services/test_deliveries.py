@@ -268,6 +268,7 @@ def test_a_removed_room_is_silent(run: Run, world: World) -> None:
     run(say, world, "one")
     run(lambda: rooms.remove_room(room_id=world.room.pk))
     assert run(deliveries.due) == []
+    assert run(lambda: deliveries.claim(webhook_id=webhook.pk)) is None, "also of a process that is sending its events"
     run(lambda: [None for _ in iter(lambda: rooms.purge(room_id=world.room.pk), False)])
     assert not run(OutgoingWebhook.objects.filter(pk=webhook.pk).exists)
 

@@ -13,7 +13,7 @@ from rooms.errors import BadFrame
 from rooms.live import control, topics
 from rooms.live.control import Mentioned
 from rooms.live.events import Event
-from rooms.models import Membership, Mention, Message
+from rooms.models import Bot, Membership, Mention, Message
 from rooms.services import edits, marks
 from rooms.services.blocks import set_block
 from rooms.services.changes import delete_message, edit_message
@@ -286,11 +286,16 @@ def test_whom_a_message_answers_it_concerns_whatever_an_edit_names(run: Run, mem
     assert list(run(lambda: list(Mention.objects.values_list("by_name", flat=True)))) == [True]
 
 
-def test_a_bot_names_by_an_edit_only_if_it_did_before(run: Run, members: World, say: Say) -> None:
+def test_a_bot_names_by_an_edit_only_if_it_did_before_or_may(run: Run, members: World, say: Say) -> None:
     silent, allowed = say("@bob", bot=True), say("@bob", bot=True, bot_mentions=True)
     run(Message.objects.update, bot=True)
     assert named(run(edit_message, message_id=silent.id, content="@bob!")) == []
     assert named(run(edit_message, message_id=allowed.id, content="@bob!")) == ["bob"]
+    everybody, later = say("@room", bot=True, bot_mentions=True), say("soon", bot=True)
+    assert run(edit_message, message_id=everybody.id, content="@room!").mentions_room, "not only people"
+    assert named(run(edit_message, message_id=later.id, content="@bob")) == []
+    run(lambda: Bot.objects.create(user=members.alice, may_mention=True))
+    assert named(run(edit_message, message_id=later.id, content="@bob, now")) == ["bob"]
 
 
 # --- Storage ----------------------------------------------------------------------------------------------------------
