@@ -88,7 +88,8 @@ def test_a_thousand_missed_messages_are_read_by_one_statement(run: Run, world: W
         room = world.access()
         with CaptureQueriesContext(connection) as queries:
             read = snapshot(room=room, after=1)
-        return read, [query["sql"] for query in queries if "chat_rooms_message" in query["sql"]]
+        read_messages = [query["sql"] for query in queries if "chat_rooms_message" in query["sql"]]
+        return read, [sql for sql in read_messages if "chat_rooms_stream" not in sql]  # another one reads open streams
 
     read, statements = run(resume)
     assert (read.head, read.recovered) == (1001, True)
