@@ -59,7 +59,7 @@ serve: install ## the production server; needs SECRET_KEY and JWT_SECRET (docs/c
 	@$(BIN)/python -m chatsite.server
 
 test: install-dev ## every test, on all cores
-	@$(BIN)/python -m pytest -n auto $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 test-pythons: ## the tests of modules and flows on each newer Python that is installed
 	@for version in 3.12 3.13; do \
@@ -67,7 +67,7 @@ test-pythons: ## the tests of modules and flows on each newer Python that is ins
 			echo "Python $$version"; \
 			test -x .venv-$$version/bin/pytest || { python$$version -m venv .venv-$$version && \
 				.venv-$$version/bin/pip install --quiet --disable-pip-version-check -r requirements-dev.txt; } || exit 1; \
-			.venv-$$version/bin/python -m pytest -n auto tests/rooms tests/accounts tests/chatsite tests/monitoring tests/flows || exit 1; \
+			.venv-$$version/bin/python -m pytest -n auto --dist worksteal tests/rooms tests/accounts tests/chatsite tests/monitoring tests/flows || exit 1; \
 		else echo "Python $$version is not installed here: not tested with it."; fi; \
 	done
 
@@ -94,7 +94,7 @@ reliability: install-dev ## break the chat's dependencies on purpose and write t
 
 soak: install-dev ## run new random simulations until DROPS messages were lost, and STEPS commands tried against rights
 	@SIMULATION_SEED=$$(date +%s) SIMULATION_RUNS=$$((($(DROPS) + 99) / 100)) PERMISSION_STEPS=$(STEPS) \
-		$(BIN)/python -m pytest -n auto tests/simulation $(ARGS)
+		$(BIN)/python -m pytest -n auto --dist worksteal tests/simulation $(ARGS)
 
 docs: install-dev ## rewrite the generated pages (docs/protocol.md)
 	DEBUG=1 $(MANAGE) protocol_docs

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core import checks
-from django.core.files.storage import FileSystemStorage, InvalidStorageError
+from django.core.files.storage import InvalidStorageError
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from rooms import files, people
@@ -71,7 +71,7 @@ def sockets_are_served(**_: Any) -> list[checks.CheckMessage]:
 
 
 def files_have_a_place(**_: Any) -> list[checks.CheckMessage]:
-    """Django's storage without a folder writes into the directory in which the server was started."""
+    """Whether the storage of files is there, and can do what it is asked for."""
     try:
         place = files.storage()
     except InvalidStorageError as error:
@@ -80,7 +80,4 @@ def files_have_a_place(**_: Any) -> list[checks.CheckMessage]:
         hint = "docs/files.md says what a storage must have; without CHAT_FILE_REDIRECTS any will do."
         text = "CHAT_FILE_REDIRECTS needs a storage whose addresses end: its `url` takes `parameters` and `expire`."
         return [checks.Error(text, hint=hint, id="chat.E003")]
-    if conf.CHAT_MAX_FILE_BYTES and isinstance(place, FileSystemStorage) and not place.base_location:
-        hint = "Set MEDIA_ROOT, or a location in STORAGES; nothing but the chat may serve it."
-        return [checks.Warning("Files of messages have no folder of their own.", hint=hint, id="chat.W005")]
     return []

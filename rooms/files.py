@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import structlog
 from django.core.files import File
-from django.core.files.storage import Storage, storages
+from django.core.files.storage import FileSystemStorage, Storage, storages
 
 from rooms.conf import conf
 from rooms.errors import NoSuchAttachment, Unavailable
@@ -21,6 +21,15 @@ ADDRESS_S = 60  # an address of the storage's own is valid: to begin a download,
 
 def storage() -> Storage:
     return storages[conf.CHAT_FILE_STORAGE]
+
+
+def max_bytes() -> int:
+    """Of the largest file; 0 where none are taken: also where the storage would write into the directory in which the
+    server was started.
+    """
+    place = storage()
+    has_place = not isinstance(place, FileSystemStorage) or bool(place.base_location)
+    return conf.CHAT_MAX_FILE_BYTES if has_place else 0
 
 
 def new_path() -> str:

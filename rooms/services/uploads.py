@@ -47,7 +47,7 @@ def upload(*, user_id: Any, file: IO[bytes], name: str, size: int) -> Attachment
 
 def check_size(size: int) -> None:
     """Raises Forbidden where no files are taken, and TooLarge."""
-    limit = conf.CHAT_MAX_FILE_BYTES
+    limit = files.max_bytes()
     if not limit:
         raise Forbidden("No files are taken here")
     if size > limit:

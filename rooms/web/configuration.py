@@ -11,7 +11,7 @@ from django.templatetags.static import static
 from django.urls import get_script_prefix, reverse
 from django.utils.translation import get_language
 
-from rooms import people
+from rooms import files, people
 from rooms.conf import conf
 from rooms.web.texts import TEXTS
 
@@ -27,7 +27,7 @@ def configuration(request: HttpRequest) -> dict[str, Any]:
         "maxContentChars": conf.CHAT_MAX_CONTENT_CHARS,
         "editWindowS": conf.CHAT_EDIT_WINDOW_S,
         "slashCommands": conf.CHAT_SLASH_COMMANDS,
-        "maxFileBytes": conf.CHAT_MAX_FILE_BYTES,
+        "maxFileBytes": files.max_bytes(),
         "maxFiles": conf.CHAT_MAX_FILES_PER_MESSAGE,
         "csrf": {"header": HttpHeaders.parse_header_name(settings.CSRF_HEADER_NAME), "token": get_token(request)},
         "namedBy": "id" if people.named_by_key() else "username",

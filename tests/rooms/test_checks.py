@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pytest
 from django.core.files.storage import FileSystemStorage
 
 from rooms.checks import files_have_a_place
@@ -24,13 +23,9 @@ def said(settings: Any, backend: str = BACKEND, *, location: str = "", **values:
     return [message.id for message in files_have_a_place()]
 
 
-@pytest.mark.parametrize("place", [{"location": "/srv/files"}, {"CHAT_MAX_FILE_BYTES": 0}])
-def test_a_folder_of_their_own_and_no_files_at_all_are_right(settings: Any, place: Any) -> None:
-    assert said(settings, **place) == []
-
-
-def test_without_a_folder_files_would_be_where_the_server_started(settings: Any) -> None:
-    assert said(settings) == ["chat.W005"]
+def test_a_storage_with_and_without_a_folder_is_right(settings: Any) -> None:
+    for location in ("/srv/files", ""):
+        assert said(settings, location=location) == []
 
 
 def test_a_storage_must_be_one_of_the_projects(settings: Any) -> None:

@@ -90,6 +90,15 @@ def test_without_a_size_there_are_no_files(people: SimpleNamespace, settings: An
         uploaded(people.alice)
 
 
+def test_without_a_folder_there_are_no_files(people: SimpleNamespace, settings: Any) -> None:
+    settings.MEDIA_ROOT = ""
+    backend = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    settings.STORAGES = {**settings.STORAGES, "nowhere": backend}
+    settings.CHAT_FILE_STORAGE = "nowhere"
+    with pytest.raises(Forbidden):
+        uploaded(people.alice)
+
+
 def test_the_quota_is_of_a_user_and_a_day(people: SimpleNamespace, settings: Any) -> None:
     settings.CHAT_FILE_DAY_BYTES = 10
     first = uploaded(people.alice, b"x" * 6)
