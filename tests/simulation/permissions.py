@@ -78,7 +78,7 @@ class State:
             is_banned, is_muted = (end is not None and end > now for end in ends)
             key = (one.room.name, one.user.username)
             state.members[key] = Member(one.role, is_banned, is_muted, one.visible_from_seq)
-        for message in Message.objects.select_related("room", "author"):
+        for message in Message.objects.exclude(kind=Message.Kind.SYSTEM).select_related("room", "author"):
             author = message.author.username if message.author else ""
             text = (author, message.content, message.deleted_at is not None)
             state.messages[message.room.name, message.seq] = text
