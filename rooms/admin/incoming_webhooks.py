@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy
 
 from rooms import callers
 from rooms.admin.secrets import check, shown_once
-from rooms.admin.visibility import visible
-from rooms.models import IncomingWebhook, Room
+from rooms.admin.visibility import OfARoomAdmin, visible
+from rooms.models import IncomingWebhook
 from rooms.services import incoming_webhooks
 from rooms.services.incoming_webhooks import Created
 
@@ -39,7 +39,7 @@ class NewIncomingWebhookForm(ModelForm):  # type: ignore[type-arg]  # not generi
 
 
 @admin.register(IncomingWebhook)
-class IncomingWebhookAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when it runs
+class IncomingWebhookAdmin(OfARoomAdmin):
     list_display = ("name", "room", "bot", "active", "may_mention", "used_at", "created_by")
     list_filter = ("active",)
     list_select_related = ("room", "bot__user", "created_by")
@@ -64,13 +64,6 @@ class IncomingWebhookAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not g
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("room", "name", "bot", "used_at", "created_by", "created_at") if obj else ()
-
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Who may not see a room makes none of it. A direct room has none."""
-        if db_field.name == "room":
-            rooms = Room.objects.filter(removed_at=None).exclude(kind=Room.Kind.DIRECT)
-            kwargs["queryset"] = visible(request, rooms, kind="kind")
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         actor, may_mention = callers.actor(request.user, "admin"), obj.may_mention

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from rooms import callers
 from rooms.admin.list_filters import IsSetFilter
-from rooms.admin.visibility import visible
+from rooms.admin.visibility import OfARoomAdmin, visible
 from rooms.errors import Conflict, Forbidden
 from rooms.models import Membership, Room
 from rooms.services import moderation
@@ -31,7 +31,7 @@ class MembershipForm(ModelForm):  # type: ignore[type-arg]  # not generic when i
 
 
 @admin.register(Membership)
-class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when it runs
+class MembershipAdmin(OfARoomAdmin):
     form = MembershipForm
     fields = ("room", "user", "role", "muted_until", "banned_until", "ban_reason", "read_seq", "joined_at")
     list_display = ("room", "user", "role", "muted_until", "banned_until", "joined_at")
@@ -47,13 +47,6 @@ class MembershipAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generi
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
         return visible(request, super().get_queryset(request))
-
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Who may not see a room makes nobody its member, themselves neither. A direct room keeps its people."""
-        if db_field.name == "room":
-            rooms = Room.objects.filter(removed_at=None).exclude(kind=Room.Kind.DIRECT)
-            kwargs["queryset"] = visible(request, rooms, kind="kind")
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_autocomplete_fields(self, request: HttpRequest) -> tuple[str, ...]:
         users = self.admin_site._registry.get(User)  # noqa: SLF001 - Django's own checks look there too

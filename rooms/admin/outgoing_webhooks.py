@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from rooms import callers
 from rooms.admin.list_filters import IsSetFilter
 from rooms.admin.secrets import check, shown_once
-from rooms.admin.visibility import visible
-from rooms.models import OutgoingWebhook, Room
+from rooms.admin.visibility import OfARoomAdmin, visible
+from rooms.models import OutgoingWebhook
 from rooms.services import outgoing_webhooks
 from rooms.services.outgoing_webhooks import Events
 
@@ -38,7 +38,7 @@ class OutgoingWebhookForm(ModelForm):  # type: ignore[type-arg]  # not generic w
 
 
 @admin.register(OutgoingWebhook)
-class OutgoingWebhookAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic when it runs
+class OutgoingWebhookAdmin(OfARoomAdmin):
     """What it is sent and where is not changed: another one is made."""
 
     form = OutgoingWebhookForm
@@ -63,13 +63,6 @@ class OutgoingWebhookAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not g
 
     def has_manage_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("chat_rooms.change_outgoingwebhook")
-
-    def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        """Who may not see a room sends nothing of it elsewhere. A direct room has none."""
-        if db_field.name == "room":
-            rooms = Room.objects.filter(removed_at=None).exclude(kind=Room.Kind.DIRECT)
-            kwargs["queryset"] = visible(request, rooms, kind="kind")
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         actor, events = callers.actor(request.user, "admin"), Events(obj.posted, obj.edited, obj.deleted)

@@ -65,7 +65,7 @@ def _has_what_runs_and_no_more(image: Image) -> None:
 
 
 async def _talk(address: str) -> None:
-    """A message with an image, which the image's Pillow has made anew."""
+    """A message with an image, which the image's Pillow has re-encoded."""
     alice = await asyncio.to_thread(register, f"http://{address}", "alice")
     file = await asyncio.to_thread(_upload, address, alice.token)
     async with ChatClient.connect(f"ws://{address}/ws", alice.token) as client:

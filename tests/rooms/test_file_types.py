@@ -1,4 +1,4 @@
-"""A file's type is told by its first bytes, and only what is safe to be shown in place has one."""
+"""A file's type is decided by its first bytes, and only what is safe to be shown in place has one."""
 
 import pytest
 

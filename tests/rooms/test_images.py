@@ -1,4 +1,4 @@
-"""Images of strangers are made anew from their pixels, and refused before they cost anything."""
+"""Images of strangers are re-encoded from their pixels, and refused before they cost anything."""
 
 import io
 import tracemalloc

@@ -46,7 +46,7 @@ def test_it_is_the_same_in_the_page(alice: Client) -> None:
     brought = html.split('<script id="chat-config" type="application/json">')[1].split("</script>")[0]
     here, there = json.loads(brought), alice.get("/config/").json()
     for one in (here, there):
-        assert len(one["csrf"].pop("token")) == 64, "masked anew each time"
+        assert len(one["csrf"].pop("token")) == 64, "masked differently each time"
     assert here == there
 
 
