@@ -1,6 +1,7 @@
 """What a message has besides its text: what it answers, whom it mentions, its files, and how a bot has written it.
 
-Each subject decides for itself. A message that has any of it is stored under the lock of its room, so that what is looked up still holds.
+Each subject decides for itself. A message that has any of it is stored under the lock of its room, so that what is
+looked up still holds.
 """
 
 from collections import Counter
